@@ -1,0 +1,91 @@
+"""From a config to objects; the only caller of Hydra's instantiate."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
+
+from firstlight.checkpoints import WholeFileIO
+from firstlight.data import Source
+from firstlight.nearest import suggestion
+from firstlight.randomness import derive
+from firstlight.spec import DataSpec
+from firstlight.tasks import Recipe, Task
+
+Config = dict[str, Any]
+
+
+def build_source(config: Config) -> Source:
+    """The data set that `data` names."""
+    source = _call("data", _partial(config, "data"))
+    assert isinstance(source, Source)
+    return source
+
+
+def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> Task:
+    """Network, augmentation, loss, optimizer and scheduler, put together for the data.
+
+    The first weights follow from the config's seed alone.
+
+    Raises:
+        ValueError: the parts do not go together, or an argument is refused; names the config's key.
+    """
+    network_class = _partial(config, "model")
+    min_size = getattr(network_class.func, "min_size", 1)
+    preprocess = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
+    torch.manual_seed(derive(config["seed"], "network"))
+    network = _call("model", network_class, preprocess.output_spec)
+    recipe = _recipe(config) if with_recipe else None
+    task = _call("task", _partial(config, "task"), spec, network, preprocess, recipe)
+    assert isinstance(task, Task)
+    _check_monitor(config["monitor"], task)
+    task.plain_config = config
+    return task
+
+
+def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer:
+    """Lightning's Trainer; what firstlight does itself (logs, progress, checkpoints) is off unless the config has it on."""
+    own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
+    node = own | config["trainer"]
+    trainer = _call("trainer", _partial({"trainer": node}, "trainer"), callbacks=list(callbacks), plugins=[WholeFileIO()])
+    assert isinstance(trainer, Trainer)
+    return trainer
+
+
+def _recipe(config: Config) -> Recipe:
+    optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
+    # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
+    _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
+    return Recipe(optimizer, scheduler, config["monitor"], config["seed"])
+
+
+def _check_monitor(monitor: str, task: Task) -> None:
+    known = [f"{split}/{name}" for split in ("val", "train") for name in task.metric_names]
+    if monitor not in known:
+        raise ValueError(f"monitor={monitor}: there is no such metric. {suggestion(monitor, known)}")
+
+
+def _partial(config: Config, key: str) -> Any:
+    """The class or function of a node, with the node's values as keyword arguments.
+
+    Partial, because instantiate would turn a DataSpec that it is handed into a DictConfig.
+    """
+    try:
+        return instantiate(config[key], _partial_=True, _convert_="all")
+    except InstantiationException as error:
+        raise ValueError(f"{key}: {str(error).splitlines()[0]}") from error
+
+
+def _call(key: str, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what a node names; what it refuses is told with the node's key."""
+    try:
+        return target(*args, **kwargs)
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        text = str(error)
+        raise ValueError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error

@@ -1,0 +1,112 @@
+"""Mistakes in a config are found before anything heavy is imported."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from firstlight.nearest import suggestion
+from firstlight.signature import parameters
+
+# What the keys of train.yaml that are no group may hold.
+SETTINGS = {
+    "name": "str",
+    "seed": "int",
+    "monitor": "str",
+    "patience": "int | None",
+    "output_dir": "str",
+    "run_dir": "str | None",
+    "resume": "str | None",
+}
+GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
+
+
+def check(config: dict[str, Any]) -> None:
+    """Compare every key and value of a training config with what its `_target_` takes.
+
+    Raises:
+        ValueError: for the first key that its target has no use for, or value of another type.
+    """
+    for key, value in config.items():
+        if key in SETTINGS:
+            _check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
+        elif key not in GROUPS:
+            raise ValueError(f"There is no '{key}'. {suggestion(key, [*SETTINGS, *GROUPS])}")
+        elif not isinstance(value, dict) or "_target_" not in value:
+            raise ValueError(f"{key}={value}: this needs a _target_, the class or function that is called.")
+    if config["seed"] < 0:
+        raise ValueError(f"seed={config['seed']}: a seed is 0 or larger.")
+    for path, node in _targets(config):
+        _check_target(path, node)
+
+
+def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node with a `_target_`, with its dotted path."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    if isinstance(node, dict) and "_target_" in node:
+        yield path, node
+    for key, child in children:
+        yield from _targets(child, f"{path}.{key}" if path else str(key))
+
+
+def _check_target(path: str, node: dict[str, Any]) -> None:
+    target = str(node["_target_"])
+    try:
+        accepted = parameters(target)
+    except ValueError as error:
+        raise ValueError(f"{path}._target_={target}: {error}.") from None
+    if accepted is None:  # only a call can tell
+        return
+    name = target.rsplit(".", 1)[-1]
+    for key, value in node.items():
+        if key in ("_target_", "_partial_", "_recursive_", "_convert_", "_args_"):
+            continue
+        if key not in accepted:
+            raise ValueError(f"{path}: {name} takes no '{key}'. {suggestion(key, list(accepted), prefix=path)}")
+        annotation = accepted[key]
+        built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
+        if annotation is not None and not built:
+            _check_value(f"{path}.{key}", value, annotation, name)
+
+
+def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
+    if not _accepts(annotation, value):
+        raise ValueError(f"{path}={value}: {name} takes {ast.unparse(annotation)} here, not {type(value).__name__}.")
+
+
+def _accepts(annotation: ast.expr, value: Any) -> bool:
+    """Whether a value from YAML fits an annotation; what is not understood accepts everything."""
+    match annotation:
+        case ast.Constant(value=None):
+            return value is None
+        case ast.Constant(value=str(quoted)):
+            return _accepts(ast.parse(quoted, mode="eval").body, value)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _accepts(left, value) or _accepts(right, value)
+        case ast.Name(id="bool"):
+            return isinstance(value, bool)
+        case ast.Name(id="int"):
+            return isinstance(value, int) and not isinstance(value, bool)
+        case ast.Name(id="float"):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case ast.Name(id="str" | "Path" | "_PATH"):
+            return isinstance(value, str)
+        case ast.Name(id="Tensor" | "Module"):
+            return False  # YAML holds none
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return value is None or _accepts(inner, value)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
+            return any(_accepts(option, value) for option in options)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return any(isinstance(choice, ast.Constant) and choice.value == value for choice in choices)
+        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
+            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=[inner, ast.Constant()])):
+            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
+            return (
+                isinstance(value, list)
+                and len(value) == len(inner)
+                and all(_accepts(one, item) for one, item in zip(inner, value, strict=True))
+            )
+    return True

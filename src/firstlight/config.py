@@ -1,0 +1,43 @@
+"""Where the configs lie, and how they are composed from Python."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+_CHECKOUT = Path(__file__).resolve().parents[2] / "configs"
+_INSTALLED = Path(__file__).resolve().parent / "configs"  # where the wheel carries them
+CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+
+# `use_cache` keeps the answer for all jobs of one sweep.
+OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def compose(*overrides: str, config_name: str = "train") -> DictConfig:
+    """The config that `scripts/<config_name>.py <overrides>` would run, resolved.
+
+    Raises:
+        hydra.errors.HydraException: for a group, option or key that there is not.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        composed = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(composed)
+        return resolved(composed)
+
+
+def resolved(config: DictConfig) -> DictConfig:
+    """A copy without Hydra's own node in which every interpolation stands as its value."""
+    return OmegaConf.create(to_plain(config))
+
+
+def to_plain(config: DictConfig) -> dict[str, Any]:
+    """The config as dicts, lists and numbers, without Hydra's own node."""
+    keys = [key for key in config if key != "hydra"]
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys) if "hydra" not in config else config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}

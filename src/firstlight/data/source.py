@@ -1,0 +1,96 @@
+"""What every data set has in common: where its files lie, how it becomes a store, how it is split and batched."""
+
+import hashlib
+import json
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pooch
+import torch
+
+from firstlight.data.store import Arrays, Split, Store, open_store
+from firstlight.randomness import generator
+
+# Raised when stores are written in another way: older ones are then built anew.
+_FORMAT = 1
+
+
+class Source(ABC):
+    """A data set in its official files.
+
+    A subclass names itself, finds its files and reads them; options of its own are arguments of its `__init__`,
+    which passes the others on, and are kept in `options`.
+
+    Args:
+        dir: folder of the official files; stores are kept in `.firstlight` there, or in the user's cache
+            directory where that cannot be written.
+        batch_size: samples per optimizer step and accumulated batch, over all devices.
+        val_fraction: share of the training split that is held out for validation.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1) -> None:
+        if batch_size < 1:
+            raise ValueError(f"data.batch_size={batch_size}: a batch has one sample or more.")
+        if not 0 < val_fraction < 1:
+            raise ValueError(f"data.val_fraction={val_fraction}: a share between 0 and 1.")
+        self.dir = Path(dir)
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.options: dict[str, Any] = {}
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """The official files, downloaded where they are missing.
+
+        Raises:
+            ValueError: they cannot be had; says what to do without a network.
+        """
+
+    @abstractmethod
+    def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
+        """Class names, and the arrays of `train` and `test`, from the files.
+
+        Raises:
+            ValueError: a file is not what it should be; names the file.
+        """
+
+    def store(self) -> Store:
+        """The data set as arrays, built where it is not yet."""
+        return open_store(self._cache_dir() / f"{self.name}-{self._key()}", self.read)
+
+    def splits(self, seed: int) -> tuple[Store, dict[str, Split]]:
+        """The store, and its `train`, `val` and `test`; `val` is a part of the training split that follows from `seed`.
+
+        Raises:
+            ValueError: too few samples to hold some out.
+        """
+        store = self.store()
+        splits = dict(store.splits)
+        if "val" not in splits:
+            num_samples = len(splits["train"])
+            num_val = round(num_samples * self.val_fraction)
+            if not 0 < num_val < num_samples:
+                raise ValueError(f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty.")
+            order = torch.randperm(num_samples, generator=generator(seed, "val"))
+            # Sorted: reading the file in its own order is kinder to the disk.
+            splits["val"] = splits["train"].part(order[:num_val].sort().values)
+            splits["train"] = splits["train"].part(order[num_val:].sort().values)
+        return store, splits
+
+    def _key(self) -> str:
+        """Names the store by all that it is built from: a changed file or option makes another one."""
+        stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self.files()]
+        facts = json.dumps([_FORMAT, self.options, stats], sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+    def _cache_dir(self) -> Path:
+        beside = self.dir / ".firstlight"
+        nearest = next(parent for parent in (beside, *beside.parents) if parent.exists())
+        return beside if os.access(nearest, os.W_OK) else Path(pooch.os_cache("firstlight"))

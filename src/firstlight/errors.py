@@ -1,0 +1,67 @@
+"""From an exception to at most ten lines that say what was wrong, where, and what to type instead."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from firstlight.config import compose, to_plain
+from firstlight.nearest import suggestion
+from firstlight.signature import parameters
+
+MAX_LINES = 10
+
+
+def explain(error: BaseException, config_name: str = "train") -> str:
+    """What to tell the user of an exception."""
+    return "\n".join(_explain(error, config_name).strip().splitlines()[:MAX_LINES])
+
+
+def _explain(error: BaseException, config_name: str) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        return f"{group}={option}: there is no such {group}. {suggestion(option, error.options)}"
+    if isinstance(error, MissingMandatoryValue):
+        key = error.full_key or str(error).rsplit(" ", 1)[-1]
+        return f"{key} is missing. Give it as {key}=...; --help shows an example."
+    cause = error.__cause__
+    if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return _unknown_key(str(cause.full_key), config_name) or f"{error}\n{cause}"
+    if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({where[0].filename}:{where[0].lineno})" if where else ""
+    return f"{type(error).__name__}: {error}{place}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
+
+
+def _unknown_key(key: str, config_name: str) -> str | None:
+    """What to say of an override of a key that the config does not have."""
+    choices = [word for word in sys.argv[1:] if word.split("=")[0] in ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")]
+    try:
+        config = to_plain(compose(*choices, config_name=config_name))
+    except (HydraException, OmegaConfBaseException):
+        return None
+    parent, _, name = key.rpartition(".")
+    node = config
+    for part in parent.split(".") if parent else ():
+        node = node.get(part) if isinstance(node, dict) else None
+    if not isinstance(node, dict):  # the parent is unknown too
+        return f"There is no '{key}' in the config. {suggestion(key, list(_dotted(config)))}"
+    passed = parameters(str(node["_target_"])) if "_target_" in node else None
+    if passed and name in passed:
+        return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{key}=..."
+    siblings = [*(option for option in node if option != "_target_"), *(passed or ())]
+    options = siblings if parent else [*siblings, *_dotted(config)]
+    return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(options)), prefix=parent)}"
+
+
+def _dotted(node: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Every key of a nested config, as a dotted path."""
+    for key, value in node.items():
+        if key != "_target_":
+            yield path + key
+            if isinstance(value, dict):
+                yield from _dotted(value, f"{path}{key}.")

@@ -1,0 +1,34 @@
+"""Files that are whole or not there: written beside their target, flushed to the disk, then renamed."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes the place of `path` when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` into `path`, all or nothing."""
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Put `values` into `path` as JSON, all or nothing."""
+    write_text(path, json.dumps(values, indent=2) + "\n")

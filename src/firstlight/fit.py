@@ -1,0 +1,115 @@
+"""The training itself: build, fit, test the best checkpoint, tell."""
+
+import logging
+import math
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from firstlight.build import build_source, build_task, build_trainer
+from firstlight.checkpoints import Checkpoints
+from firstlight.data import BatchLoader, Split
+from firstlight.flops import flops_per_sample, num_parameters
+from firstlight.log import logger
+from firstlight.progress import Progress
+from firstlight.recorder import Recorder
+from firstlight.run_folder import RunFolder
+from firstlight.summary import closing_words
+from firstlight.tasks import Task
+
+
+def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
+    """Train in this process what the config says, and leave everything in the folder.
+
+    Goes on from `last.ckpt` where the folder has one.
+
+    Args:
+        config: complete and resolved.
+        folder: of the run; its config is in it already.
+        started: `time.perf_counter()` when the run was started.
+
+    Raises:
+        ValueError: the parts of the config do not go together; before the first step.
+    """
+    quieten()
+    source = build_source(config)
+    store, splits = source.splits(config["seed"])
+    task = build_task(config, store.spec)
+    recorder = Recorder(folder, config, started)
+    checkpoints = Checkpoints(folder, config["monitor"], config["patience"])
+    trainer = build_trainer(config, [recorder, Progress(recorder), checkpoints])
+
+    def loader(split: str) -> BatchLoader:
+        return make_loader(splits[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
+
+    train_loader, val_loader, test_loader = loader("train"), loader("val"), loader("test")
+    if trainer.is_global_zero:
+        folder.write_spec(store.spec)
+        logger.info(opening_words(config, task, splits))
+    last = folder.checkpoint_path("last")
+    fit_started = time.perf_counter()
+    trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
+    if f"val/{task.metric_names[0]}" not in task.metrics:  # it ended before the first validation, by max_steps
+        trainer.validate(task, val_loader, verbose=False)
+        checkpoints.best = {}
+        checkpoints.keep(trainer, task)
+    fit_seconds = time.perf_counter() - fit_started
+    test_best(trainer, task, test_loader, folder)
+    if trainer.is_global_zero:
+        flops = flops_per_sample(task.network, task.preprocess.output_spec)
+        metrics = checkpoints.best | {name: value for name, value in task.metrics.items() if name.startswith("test/")}
+        metrics |= {
+            "status": "completed",
+            "monitor": config["monitor"],
+            "seconds/total": time.perf_counter() - started,
+            "seconds/fit": fit_seconds,
+            "seconds/to_first_step": recorder.seconds_to_first_step,
+            "samples_per_second": recorder.samples_per_second,
+            "parameters": num_parameters(task.network),
+            "flops_per_sample": flops,
+            # Backward costs twice what forward does.
+            "gflops_per_second": 3 * flops * recorder.samples_per_second / 1e9,
+        }
+        recorder.finish(metrics)
+        folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
+        logger.info(closing_words(folder, metrics))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def make_loader(split: Split, batch_size: int, trainer: Trainer, seed: int | None = None) -> BatchLoader:
+    """The loader of this rank, on this rank's device."""
+    return BatchLoader(
+        split,
+        batch_size,
+        seed=seed,
+        device=trainer.strategy.root_device,
+        rank=trainer.global_rank,
+        world_size=trainer.world_size,
+    )
+
+
+def test_best(trainer: Trainer, task: Task, loader: BatchLoader, folder: RunFolder, checkpoint: str = "best") -> None:
+    """Measure a checkpoint on a split that training did not touch; `evaluate` does the very same."""
+    path = folder.existing_checkpoint(checkpoint)
+    trainer.test(task, loader, ckpt_path=path, weights_only=True, verbose=False)
+
+
+def quieten() -> None:
+    """Lightning's notes on hardware and hints for products are not what a user looks for."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) -> str:
+    """What is about to be trained on what."""
+    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "val", "test"))
+    shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
+    return f"{config['name']}: {num_parameters(task.network):,} parameters, inputs {shape}, samples {sizes}, seed {config['seed']}"
+
+
+def _json_number(value: Any) -> Any:
+    """JSON has no word for what is not a number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,22 @@
+"""Softmax regression."""
+
+import math
+
+from torch import Tensor, nn
+
+from firstlight.spec import DataSpec
+
+
+class Linear(nn.Module):
+    """One matrix and one bias: the scores of the classes are linear in the pixels.
+
+    The heir of the single-layer perceptron (Rosenblatt 1958); with cross entropy, multinomial logistic regression.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.output = nn.Linear(math.prod(spec.input_shape), spec.num_outputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, *input_shape) -> (batch, num_outputs)."""
+        return self.output(inputs.flatten(1))

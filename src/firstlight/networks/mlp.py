@@ -1,0 +1,42 @@
+"""The multi-layer perceptron."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from firstlight.networks.activation import activation_named
+from firstlight.spec import DataSpec
+
+
+class MLP(nn.Module):
+    """Fully connected layers with an activation and dropout after each hidden one (Rumelhart, Hinton & Williams 1986).
+
+    Args:
+        spec: of the input; its shape is flattened.
+        widths: units of each hidden layer; none at all makes it linear.
+        activation: by name, such as relu or tanh.
+        dropout: probability that a hidden unit is dropped in training (Srivastava et al. 2014).
+
+    Raises:
+        ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation.
+    """
+
+    def __init__(
+        self, spec: DataSpec, *, widths: Sequence[int] = (256, 128), activation: str = "relu", dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        if any(width < 1 for width in widths):
+            raise ValueError(f"widths={list(widths)}: a layer has one unit or more.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout}: a probability from 0 to below 1.")
+        sizes = [math.prod(spec.input_shape), *widths]
+        hidden: list[nn.Module] = []
+        for num_inputs, num_outputs in zip(sizes, sizes[1:], strict=False):
+            hidden += [nn.Linear(num_inputs, num_outputs), activation_named(activation), nn.Dropout(dropout)]
+        self.hidden = nn.Sequential(*hidden)
+        self.output = nn.Linear(sizes[-1], spec.num_outputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, *input_shape) -> (batch, num_outputs)."""
+        return self.output(self.hidden(inputs.flatten(1)))

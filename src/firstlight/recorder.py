@@ -1,0 +1,133 @@
+"""What a run tells of itself while it goes: metrics.csv, TensorBoard, and its times."""
+
+import csv
+import math
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from omegaconf import OmegaConf
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from firstlight.run_folder import RunFolder
+from firstlight.tasks.task import Task
+
+
+class Recorder(Checkpoint):
+    """Writes one row per epoch, on the first rank only.
+
+    It counts as one of Lightning's checkpoint callbacks because those come after the task's own hooks, when the
+    metrics of the epoch are there.
+
+    Attributes:
+        row: the latest epoch: its number, step, metrics, learning rate and seconds.
+        seconds_to_first_step: from `started` to the end of the first step.
+        samples_per_second: in training, without validation; over all epochs but the first where there are more.
+    """
+
+    def __init__(self, folder: RunFolder, config: dict[str, Any], started: float) -> None:
+        self.folder = folder
+        self.config = config
+        self.started = started
+        self.row: dict[str, Any] = {}
+        self.seconds_to_first_step = math.nan
+        self._columns: list[str] = []
+        self._step_losses: list[tuple[int, Tensor]] = []
+        self._epoch_times: list[float] = []
+        self._samples_per_epoch = 0
+        self._writer: SummaryWriter | None = None
+
+    @property
+    def samples_per_second(self) -> float:
+        """Over all ranks; not a number where no epoch was completed."""
+        times = self._epoch_times[1:] or self._epoch_times
+        return self._samples_per_epoch * len(times) / sum(times) if times else math.nan
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the files; a resumed run forgets the rows of epochs that it is going to repeat."""
+        assert isinstance(pl_module, Task)
+        if not trainer.is_global_zero:
+            return
+        names = [f"{split}/{name}" for split in ("train", "val") for name in pl_module.metric_names]
+        self._columns = ["epoch", "step", *names, "lr", "seconds"]
+        kept = []
+        if self.folder.history_path.exists():
+            with self.folder.history_path.open(newline="") as file:
+                kept = [row for row in csv.DictReader(file) if int(row["epoch"]) < trainer.current_epoch]
+        with self.folder.history_path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(kept)
+        self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step or None)
+        if not kept:
+            self._writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(self.config)}```")
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the time."""
+        self._epoch_started = self._training_ended = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the loss of some steps, without waiting for the device."""
+        if math.isnan(self.seconds_to_first_step):
+            self.seconds_to_first_step = time.perf_counter() - self.started
+        if trainer.global_step % trainer.log_every_n_steps == 0:
+            self._step_losses.append((trainer.global_step, outputs["loss"]))
+        if trainer.is_last_batch:
+            if trainer.strategy.root_device.type == "cuda":
+                torch.cuda.synchronize()
+            self._training_ended = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's row."""
+        assert isinstance(pl_module, Task)
+        loader = trainer.train_dataloader
+        self._samples_per_epoch = loader.num_samples
+        self._epoch_times.append(self._training_ended - self._epoch_started)
+        if self._writer is None:
+            return
+        names = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        metrics = {name: pl_module.metrics[name] for name in self._columns if name in pl_module.metrics}
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        self.row = names | metrics | {"lr": lr, "seconds": round(time.perf_counter() - self._epoch_started, 3)}
+        with self.folder.history_path.open("a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(self.row)
+        for name, value in (metrics | {"lr": lr}).items():
+            self._writer.add_scalar(name, value, trainer.global_step)
+            self._writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch)
+        for step, loss in self._step_losses:
+            self._writer.add_scalar("train/loss_of_step", float(loss), step)
+        self._step_losses.clear()
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the final metrics, with the config beside them, and close."""
+        if self._writer is None:
+            return
+        numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        tested = {name: value for name, value in numbers.items() if name.startswith("test/")}
+        for name, value in tested.items():
+            self._writer.add_scalar(name, value, self.row.get("step", 0))
+            self._writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
+        shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
+        file_writer = self._writer._get_file_writer()
+        assert file_writer is not None
+        for summary in hparams(_flat(self.config), shown):  # type: ignore[no-untyped-call]
+            file_writer.add_summary(summary)
+        self._writer.close()
+        self._writer = None
+
+
+def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and plain values, as TensorBoard shows hyperparameters."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        elif value is not None and key not in ("_target_", "dir", "run_dir", "output_dir", "resume"):
+            found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return found

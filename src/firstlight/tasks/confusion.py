@@ -1,0 +1,56 @@
+"""The confusion matrix, from which all scores of a classifier follow."""
+
+import torch
+from torch import Tensor
+from torchmetrics.functional import classification as scores
+
+_MACRO_SCORES = {
+    "precision": scores.multiclass_precision,
+    "recall": scores.multiclass_recall,
+    "f1": scores.multiclass_f1_score,
+}
+
+
+class ConfusionMeter:
+    """Counts of (true class, predicted class) and the sum of the losses over one pass through a split.
+
+    Attributes:
+        counts: (classes, classes), int64, rows are the true classes.
+        loss: (), float32, the sum over samples.
+    """
+
+    def __init__(self, num_classes: int, device: torch.device) -> None:
+        self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
+        self.loss = torch.zeros((), device=device)
+
+    def update(self, logits: Tensor, targets: Tensor, loss: Tensor) -> None:
+        """Take note of a batch: (batch, classes), (batch,) and its mean loss."""
+        cells = targets * len(self.counts) + logits.argmax(1)
+        self.counts.view(-1).index_add_(0, cells, torch.ones_like(cells))
+        self.loss += loss.detach() * len(targets)
+
+    def sums(self) -> list[Tensor]:
+        """What several processes add up."""
+        return [self.counts, self.loss]
+
+    def compute(self) -> dict[str, float]:
+        """Mean loss, accuracy, and macro precision, recall and F1."""
+        counts = self.counts.cpu()
+        num_samples = max(1, int(counts.sum()))
+        return {"loss": float(self.loss) / num_samples} | classification_scores(counts)
+
+
+def classification_scores(counts: Tensor) -> dict[str, float]:
+    """Accuracy, macro precision, recall and F1 of a confusion matrix (classes, classes), rows being the true classes.
+
+    torchmetrics computes them, from the pairs of true and predicted classes that the matrix counts.
+    """
+    num_classes = len(counts)
+    classes = torch.arange(num_classes)
+    targets = classes.repeat_interleave(counts.sum(1))
+    predictions = classes.repeat(num_classes).repeat_interleave(counts.flatten())
+    found = {"accuracy": float(counts.diagonal().sum()) / max(1, len(targets))}
+    for name, score in _MACRO_SCORES.items():
+        value = score(predictions, targets, num_classes=num_classes, average="macro", validate_args=False)
+        found[name] = min(1.0, float(value))  # a mean of ones in float32 can end a little above one
+    return found

@@ -1,0 +1,161 @@
+"""What every task has in common."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from firstlight.monitor import mode_of
+from firstlight.randomness import derive
+from firstlight.schedulers import Plan
+from firstlight.spec import DataSpec
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: what `build` makes of the config's optimizer, scheduler and settings."""
+
+    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    scheduler: Callable[[Optimizer, Plan], LRScheduler | ReduceLROnPlateau]
+    monitor: str
+    seed: int
+
+
+class Meter(Protocol):
+    """Sums over one pass through a split, kept on the device; nothing waits for the device before `compute`."""
+
+    def sums(self) -> list[Tensor]:
+        """The tensors that several processes add up, in place."""
+
+    def compute(self) -> dict[str, float]:
+        """The metrics of the pass."""
+
+
+class Task(LightningModule, ABC):
+    """A network with all that its training needs.
+
+    A subclass says what a meter is and what one batch costs; here stand the order of things and the randomness.
+
+    Args:
+        spec: of the data.
+        network: takes what `preprocess` gives.
+        preprocess: from raw batches to the network's inputs.
+        recipe: how to train; None where the task only measures.
+
+    Attributes:
+        metrics: the latest value of each metric, by its name `<split>/<name>`.
+    """
+
+    metric_names: ClassVar[tuple[str, ...]] = ("loss",)
+
+    def __init__(self, spec: DataSpec, network: nn.Module, preprocess: nn.Module, recipe: Recipe | None = None) -> None:
+        super().__init__()
+        self.spec = spec
+        self.network = network
+        self.preprocess = preprocess
+        self.recipe = recipe
+        self.metrics: dict[str, float] = {}
+        self.plain_config: dict[str, Any] = {}  # goes into the checkpoints
+        self._meter: Meter | None = None
+        self._plateau: ReduceLROnPlateau | None = None
+
+    @abstractmethod
+    def new_meter(self) -> Meter:
+        """A meter at zero, on the task's device."""
+
+    @abstractmethod
+    def batch_loss(self, batch: Batch, meter: Any) -> Tensor:
+        """The loss of a raw batch; the meter takes note of it. Called in training and in measuring."""
+
+    def configure_optimizers(self) -> Any:
+        """Lightning asks once, before the first step."""
+        assert self.recipe is not None
+        optimizer = self.recipe.optimizer(self.network.parameters())
+        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation, max_steps and max_epochs
+        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+        scheduler = self.recipe.scheduler(optimizer, Plan(total_steps, steps_per_epoch, mode_of(self.recipe.monitor)))
+        if isinstance(scheduler, ReduceLROnPlateau):
+            # Lightning steps these after the epoch's checkpoint is written, which would lose an epoch on resuming.
+            self._plateau = scheduler
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step: its randomness follows from the seed, the epoch, the batch and the rank alone."""
+        assert self.recipe is not None
+        torch.manual_seed(derive(self.recipe.seed, "step", self.current_epoch, batch_idx, self.global_rank))
+        return self.batch_loss(batch, self._meter)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure one batch."""
+        self.batch_loss(batch, self._meter)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure one batch."""
+        self.batch_loss(batch, self._meter)
+
+    def on_train_epoch_start(self) -> None:
+        """Every epoch counts from zero, and has an order of its own."""
+        self._train_meter = self._meter = self.new_meter()
+        loader: Any = self.trainer.train_dataloader
+        loader.set_epoch(self.current_epoch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Validation has a meter of its own, in the middle of a training epoch too."""
+        self._meter = self.new_meter()
+
+    def on_test_epoch_start(self) -> None:
+        """Testing has a meter of its own."""
+        self._meter = self.new_meter()
+
+    def on_train_epoch_end(self) -> None:
+        """The metrics of the epoch, over all batches as they were trained on."""
+        self._close(self._train_meter, "train")
+        if self._plateau is not None and self.recipe is not None and self.recipe.monitor in self.metrics:
+            self._plateau.step(self.metrics[self.recipe.monitor])
+
+    def on_validation_epoch_end(self) -> None:
+        """The metrics of the validation split."""
+        assert self._meter is not None
+        self._close(self._meter, "val")
+        if self.trainer.state.fn == "fit":
+            self._meter = self._train_meter
+
+    def on_test_epoch_end(self) -> None:
+        """The metrics of the test split."""
+        assert self._meter is not None
+        self._close(self._meter, "test")
+
+    def _close(self, meter: Meter, split: str) -> None:
+        if self.trainer.world_size > 1:
+            for total in meter.sums():
+                total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
+        found = {f"{split}/{name}": value for name, value in meter.compute().items()}
+        self.metrics |= found
+        self.log_dict(found, sync_dist=True)  # the same on every rank already; for the callbacks of others
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint describes itself, in plain values."""
+        checkpoint["config"] = self.plain_config
+        checkpoint["spec"] = self.spec.to_dict()
+        if self._plateau is not None:
+            checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lightning restores this module before it makes the optimizers."""
+        self._plateau_state = checkpoint.get("plateau")
+
+    def on_train_start(self) -> None:
+        """Lightning has restored what it knows of; the plateau it does not."""
+        state = getattr(self, "_plateau_state", None)
+        if self._plateau is not None and state is not None:
+            self._plateau.load_state_dict(state)
