@@ -40,6 +40,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     preprocess = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
     torch.manual_seed(derive(config["seed"], "network"))
     network = _call("model", network_class, preprocess.output_spec)
+    network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config) if with_recipe else None
     task = _call("task", _partial(config, "task"), spec, network, preprocess, recipe)
     assert isinstance(task, Task)

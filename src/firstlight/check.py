@@ -19,6 +19,9 @@ SETTINGS = {
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+_NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
+
 
 def check(config: dict[str, Any]) -> None:
     """Compare every key and value of a training config with what its `_target_` takes.
@@ -70,7 +73,30 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
 
 def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
     if not _accepts(annotation, value):
-        raise ValueError(f"{path}={value}: {name} takes {ast.unparse(annotation)} here, not {type(value).__name__}.")
+        raise ValueError(f"{path}={value}: {name} takes {_in_words(annotation)}.")
+
+
+def _in_words(annotation: ast.expr) -> str:
+    """An annotation for people: `Optional[int]` is a whole number or null."""
+    match annotation:
+        case ast.Constant(value=None):
+            return "null"
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _alternatives([left, right])
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return _alternatives([inner, ast.Constant(None)])
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
+            return _alternatives(options)
+        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
+            return f"a list, each item {_in_words(inner)}"
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
+            return f"a list: {', '.join(_in_words(item) for item in inner)}"
+    return _WORDS.get(ast.unparse(annotation), ast.unparse(annotation))
+
+
+def _alternatives(options: list[ast.expr]) -> str:
+    settable = [option for option in options if not isinstance(option, ast.Name) or option.id not in _NEVER_IN_YAML]
+    return " or ".join(dict.fromkeys(map(_in_words, settable)))
 
 
 def _accepts(annotation: ast.expr, value: Any) -> bool:
@@ -90,8 +116,8 @@ def _accepts(annotation: ast.expr, value: Any) -> bool:
             return isinstance(value, int | float) and not isinstance(value, bool)
         case ast.Name(id="str" | "Path" | "_PATH"):
             return isinstance(value, str)
-        case ast.Name(id="Tensor" | "Module"):
-            return False  # YAML holds none
+        case ast.Name(id=name) if name in _NEVER_IN_YAML:
+            return False
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
             return value is None or _accepts(inner, value)
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):

@@ -27,17 +27,14 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         composed = hydra_compose(config_name, list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(composed)
-        return resolved(composed)
-
-
-def resolved(config: DictConfig) -> DictConfig:
-    """A copy without Hydra's own node in which every interpolation stands as its value."""
-    return OmegaConf.create(to_plain(config))
+        return OmegaConf.create(to_plain(composed))
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:
-    """The config as dicts, lists and numbers, without Hydra's own node."""
-    keys = [key for key in config if key != "hydra"]
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys) if "hydra" not in config else config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key != "hydra"}
+    """The config as dicts, lists and numbers, every interpolation resolved, without Hydra's own node."""
+    plain: dict[str, Any] = {}
+    for key in config:
+        if key != "hydra":
+            value = config[key]
+            plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    return plain

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+import warnings
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from firstlight.build import build_source, build_task, build_trainer
 from firstlight.checkpoints import Checkpoints
 from firstlight.data import BatchLoader, Split
 from firstlight.flops import flops_per_sample, num_parameters
+from firstlight.load import load_weights
 from firstlight.log import logger
 from firstlight.progress import Progress
 from firstlight.recorder import Recorder
@@ -56,7 +58,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
         checkpoints.best = {}
         checkpoints.keep(trainer, task)
     fit_seconds = time.perf_counter() - fit_started
-    test_best(trainer, task, test_loader, folder)
+    measure(trainer, task, test_loader, folder, "best")
     if trainer.is_global_zero:
         flops = flops_per_sample(task.network, task.preprocess.output_spec)
         metrics = checkpoints.best | {name: value for name, value in task.metrics.items() if name.startswith("test/")}
@@ -91,16 +93,18 @@ def make_loader(split: Split, batch_size: int, trainer: Trainer, seed: int | Non
     )
 
 
-def test_best(trainer: Trainer, task: Task, loader: BatchLoader, folder: RunFolder, checkpoint: str = "best") -> None:
+def measure(trainer: Trainer, task: Task, loader: BatchLoader, folder: RunFolder, checkpoint: str) -> None:
     """Measure a checkpoint on a split that training did not touch; `evaluate` does the very same."""
-    path = folder.existing_checkpoint(checkpoint)
-    trainer.test(task, loader, ckpt_path=path, weights_only=True, verbose=False)
+    load_weights(task, folder, checkpoint)
+    trainer.test(task, loader, verbose=False)
 
 
 def quieten() -> None:
     """Lightning's notes on hardware and hints for products are not what a user looks for."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Lightning 2.6 has not caught up with torch 2.15 here.
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
 
 
 def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) -> str:

@@ -1,5 +1,6 @@
 """The folder that a run leaves: everything after training needs it and nothing else."""
 
+import contextlib
 import json
 import secrets
 import shutil
@@ -123,8 +124,10 @@ class RunFolder:
         return path
 
     def remove(self) -> None:
-        """Delete the folder with all that is in it."""
+        """Delete the folder with all that is in it, and the one above where it held nothing else."""
         shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
 
 def _newest_hint(path: Path) -> str:

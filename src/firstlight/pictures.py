@@ -1,0 +1,60 @@
+"""Picture files of any size and mode, as the arrays that a network was trained on."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+
+
+def find_pictures(path: Path) -> list[Path]:
+    """The file itself, or all pictures in a folder and the folders in it, by name.
+
+    Raises:
+        ValueError: nothing there, or no pictures in it.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ValueError(f"input={path}: there is no such file or folder.")
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not found:
+        raise ValueError(f"input={path}: no pictures in this folder ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A picture as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
+
+    Turned as its EXIF data says, laid on white where it is transparent, resized so that it covers the shape, and
+    cut at the centre.
+
+    Raises:
+        ValueError: no picture, a damaged one, or one so large that it may be an attack; names the file.
+    """
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise ValueError(f"The network takes {channels} channels: neither grey nor colour pictures will do.")
+    try:
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(_to_8_bits(opened))
+            if picture.has_transparency_data:
+                picture = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            picture = picture.convert("L" if channels == 1 else "RGB")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: not a picture that can be read ({error}).") from error
+    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR))
+    return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
+
+
+def _to_8_bits(picture: Image.Image) -> Image.Image:
+    """Pillow cuts 16-bit grey off at 255 where it should divide."""
+    if not picture.mode.startswith("I") and picture.mode != "F":
+        return picture
+    values = np.asarray(picture).astype(np.float64)
+    largest = 65535 if picture.mode.startswith("I") and values.max(initial=0) > 255 else 255
+    if picture.mode == "F" and values.max(initial=0) <= 1:
+        largest = 1
+    return Image.fromarray(np.clip(values * (255 / largest), 0, 255).astype(np.uint8))
