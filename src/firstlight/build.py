@@ -50,11 +50,13 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
 
 
 def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer:
-    """Lightning's Trainer; what firstlight does itself (logs, progress, checkpoints) is off unless the config has it on."""
+    """Lightning's Trainer; what firstlight does itself (logs, progress, summary) is off unless the config says else."""
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     node = own | config["trainer"]
-    trainer = _call("trainer", _partial({"trainer": node}, "trainer"), callbacks=list(callbacks), plugins=[WholeFileIO()])
+    trainer = _call(
+        "trainer", _partial({"trainer": node}, "trainer"), callbacks=list(callbacks), plugins=[WholeFileIO()]
+    )
     assert isinstance(trainer, Trainer)
     return trainer
 

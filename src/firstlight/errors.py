@@ -8,6 +8,7 @@ from typing import Any
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from firstlight.check import GROUPS
 from firstlight.config import compose, to_plain
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
@@ -39,13 +40,13 @@ def _explain(error: BaseException, config_name: str) -> str:
 
 def _unknown_key(key: str, config_name: str) -> str | None:
     """What to say of an override of a key that the config does not have."""
-    choices = [word for word in sys.argv[1:] if word.split("=")[0] in ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")]
+    choices = [word for word in sys.argv[1:] if word.split("=")[0] in GROUPS]
     try:
         config = to_plain(compose(*choices, config_name=config_name))
     except (HydraException, OmegaConfBaseException):
         return None
     parent, _, name = key.rpartition(".")
-    node = config
+    node: Any = config
     for part in parent.split(".") if parent else ():
         node = node.get(part) if isinstance(node, dict) else None
     if not isinstance(node, dict):  # the parent is unknown too

@@ -61,7 +61,9 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     measure(trainer, task, test_loader, folder, "best")
     if trainer.is_global_zero:
         flops = flops_per_sample(task.network, task.preprocess.output_spec)
-        metrics = checkpoints.best | {name: value for name, value in task.metrics.items() if name.startswith("test/")}
+        metrics: dict[str, Any] = checkpoints.best | {
+            name: value for name, value in task.metrics.items() if name.startswith("test/")
+        }
         metrics |= {
             "status": "completed",
             "monitor": config["monitor"],
@@ -111,7 +113,8 @@ def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) 
     """What is about to be trained on what."""
     sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "val", "test"))
     shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
-    return f"{config['name']}: {num_parameters(task.network):,} parameters, inputs {shape}, samples {sizes}, seed {config['seed']}"
+    parameters = f"{num_parameters(task.network):,} parameters"
+    return f"{config['name']}: {parameters}, inputs {shape}, samples {sizes}, seed {config['seed']}"
 
 
 def _json_number(value: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from firstlight.fit import quieten
 from firstlight.files import write_text
+from firstlight.fit import quieten
 from firstlight.load import load_run
 from firstlight.pictures import find_pictures, read_picture
 from firstlight.run_folder import RunFolder
@@ -51,8 +51,8 @@ def predict(
         raise ValueError(f"batch_size={batch_size}: one picture or more.")
     paths = find_pictures(Path(input).expanduser())
     folder = RunFolder.open(run)
-    device = torch.accelerator.current_accelerator() if accelerator != "cpu" and torch.accelerator.is_available() else None
-    task = load_run(run, checkpoint, device or "cpu")
+    use_accelerator = accelerator != "cpu" and torch.accelerator.is_available()
+    task = load_run(run, checkpoint, torch.accelerator.current_accelerator() or "cpu" if use_accelerator else "cpu")
     spec = task.spec
     problems: list[str] = []
     rows: list[dict[str, Any]] = []

@@ -26,7 +26,12 @@ class Progress(Checkpoint):
         if trainer.is_global_zero and sys.stdout.isatty():
             total = int(trainer.num_training_batches)
             self._bar = tqdm(
-                total=total, desc=f"epoch {trainer.current_epoch + 1}", unit="batch", leave=False, dynamic_ncols=True, file=sys.stdout
+                total=total,
+                desc=f"epoch {trainer.current_epoch + 1}",
+                unit="batch",
+                leave=False,
+                dynamic_ncols=True,
+                file=sys.stdout,
             )
 
     def on_train_batch_end(
@@ -46,7 +51,9 @@ class Progress(Checkpoint):
         of = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
         shown = [name for name in ("train/loss", "val/loss", "val/accuracy") if name in row]
         values = "  ".join(f"{name} {row[name]:.4f}" for name in shown)
-        logger.info("epoch %*d%s  %s  lr %.1e  %.1f s", width, trainer.current_epoch + 1, of, values, row["lr"], row["seconds"])
+        logger.info(
+            "epoch %*d%s  %s  lr %.1e  %.1f s", width, trainer.current_epoch + 1, of, values, row["lr"], row["seconds"]
+        )
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """The screen is left clean."""

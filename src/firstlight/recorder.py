@@ -36,6 +36,7 @@ class Recorder(Checkpoint):
         self.row: dict[str, Any] = {}
         self.seconds_to_first_step = math.nan
         self._columns: list[str] = []
+        self._every_n_steps = config["trainer"].get("log_every_n_steps") or 50
         self._step_losses: list[tuple[int, Tensor]] = []
         self._epoch_times: list[float] = []
         self._samples_per_epoch = 0
@@ -76,7 +77,7 @@ class Recorder(Checkpoint):
         """Note the loss of some steps, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
-        if trainer.global_step % trainer.log_every_n_steps == 0:
+        if trainer.global_step % self._every_n_steps == 0:
             self._step_losses.append((trainer.global_step, outputs["loss"]))
         if trainer.is_last_batch:
             if trainer.strategy.root_device.type == "cuda":
@@ -86,7 +87,7 @@ class Recorder(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's row."""
         assert isinstance(pl_module, Task)
-        loader = trainer.train_dataloader
+        loader: Any = trainer.train_dataloader
         self._samples_per_epoch = loader.num_samples
         self._epoch_times.append(self._training_ended - self._epoch_started)
         if self._writer is None:
@@ -116,7 +117,7 @@ class Recorder(Checkpoint):
         shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
         file_writer = self._writer._get_file_writer()
         assert file_writer is not None
-        for summary in hparams(_flat(self.config), shown):  # type: ignore[no-untyped-call]
+        for summary in hparams(_flat(self.config), shown):
             file_writer.add_summary(summary)
         self._writer.close()
         self._writer = None

@@ -35,7 +35,8 @@ def train(
     if plain["resume"]:
         return _resume(plain["resume"], started)
     check(plain)
-    plain["data"]["dir"] = str(Path(plain["data"]["dir"]).expanduser().absolute())  # the folder may be used from anywhere
+    # Absolute, because the run folder may be used from anywhere.
+    plain["data"]["dir"] = str(Path(plain["data"]["dir"]).expanduser().absolute())
     launch.check_shared_folder(plain, run_dir or plain["run_dir"])
     if launch.is_first_process():
         folder = RunFolder.create(plain, run_dir or plain["run_dir"])

@@ -76,7 +76,9 @@ class RunFolder:
         """
         folder = cls(path)
         if not folder.config_path.is_file():
-            raise ValueError(f"{key}={path}: no run folder, for there is no config.yaml in it.{_newest_hint(folder.path)}")
+            raise ValueError(
+                f"{key}={path}: no run folder, for there is no config.yaml in it.{_newest_hint(folder.path)}"
+            )
         return folder
 
     def config(self) -> DictConfig:

@@ -69,7 +69,9 @@ def onecycle(
     """
     _share(warmup, "warmup")
     if not 0 < final <= start <= 1:
-        raise ValueError(f"scheduler.start={start} and scheduler.final={final}: shares of the rate, 0 < final <= start <= 1.")
+        raise ValueError(
+            f"scheduler.start={start} and scheduler.final={final}: shares of the rate, 0 < final <= start <= 1."
+        )
     has_momentum = "betas" in optimizer.defaults or optimizer.defaults.get("momentum", 0) > 0
     return OneCycleLR(
         optimizer,

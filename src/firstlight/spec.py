@@ -33,4 +33,7 @@ class DataSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataSpec":
         """The inverse of `to_dict`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)

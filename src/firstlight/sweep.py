@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,61 +11,70 @@ from firstlight.files import write_text
 from firstlight.monitor import mode_of
 
 
+@dataclass
+class _Job:
+    number: int
+    overrides: list[str]
+    metrics: dict[str, Any] = field(default_factory=dict)  # what metrics.json holds, where the job came to its end
+    error: str = ""
+
+    def rank(self) -> tuple[bool, float]:
+        """Sorts by the metric that the job monitored; what has no number comes last."""
+        value = self.monitored()
+        if math.isnan(value):
+            return True, 0.0
+        return False, value if mode_of(self.metrics["monitor"]) == "min" else -value
+
+    def monitored(self) -> float:
+        value = self.metrics.get(self.metrics.get("monitor", ""))
+        return math.nan if value is None else float(value)
+
+    def row(self) -> dict[str, Any]:
+        choices = dict(override.lstrip("+").split("=", 1) for override in self.overrides if "=" in override)
+        outcome = {"error": " ".join(self.error.split())} if self.error else {}
+        return (
+            {"job": self.number, "status": "failed" if self.error else "completed"} | choices | self.metrics | outcome
+        )
+
+
 class Sweep:
     """The jobs of one `-m` run; summary.csv is brought up to date after each of them."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
-        self.rows: list[dict[str, Any]] = []
+        self.jobs: list[_Job] = []
 
     def begin(self, number: int, overrides: list[str]) -> None:
         """Tell that a job begins."""
         print(f"\n[job {number}] {' '.join(overrides)}", flush=True)
-        self.rows.append({"job": number} | dict(override.lstrip("+").split("=", 1) for override in overrides))
+        self.jobs.append(_Job(number, overrides))
 
     def finished(self, metrics: dict[str, Any]) -> None:
         """The job that began last has ended well."""
-        self.rows[-1] |= {"status": "completed"} | metrics
+        self.jobs[-1].metrics = metrics
         self._write()
 
     def failed(self, cause: str) -> None:
-        """The job that began last has not."""
-        print(f"[job {self.rows[-1]['job']}] failed: {cause}", flush=True)
-        self.rows[-1] |= {"status": "failed", "error": " ".join(cause.split())}
+        """The job that began last has not; it is told at once."""
+        print(f"[job {self.jobs[-1].number}] failed: {cause}", flush=True)
+        self.jobs[-1].error = cause
         self._write()
-
-    def ranked(self) -> list[dict[str, Any]]:
-        """The rows from the best job to the worst by the metric that each monitored, then the failed ones."""
-
-        def key(row: dict[str, Any]) -> tuple[bool, float]:
-            monitor = row.get("monitor", "")
-            value = row.get(monitor)
-            if row["status"] != "completed" or value is None or value != value:
-                return True, 0.0
-            return False, value if mode_of(monitor) == "min" else -value
-
-        return [{"rank": rank} | row for rank, row in enumerate(sorted(self.rows, key=key), start=1)]
 
     def tell(self) -> None:
         """Print the ranking and where it stands."""
-        print(f"\nSweep {self.path}")
-        for row in self.ranked():
-            named = " ".join(f"{key}={row[key]}" for key in row if key in self._choices())
-            monitor = row.get("monitor", "")
-            told = f"{monitor} {row[monitor]:.4f}" if monitor in row else f"{row['status']}: {row.get('error', '')}"
-            print(f"  {row['rank']}. [job {row['job']}] {named}  {told}"[:200])
-        print(f"  {self.path / 'summary.csv'}", flush=True)
-
-    def _choices(self) -> list[str]:
-        """The keys that the jobs were given."""
-        known = {"rank", "job", "status", "error", "monitor"}
-        return [key for key in dict.fromkeys(k for row in self.rows for k in row) if key not in known and "/" not in key]
+        print(f"\nsweep {self.path}")
+        for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
+            monitor = job.metrics.get("monitor")
+            result = f"failed: {job.error.splitlines()[0]}" if job.error else f"{monitor} {job.monitored():.4f}"
+            print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {result}")
+        print(f"summary {self.path / 'summary.csv'}", flush=True)
 
     def _write(self) -> None:
-        rows = self.ranked()
-        columns = list(dict.fromkeys(["rank", "job", "status", *(key for row in rows for key in row)]))
+        jobs = sorted(self.jobs, key=_Job.rank)
+        rows = [{"rank": rank} | job.row() for rank, job in enumerate(jobs, start=1)]
+        columns = dict.fromkeys(key for row in rows for key in row)
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.path.mkdir(parents=True, exist_ok=True)

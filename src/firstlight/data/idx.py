@@ -26,5 +26,7 @@ def read_idx(path: Path) -> np.ndarray:
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
     expected = start + int(np.prod(shape, dtype=np.int64))
     if len(shape) < num_dimensions or len(content) != expected:
-        raise ValueError(f"{path}: {len(content):,} bytes, but its header promises {expected:,}. Delete it and get it again.")
+        raise ValueError(
+            f"{path}: {len(content):,} bytes, but its header promises {expected:,}. Delete it and get it again."
+        )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -79,9 +79,9 @@ class BatchLoader:
         order = self._order()
         while self.batch < len(self):
             start = self.batch * self.batch_size
-            indices = order[start : min(start + self.batch_size, self.num_samples)].tensor_split(self.world_size)[self.rank]
+            indices = order[start : min(start + self.batch_size, self.num_samples)]
             self.batch += 1
-            yield self._take(indices)
+            yield self._take(indices.tensor_split(self.world_size)[self.rank])
 
     def _order(self) -> Tensor:
         if self.seed is None:

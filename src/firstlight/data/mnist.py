@@ -54,7 +54,11 @@ class MNIST(Source):
 def _split(images_path: Path, labels_path: Path) -> Arrays:
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
-        raise ValueError(f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no pictures with their labels.")
+        raise ValueError(
+            f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no pictures with their labels."
+        )
     if labels.max(initial=0) > 9:
-        raise ValueError(f"{labels_path}: sample {labels.argmax()} has the label {labels.max()}; digits go from 0 to 9.")
+        raise ValueError(
+            f"{labels_path}: sample {labels.argmax()} has the label {labels.max()}; digits go from 0 to 9."
+        )
     return Arrays(images[:, None], labels.astype(np.int64))

@@ -77,7 +77,9 @@ class Source(ABC):
             num_samples = len(splits["train"])
             num_val = round(num_samples * self.val_fraction)
             if not 0 < num_val < num_samples:
-                raise ValueError(f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty.")
+                raise ValueError(
+                    f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty."
+                )
             order = torch.randperm(num_samples, generator=generator(seed, "val"))
             # Sorted: reading the file in its own order is kinder to the disk.
             splits["val"] = splits["train"].part(order[:num_val].sort().values)

@@ -77,7 +77,9 @@ def open_store(path: Path, read: Callable[[], tuple[tuple[str, ...], dict[str, A
                 _build(path, *read())
     spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
     names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
-    return Store(spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names})
+    return Store(
+        spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
+    )
 
 
 def _build(path: Path, labels: tuple[str, ...], splits: dict[str, Arrays]) -> None:

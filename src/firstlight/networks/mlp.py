@@ -1,5 +1,6 @@
 """The multi-layer perceptron."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -32,7 +33,7 @@ class MLP(nn.Module):
             raise ValueError(f"dropout={dropout}: a probability from 0 to below 1.")
         sizes = [math.prod(spec.input_shape), *widths]
         hidden: list[nn.Module] = []
-        for num_inputs, num_outputs in zip(sizes, sizes[1:], strict=False):
+        for num_inputs, num_outputs in itertools.pairwise(sizes):
             hidden += [nn.Linear(num_inputs, num_outputs), activation_named(activation), nn.Dropout(dropout)]
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(sizes[-1], spec.num_outputs)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from firstlight.augment import Preprocess
 from firstlight.spec import DataSpec
 from firstlight.tasks.confusion import ConfusionMeter
 from firstlight.tasks.task import Batch, Recipe, Task
@@ -31,7 +32,7 @@ class Classification(Task):
         self,
         spec: DataSpec,
         network: nn.Module,
-        preprocess: nn.Module,
+        preprocess: Preprocess,
         recipe: Recipe | None = None,
         *,
         label_smoothing: float = 0.0,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from firstlight.augment import Preprocess
 from firstlight.monitor import mode_of
 from firstlight.randomness import derive
 from firstlight.schedulers import Plan
@@ -57,7 +58,9 @@ class Task(LightningModule, ABC):
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss",)
 
-    def __init__(self, spec: DataSpec, network: nn.Module, preprocess: nn.Module, recipe: Recipe | None = None) -> None:
+    def __init__(
+        self, spec: DataSpec, network: nn.Module, preprocess: Preprocess, recipe: Recipe | None = None
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.network = network
