@@ -1,0 +1,100 @@
+"""Generated data in official formats, a trained run to look at, and no network."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TINY = ["model=linear", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # each pytest worker has one core
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores_in_a_folder_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without it, the tests would build stores in the user's data folder."""
+    os.environ["REAL_DATA"] = os.environ.get("FIRSTLIGHT_DATA", "")
+    os.environ["FIRSTLIGHT_DATA"] = str(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections go to this machine or nowhere."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {address}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs scripts/<name>.py from an empty working directory, as a user would."""
+
+    def run(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(REPOSITORY / "scripts" / f"{name}.py"), *arguments],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short run of the linear network on digits. Not to be changed: tests share it."""
+    from firstlight.config import compose
+    from firstlight.run import train
+
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    train(compose(*TINY), run_dir=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that ask for it are skipped where there is none."""
+    folder = os.environ.get("REAL_DATA", "")
+    if not folder:
+        pytest.skip("FIRSTLIGHT_DATA names no folder with real data")
+    return Path(folder)
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """A uint8 array as an IDX file."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
+
+
+def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
+    """Random pictures with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for prefix, number in (("train", num_train), ("t10k", num_test)):
+        labels = np.arange(number) % 10
+        images = random.integers(0, 64, (number, size, size))
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 4] += 128
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
+
+
+@pytest.fixture
+def mnist_dir(tmp_path: Path) -> Path:
+    """A folder with a tiny MNIST in the official format."""
+    write_mnist(tmp_path)
+    return tmp_path
