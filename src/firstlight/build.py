@@ -50,22 +50,40 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
 
 
 def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer:
-    """Lightning's Trainer; what firstlight does itself (logs, progress, summary) is off unless the config says else."""
+    """Lightning's Trainer; what firstlight does itself (logs, progress, summary) is off unless the config says else.
+
+    Callbacks and plugins of the config come before ours. `max_steps` is a callback's: where Lightning counts, a run
+    ends without a last validation, and one that was stopped at an epoch's end does not resume where it was.
+    """
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
-    node = own | config["trainer"]
+    trainer_class = _partial({"trainer": own | config["trainer"] | {"max_steps": -1}}, "trainer")
+    theirs = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
     trainer = _call(
-        "trainer", _partial({"trainer": node}, "trainer"), callbacks=list(callbacks), plugins=[WholeFileIO()]
+        "trainer",
+        trainer_class,
+        callbacks=[*theirs["callbacks"], *callbacks],
+        plugins=[*theirs["plugins"], WholeFileIO()],
     )
     assert isinstance(trainer, Trainer)
     return trainer
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _recipe(config: Config) -> Recipe:
     optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
     # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
     _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
-    return Recipe(optimizer, scheduler, config["monitor"], config["seed"])
+    return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config))
+
+
+def step_limit(config: Config) -> int | None:
+    """The `max_steps` of the trainer; None for its -1, no limit."""
+    max_steps = config["trainer"].get("max_steps", -1)
+    return None if max_steps == -1 else max_steps
 
 
 def _check_monitor(monitor: str, task: Task) -> None:

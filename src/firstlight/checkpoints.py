@@ -1,6 +1,5 @@
 """last.ckpt after every epoch, best.ckpt after those that were better than all before."""
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the last and the best epoch, and stops a run that has not become better for `patience` epochs.
+    """Keeps the last and the best epoch, and stops a run that has not become better for `patience` validated epochs.
 
     Attributes:
         best: the metrics of the best epoch so far, with its `epoch`.
@@ -50,18 +49,18 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After the task's own hook, so that the metrics of the epoch are there."""
         assert isinstance(pl_module, Task)
-        self.keep(trainer, pl_module)
+        self.keep(trainer, pl_module, trainer.current_epoch)
         if self.patience is not None and self.epochs_since_best >= self.patience:
             trainer.should_stop = True
 
-    def keep(self, trainer: Trainer, task: Task) -> None:
-        """Write the last checkpoint, and the best where the monitored metric says so."""
-        value = task.metrics.get(self.monitor, math.nan)
-        improved = not self.best or is_better(self.monitor, value, self.best.get(self.monitor, math.nan))
+    def keep(self, trainer: Trainer, task: Task, epoch: int) -> None:
+        """Write the last checkpoint, and the best where the monitored metric, if it was measured, says so."""
+        value = task.metrics.get(self.monitor)
+        improved = value is not None and (not self.best or is_better(self.monitor, value, self.best[self.monitor]))
         if improved:
-            self.best = {"epoch": trainer.current_epoch} | task.metrics
+            self.best = {"epoch": epoch} | task.metrics
             self.epochs_since_best = 0
-        else:
+        elif value is not None:
             self.epochs_since_best += 1
         last, best = self.folder.checkpoint_path("last"), self.folder.checkpoint_path("best")
         trainer.save_checkpoint(last, weights_only=False)

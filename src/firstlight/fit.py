@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from firstlight.build import build_source, build_task, build_trainer
+from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
 from firstlight.data import BatchLoader, Split
 from firstlight.flops import flops_per_sample, num_parameters
@@ -18,6 +18,7 @@ from firstlight.log import logger
 from firstlight.progress import Progress
 from firstlight.recorder import Recorder
 from firstlight.run_folder import RunFolder
+from firstlight.step_limit import StepLimit
 from firstlight.summary import closing_words
 from firstlight.tasks import Task
 
@@ -41,7 +42,9 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     task = build_task(config, store.spec)
     recorder = Recorder(folder, config, started)
     checkpoints = Checkpoints(folder, config["monitor"], config["patience"])
-    trainer = build_trainer(config, [recorder, Progress(recorder), checkpoints])
+    max_steps = step_limit(config)
+    limits = [] if max_steps is None else [StepLimit(max_steps)]
+    trainer = build_trainer(config, [*limits, recorder, Progress(recorder), checkpoints])
 
     def loader(split: str) -> BatchLoader:
         return make_loader(splits[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
@@ -53,10 +56,9 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     last = folder.checkpoint_path("last")
     fit_started = time.perf_counter()
     trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
-    if f"val/{task.metric_names[0]}" not in task.metrics:  # it ended before the first validation, by max_steps
+    if not checkpoints.best:  # it ended before the first validation
         trainer.validate(task, val_loader, verbose=False)
-        checkpoints.best = {}
-        checkpoints.keep(trainer, task)
+        checkpoints.keep(trainer, task, trainer.current_epoch - 1)
     fit_seconds = time.perf_counter() - fit_started
     measure(trainer, task, test_loader, folder, "best")
     if trainer.is_global_zero:

@@ -1,9 +1,10 @@
 """The words at the end of a run."""
 
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
+from firstlight.config import CONFIG_DIR
 from firstlight.run_folder import RunFolder
 
 SPLITS = ("train", "val", "test")
@@ -23,10 +24,7 @@ def metrics_table(metrics: dict[str, Any]) -> str:
 
 def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
     """Metrics of the best epoch, speed, and what to do next."""
-    scripts = Path(sys.argv[0]).parent
-    command = f"{scripts}/" if Path(sys.argv[0]).name == "train.py" else "scripts/"
-    path = folder.path
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    shown = _shown(folder.path)
     return "\n".join(
         [
             "",
@@ -37,8 +35,24 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
             f"{metrics['samples_per_second']:,.0f} samples/s ({metrics['gflops_per_second']:,.1f} GFLOP/s), "
             f"fit {metrics['seconds/fit']:.1f} s, all {metrics['seconds/total']:.1f} s",
             f"run folder  {shown}",
-            f"evaluate    {command}evaluate.py run={shown}",
-            f"predict     {command}predict.py run={shown} input=<picture or folder>",
-            f"curves      tensorboard --logdir {shown}",
+            f"evaluate    {_command('evaluate')} run={shown}",
+            f"predict     {_command('predict')} run={shown} input=<picture or folder>",
+            f"curves      {_runner()}tensorboard --logdir {shown}",
         ]
     )
+
+
+def _command(name: str) -> str:
+    """How this user calls a script: from the checkout, or as the installed command."""
+    script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
+    return f"{_runner()}{_shown(script)}" if script.exists() else f"{_runner()}firstlight {name}"
+
+
+def _runner() -> str:
+    """uv says so where it runs us."""
+    return "uv run " if "UV" in os.environ else ""
+
+
+def _shown(path: Path) -> Path:
+    """From the working directory, where the path lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

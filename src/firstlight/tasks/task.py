@@ -29,6 +29,7 @@ class Recipe:
     scheduler: Callable[[Optimizer, Plan], LRScheduler | ReduceLROnPlateau]
     monitor: str
     seed: int
+    max_steps: int | None
 
 
 class Meter(Protocol):
@@ -53,7 +54,7 @@ class Task(LightningModule, ABC):
         recipe: how to train; None where the task only measures.
 
     Attributes:
-        metrics: the latest value of each metric, by its name `<split>/<name>`.
+        metrics: the metrics of this epoch so far, by their names `<split>/<name>`.
     """
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss",)
@@ -83,7 +84,9 @@ class Task(LightningModule, ABC):
         """Lightning asks once, before the first step."""
         assert self.recipe is not None
         optimizer = self.recipe.optimizer(self.network.parameters())
-        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation, max_steps and max_epochs
+        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation and max_epochs
+        if self.recipe.max_steps is not None:
+            total_steps = min(total_steps, self.recipe.max_steps)
         steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         scheduler = self.recipe.scheduler(optimizer, Plan(total_steps, steps_per_epoch, mode_of(self.recipe.monitor)))
         if isinstance(scheduler, ReduceLROnPlateau):
@@ -109,6 +112,7 @@ class Task(LightningModule, ABC):
     def on_train_epoch_start(self) -> None:
         """Every epoch counts from zero, and has an order of its own."""
         self._train_meter = self._meter = self.new_meter()
+        self.metrics.clear()
         loader: Any = self.trainer.train_dataloader
         loader.set_epoch(self.current_epoch)
 
