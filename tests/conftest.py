@@ -13,7 +13,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 TINY = ["model=linear", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # each pytest worker has one core
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each of the workers has a core
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,6 +18,8 @@ SETTINGS = {
     "resume": "str | None",
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
+# Arguments that `build` gives, so that no config can.
+SUPPLIED = ("spec", "min_size", "network", "preprocess", "recipe", "params", "optimizer", "plan")
 
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
@@ -29,6 +31,9 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ValueError: for the first key that its target has no use for, or value of another type.
     """
+    missing = [key for key in (*SETTINGS, *GROUPS) if key not in config]
+    if missing:
+        raise ValueError(f"The config lacks '{missing[0]}'.")
     for key, value in config.items():
         if key in SETTINGS:
             _check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
@@ -63,8 +68,9 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
     for key, value in node.items():
         if key in ("_target_", "_partial_", "_recursive_", "_convert_", "_args_"):
             continue
-        if key not in accepted:
-            raise ValueError(f"{path}: {name} takes no '{key}'. {suggestion(key, list(accepted), prefix=path)}")
+        if key not in accepted or key in SUPPLIED:
+            options = [option for option in accepted if option not in SUPPLIED]
+            raise ValueError(f"{path}: {name} takes no '{key}'. {suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
         if annotation is not None and not built:
@@ -73,7 +79,8 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
 
 def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
     if not _accepts(annotation, value):
-        raise ValueError(f"{path}={value}: {name} takes {_in_words(annotation)}.")
+        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+        raise ValueError(f"{path}={shown}: {name} takes {_in_words(annotation)}.")
 
 
 def _in_words(annotation: ast.expr) -> str:
@@ -81,6 +88,8 @@ def _in_words(annotation: ast.expr) -> str:
     match annotation:
         case ast.Constant(value=None):
             return "null"
+        case ast.Constant(value=str(quoted)):
+            return _in_words(ast.parse(quoted, mode="eval").body)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _alternatives([left, right])
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):

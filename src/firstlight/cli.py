@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.errors import explain
+from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep
 
 _STARTED = time.perf_counter()
@@ -31,6 +32,7 @@ def evaluate() -> None:
     """scripts/evaluate.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
+        RunFolder.open(config["run"])  # tells of a mistake before torch is imported
         from firstlight.evaluate import evaluate
 
         return evaluate(**config)
@@ -42,6 +44,7 @@ def predict() -> None:
     """scripts/predict.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
+        RunFolder.open(config["run"])
         from firstlight.predict import predict
 
         predict(**config)

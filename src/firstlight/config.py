@@ -20,6 +20,11 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     Raises:
         hydra.errors.HydraException: for a group, option or key that there is not.
     """
+    return OmegaConf.create(to_plain(compose_lazily(*overrides, config_name=config_name)))
+
+
+def compose_lazily(*overrides: str, config_name: str = "train") -> DictConfig:
+    """The same with interpolations and missing values as they stand in the YAML, and with Hydra's own node."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
@@ -27,7 +32,7 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         composed = hydra_compose(config_name, list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(composed)
-        return OmegaConf.create(to_plain(composed))
+        return composed
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.check import GROUPS
-from firstlight.config import compose, to_plain
+from firstlight.config import compose_lazily
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
 
@@ -31,20 +32,24 @@ def _explain(error: BaseException, config_name: str) -> str:
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return _unknown_key(str(cause.full_key), config_name) or f"{error}\n{cause}"
-    if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError):
+    if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError) and str(error):
         return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({where[0].filename}:{where[0].lineno})" if where else ""
-    return f"{type(error).__name__}: {error}{place}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
+    words = "\n".join(str(error).splitlines()[: MAX_LINES - 2])
+    return f"{type(error).__name__}{place}: {words}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
 
 
 def _unknown_key(key: str, config_name: str) -> str | None:
     """What to say of an override of a key that the config does not have."""
-    choices = [word for word in sys.argv[1:] if word.split("=")[0] in GROUPS]
+    # A sweep names several options of a group: any of them tells the keys.
+    choices = [word.split(",")[0] for word in sys.argv[1:] if word.split("=")[0] in GROUPS]
     try:
-        config = to_plain(compose(*choices, config_name=config_name))
+        config = OmegaConf.to_container(compose_lazily(*choices, config_name=config_name))
     except (HydraException, OmegaConfBaseException):
         return None
+    assert isinstance(config, dict)
+    config.pop("hydra")
     parent, _, name = key.rpartition(".")
     node: Any = config
     for part in parent.split(".") if parent else ():
@@ -59,7 +64,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
     return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(options)), prefix=parent)}"
 
 
-def _dotted(node: dict[str, Any], path: str = "") -> Iterator[str]:
+def _dotted(node: dict[Any, Any], path: str = "") -> Iterator[str]:
     """Every key of a nested config, as a dotted path."""
     for key, value in node.items():
         if key != "_target_":

@@ -24,7 +24,7 @@ class Recorder(Checkpoint):
     metrics of the epoch are there.
 
     Attributes:
-        row: the latest epoch: its number, step, metrics, learning rate and seconds.
+        row: the latest epoch: its number, last step, metrics, learning rate of that step, and seconds.
         seconds_to_first_step: from `started` to the end of the first step.
         samples_per_second: in training, without validation; over all epochs but the first where there are more.
     """
@@ -38,15 +38,14 @@ class Recorder(Checkpoint):
         self._columns: list[str] = []
         self._every_n_steps = config["trainer"].get("log_every_n_steps") or 50
         self._step_losses: list[tuple[int, Tensor]] = []
-        self._epoch_times: list[float] = []
-        self._samples_per_epoch = 0
+        self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
         self._writer: SummaryWriter | None = None
 
     @property
     def samples_per_second(self) -> float:
         """Over all ranks; not a number where no epoch was completed."""
-        times = self._epoch_times[1:] or self._epoch_times
-        return self._samples_per_epoch * len(times) / sum(times) if times else math.nan
+        epochs = self._speeds[1:] or self._speeds
+        return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the files; a resumed run forgets the rows of epochs that it is going to repeat."""
@@ -68,8 +67,13 @@ class Recorder(Checkpoint):
             self._writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(self.config)}```")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time."""
+        """Note the time and count the samples from here."""
         self._epoch_started = self._training_ended = time.perf_counter()
+        self._num_samples = 0
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Note the rate before the scheduler changes it."""
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -79,26 +83,23 @@ class Recorder(Checkpoint):
             self.seconds_to_first_step = time.perf_counter() - self.started
         if trainer.global_step % self._every_n_steps == 0:
             self._step_losses.append((trainer.global_step, outputs["loss"]))
-        if trainer.is_last_batch:
-            if trainer.strategy.root_device.type == "cuda":
-                torch.cuda.synchronize()
-            self._training_ended = time.perf_counter()
+        self._num_samples += len(batch[1]) * trainer.world_size
+        if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()
+        self._training_ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's row."""
         assert isinstance(pl_module, Task)
-        loader: Any = trainer.train_dataloader
-        self._samples_per_epoch = loader.num_samples
-        self._epoch_times.append(self._training_ended - self._epoch_started)
+        self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         if self._writer is None:
             return
         names = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         metrics = {name: pl_module.metrics[name] for name in self._columns if name in pl_module.metrics}
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
-        self.row = names | metrics | {"lr": lr, "seconds": round(time.perf_counter() - self._epoch_started, 3)}
+        self.row = names | metrics | {"lr": self._lr, "seconds": round(time.perf_counter() - self._epoch_started, 3)}
         with self.folder.history_path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(self.row)
-        for name, value in (metrics | {"lr": lr}).items():
+        for name, value in (metrics | {"lr": self._lr}).items():
             self._writer.add_scalar(name, value, trainer.global_step)
             self._writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch)
         for step, loss in self._step_losses:

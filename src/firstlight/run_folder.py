@@ -3,7 +3,6 @@
 import contextlib
 import json
 import secrets
-import shutil
 import time
 from datetime import datetime
 from pathlib import Path
@@ -26,35 +25,36 @@ class RunFolder:
         self.history_path = self.path / "metrics.csv"
         self.log_path = self.path / "train.log"
         self.checkpoint_dir = self.path / "checkpoints"
+        self._made: list[Path] = []  # folders that were not there before, the innermost first
 
     @classmethod
     def create(cls, config: dict[str, Any], path: str | Path | None = None) -> "RunFolder":
         """Make the folder of a new run, at `path` or under the config's `output_dir`, and put the config into it.
 
         Raises:
-            ValueError: `path` holds a run already, or cannot be made.
+            ValueError: `path` holds something already, or no folder can be made.
         """
-        try:
-            folder = cls(path) if path else cls._unique(config)
-            if folder.config_path.exists():
-                raise ValueError(f"run_dir={path}: there is a run already. Go on with it by resume={path}")
-            folder.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-            write_text(folder.config_path, OmegaConf.to_yaml(config))
-        except OSError as error:
-            raise ValueError(f"The run folder cannot be made ({error}). Choose another with output_dir=") from error
-        return folder
-
-    @classmethod
-    def _unique(cls, config: dict[str, Any]) -> "RunFolder":
-        parent = Path(config["output_dir"]).expanduser() / config["name"]
-        parent.mkdir(parents=True, exist_ok=True)
+        parent = Path(config["output_dir"]).expanduser().absolute() / config["name"]
         while True:
-            path = parent / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
+            name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
+            folder = cls(path or parent / name)
+            if path and folder.config_path.exists():
+                raise ValueError(f"run_dir={path}: there is a run already. Go on with it by resume={path}")
+            if path and folder.path.is_dir() and any(folder.path.iterdir()):
+                raise ValueError(f"run_dir={path}: this folder is not empty. Name another one.")
+            folder._made = [place for place in (folder.path, *folder.path.parents) if not place.exists()]
             try:
-                path.mkdir()  # fails where another run has just taken the name
+                folder.path.mkdir(parents=True, exist_ok=bool(path))
             except FileExistsError:
-                continue
-            return cls(path)
+                if path:
+                    raise ValueError(f"run_dir={path}: there is a file of this name.") from None
+                continue  # another run has just taken the name
+            except OSError as error:
+                key = f"run_dir={path}" if path else f"output_dir={config['output_dir']}"
+                raise ValueError(f"{key}: no run folder can be made there ({error}).") from error
+            folder.checkpoint_dir.mkdir()
+            write_text(folder.config_path, OmegaConf.to_yaml(config))
+            return folder
 
     @classmethod
     def await_first_process(cls, path: str | Path, seconds: float = 60) -> "RunFolder":
@@ -126,17 +126,20 @@ class RunFolder:
         return path
 
     def remove(self) -> None:
-        """Delete the folder with all that is in it, and the one above where it held nothing else."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self.path.parent.rmdir()
+        """Take back what `create` has made; whatever else lies there stays."""
+        for path in (self.config_path, self.log_path, self.metrics_path):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty: somebody uses it
+            for folder in (self.checkpoint_dir, *self._made):
+                folder.rmdir()
 
 
 def _newest_hint(path: Path) -> str:
     """The newest run near `path`, as what to type instead."""
     near = next((p for p in path.parents if p.is_dir()), Path())
-    places = [*path.glob("*/config.yaml"), *near.glob("*/config.yaml"), *Path("outputs").glob("*/*/config.yaml")]
-    if not places:
+    outputs = Path("outputs")
+    runs = [*near.glob("*/config.yaml"), *outputs.glob("*/*/config.yaml"), *outputs.glob("sweeps/*/*/config.yaml")]
+    if not runs:
         return ""
-    newest = max(places, key=lambda place: place.stat().st_mtime)
+    newest = max(runs, key=lambda run: run.stat().st_mtime)
     return f"\nThe newest run there is {newest.parent}"

@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 Parameters = dict[str, ast.expr | None]  # name -> annotation, where there is one
@@ -52,14 +53,23 @@ def _find_module(target: str) -> tuple[Path | None, list[str]]:
 
 @functools.cache
 def _definitions(path: Path) -> dict[str, ast.stmt]:
-    """The top-level statement of a file that binds each name, the last one where there are several."""
+    """The statement of a file that binds each name at its top level, the last one where there are several."""
     bound: dict[str, ast.stmt] = {}
-    for statement in ast.parse(path.read_bytes()).body:
+    for statement in _top_level(ast.parse(path.read_bytes()).body):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             bound[statement.name] = statement
         elif isinstance(statement, ast.ImportFrom):
             bound.update({alias.asname or alias.name: statement for alias in statement.names})
     return bound
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those under `if` and `try` too."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try):
+            handlers = [s for handler in getattr(statement, "handlers", []) for s in handler.body]
+            yield from _top_level([*handlers, *statement.orelse, *statement.body])
 
 
 def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:

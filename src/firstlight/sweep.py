@@ -16,14 +16,14 @@ class _Job:
     number: int
     overrides: list[str]
     metrics: dict[str, Any] = field(default_factory=dict)  # what metrics.json holds, where the job came to its end
-    error: str = ""
+    error: str | None = None
 
-    def rank(self) -> tuple[bool, float]:
-        """Sorts by the metric that the job monitored; what has no number comes last."""
+    def rank(self) -> tuple[int, float]:
+        """Sorts by the metric that the job monitored; after those come what has no number, and what failed."""
         value = self.monitored()
-        if math.isnan(value):
-            return True, 0.0
-        return False, value if mode_of(self.metrics["monitor"]) == "min" else -value
+        if self.error is not None or math.isnan(value):
+            return (1 if self.error is None else 2), 0.0
+        return 0, value if mode_of(self.metrics["monitor"]) == "min" else -value
 
     def monitored(self) -> float:
         value = self.metrics.get(self.metrics.get("monitor", ""))
@@ -31,10 +31,9 @@ class _Job:
 
     def row(self) -> dict[str, Any]:
         choices = dict(override.lstrip("+").split("=", 1) for override in self.overrides if "=" in override)
-        outcome = {"error": " ".join(self.error.split())} if self.error else {}
-        return (
-            {"job": self.number, "status": "failed" if self.error else "completed"} | choices | self.metrics | outcome
-        )
+        if self.error is None:
+            return {"job": self.number, "status": "completed"} | choices | self.metrics
+        return {"job": self.number, "status": "failed"} | choices | {"error": " ".join(self.error.split())}
 
 
 class Sweep:
@@ -65,7 +64,7 @@ class Sweep:
         print(f"\nsweep {self.path}")
         for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
             monitor = job.metrics.get("monitor")
-            result = f"failed: {job.error.splitlines()[0]}" if job.error else f"{monitor} {job.monitored():.4f}"
+            result = f"{monitor} {job.monitored():.4f}" if job.error is None else f"failed: {job.error.splitlines()[0]}"
             print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {result}")
         print(f"summary {self.path / 'summary.csv'}", flush=True)
 

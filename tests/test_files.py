@@ -1,0 +1,73 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from firstlight.files import whole_file, write_json, write_text
+
+
+def write_half(path: Path) -> None:
+    with whole_file(path) as file:
+        file.write(b"half of the ne")
+        raise RuntimeError("the power went")
+
+
+def test_a_written_file_holds_what_was_written(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "file") as file:
+        file.write(b"\x00new")
+    assert (tmp_path / "file").read_bytes() == b"\x00new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="the power went"):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_leaves_nothing_where_there_was_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="the power went"):
+        write_half(tmp_path / "file")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_old_file_is_there_until_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with whole_file(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_many_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    texts = [str(digit) * 10_000 for digit in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda text: write_text(path, text), texts))
+    assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_is_written_as_utf_8_without_changed_line_ends(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "é\n数\r\n")
+    assert (tmp_path / "file").read_bytes() == "é\n数\r\n".encode()
+
+
+def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
+    values = {"val/loss": 0.1, "labels": ["é", "b"], "nothing": None}
+    write_json(tmp_path / "file", values)
+    assert json.loads((tmp_path / "file").read_text()) == values
+
+
+def test_what_json_cannot_hold_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(TypeError):
+        write_json(path, {"path": path})
+    assert path.read_text() == "old"

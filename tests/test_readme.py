@@ -1,0 +1,76 @@
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_resume import start_and_kill
+
+from conftest import REPOSITORY, write_mnist
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("bash") for line in block.strip().splitlines()]
+# Short runs: what is tested is that each command works, not what it reaches.
+SHORT = ["trainer.max_epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[str, str]:
+    """What stands for the capital words of the README, and a folder of pictures."""
+    folder = tmp_path_factory.mktemp("readme")
+    start_and_kill(folder / "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30"], 1)
+    shutil.copytree(trained_run, folder / "run")
+    (folder / "photos").mkdir()
+    Image.new("RGB", (40, 30), "gray").save(folder / "photos" / "one.png")
+    if not (Path(os.environ["FIRSTLIGHT_DATA"]) / "MNIST").exists():
+        write_mnist(Path(os.environ["FIRSTLIGHT_DATA"]))
+    return {"STOPPED": "stopped", "RUN": "run", "folder": str(folder)}
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) >= 9
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_of_the_readme_runs(
+    command: str, places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for word in ("STOPPED", "RUN"):
+        command = command.replace(f"={word}", f"={places[word]}")
+    script, *arguments = shlex.split(command.removeprefix("pip install uv && ").removeprefix("uv run "))
+    starts_a_run = script == "scripts/train.py" and not any(word.startswith("resume=") for word in arguments)
+    monkeypatch.chdir(places["folder"])
+    monkeypatch.setattr(sys, "argv", [script, *arguments, *(SHORT if starts_a_run else [])])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(REPOSITORY / script), run_name="__main__")
+    assert ended.value.code == 0, capfd.readouterr().err
+
+
+def test_the_network_and_the_data_set_of_the_readme_train(tmp_path: Path) -> None:
+    for name in ("src", "configs", "scripts"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    for block in blocks("python") + blocks("yaml"):
+        path = tmp_path / block.splitlines()[0].removeprefix("# ")
+        assert path.parent.is_dir()
+        path.write_text(block)
+    command = [sys.executable, "scripts/train.py", "model=two_layers", "data=stripes", "trainer.max_epochs=2"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "stripes-two_layers" in done.stdout
+    refused = subprocess.run(
+        [*command, "model.width=wide"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert refused.returncode == 1
+    assert "model.width=wide: TwoLayers takes a whole number" in refused.stderr

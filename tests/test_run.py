@@ -1,0 +1,153 @@
+import csv
+import json
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from conftest import TINY
+from firstlight.config import compose
+from firstlight.run import train
+
+
+def weights(folder: Path, checkpoint: str = "best") -> dict[str, torch.Tensor]:
+    return torch.load(folder / "checkpoints" / f"{checkpoint}.ckpt", weights_only=True)["state_dict"]
+
+
+def same_weights(one: Path, other: Path, checkpoint: str = "best") -> bool:
+    a, b = weights(one, checkpoint), weights(other, checkpoint)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    """The rows of metrics.csv, without their times."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_run_folder_holds_what_the_readme_says(trained_run: Path) -> None:
+    names = {path.name for path in trained_run.iterdir()}
+    assert names > {"config.yaml", "spec.json", "metrics.json", "metrics.csv", "checkpoints", "train.log"}
+    assert sum(name.startswith("events.out.tfevents") for name in names) == 1
+    assert {path.name for path in (trained_run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_metrics_are_flat_and_complete(trained_run: Path) -> None:
+    metrics = json.loads((trained_run / "metrics.json").read_text())
+    scores = ("loss", "accuracy", "precision", "recall", "f1")
+    assert metrics.keys() > {f"{split}/{name}" for split in ("train", "val", "test") for name in scores}
+    assert metrics.keys() > {"seconds/total", "seconds/fit", "seconds/to_first_step", "samples_per_second"}
+    assert metrics["status"] == "completed"
+    assert metrics["parameters"] == 650
+    assert metrics["flops_per_sample"] == 2 * 640
+    assert 0.5 < metrics["test/accuracy"] <= 1
+
+
+def test_the_best_epoch_is_the_one_with_the_best_monitored_metric(trained_run: Path) -> None:
+    metrics = json.loads((trained_run / "metrics.json").read_text())
+    rows = history(trained_run)
+    best = min(rows, key=lambda row: float(row["val/loss"]))
+    assert metrics["epoch"] == int(best["epoch"])
+    assert metrics["val/loss"] == float(best["val/loss"])
+
+
+def test_the_kept_config_is_complete_and_resolved(trained_run: Path) -> None:
+    config = OmegaConf.load(trained_run / "config.yaml")
+    assert OmegaConf.select(config, "name") == "digits-linear"
+    assert "${" not in (trained_run / "config.yaml").read_text()
+    assert Path(OmegaConf.select(config, "data.dir")).is_absolute()
+
+
+def test_a_checkpoint_describes_itself_in_plain_values(trained_run: Path) -> None:
+    checkpoint = torch.load(trained_run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert checkpoint["config"] == OmegaConf.to_container(OmegaConf.load(trained_run / "config.yaml"))
+    assert checkpoint["spec"] == json.loads((trained_run / "spec.json").read_text())
+
+
+def test_one_seed_gives_the_same_run_bit_for_bit_and_another_seed_another(trained_run: Path, tmp_path: Path) -> None:
+    train(compose(*TINY), run_dir=tmp_path / "again")
+    train(compose(*TINY, "seed=2"), run_dir=tmp_path / "other")
+    assert same_weights(trained_run, tmp_path / "again")
+    assert history(trained_run) == history(tmp_path / "again")
+    assert not same_weights(trained_run, tmp_path / "other")
+
+
+def test_dropout_does_not_depend_on_what_was_drawn_before(tmp_path: Path) -> None:
+    overrides = ["model=mlp", "model.dropout=0.5", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    train(compose(*overrides), run_dir=tmp_path / "one")
+    torch.rand(17)
+    train(compose(*overrides), run_dir=tmp_path / "two")
+    assert same_weights(tmp_path / "one", tmp_path / "two")
+
+
+def test_a_run_can_be_limited_in_steps_and_is_validated_where_it_ends(tmp_path: Path) -> None:
+    metrics = train(compose(*TINY, "trainer.max_steps=50"), run_dir=tmp_path / "run")
+    assert history(tmp_path / "run")[-1]["step"] == "50"
+    assert "val/loss" in metrics
+    assert float(history(tmp_path / "run")[-1]["lr"]) < 1e-6  # the schedule ended with the steps
+
+
+def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:
+    train(compose(*TINY, "trainer.accumulate_grad_batches=4"), run_dir=tmp_path / "run")
+    assert [row["step"] for row in history(tmp_path / "run")] == ["11", "22"]  # of 41 batches each
+    assert float(history(tmp_path / "run")[-1]["lr"]) < 1e-6
+
+
+@pytest.mark.parametrize("scheduler", ["constant", "cosine", "onecycle", "step", "plateau"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad"])
+def test_every_optimizer_learns_with_every_scheduler(optimizer: str, scheduler: str, tmp_path: Path) -> None:
+    metrics = train(compose(*TINY, f"optimizer={optimizer}", f"scheduler={scheduler}"), run_dir=tmp_path / "run")
+    assert metrics["val/accuracy"] > 0.3  # one in ten by chance
+
+
+def test_patience_stops_a_run_that_gets_no_better(tmp_path: Path) -> None:
+    hopeless = ["optimizer=sgd", "optimizer.lr=0.0", "patience=2", "trainer.max_epochs=9", "scheduler=constant"]
+    train(compose(*TINY, *hopeless), run_dir=tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 3
+
+
+def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
+    content = "_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss, stopping_threshold: 99"
+    train(compose(*TINY, f"+trainer.callbacks=[{{{content}}}]"), run_dir=tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("monitor=val/acuracy", "val/accuracy"),
+        ("optimizer.lr=-1", "optimizer: Invalid learning rate"),
+        ("augment.size=0", "augment.size=0"),
+        ("data.val_fraction=0.0001", "leaves a split empty"),
+        ("trainer.max_steps=0", "trainer.max_steps=0"),
+        ("trainer.accelerator=abacus", "trainer: "),
+        ("task.label_smoothing=2", "label_smoothing=2"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_leaves_nothing(override: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=told):
+        train(compose(*TINY, override, f"output_dir={tmp_path / 'outputs'}"))
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_a_picture_smaller_than_the_network_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="model: LeNet takes pictures of 32x32 or more, not 16x16"):
+        train(compose("augment.size=16", f"output_dir={tmp_path}"))
+
+
+def test_a_run_that_fails_while_training_keeps_its_cause(tmp_path: Path) -> None:
+    broken = "+trainer.callbacks=[{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: nothing}]"
+    with pytest.raises(RuntimeError, match="nothing"):
+        train(compose(*TINY, broken), run_dir=tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["status"] == "failed"
+    assert "nothing" in metrics["error"]
+    assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_importing_and_training_leave_no_thread_behind(tmp_path: Path) -> None:
+    before = threading.active_count()
+    train(compose(*TINY), run_dir=tmp_path / "run")
+    assert threading.active_count() == before
