@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,14 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
+def outcome(path: Path) -> tuple[int, ...] | str:
+    """The shape of the picture, or the file that is named where it is refused."""
+    try:
+        return read_picture(path, COLOUR).shape
+    except ValueError as error:
+        return str(error).split(":")[0]
+
+
 def encoded(suffix: str) -> bytes:
     buffer = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -227,10 +236,16 @@ def test_a_picture_that_is_damaged_anywhere_is_read_or_refused(
         damaged.append(bytes(altered))
     for content in damaged:
         path.write_bytes(content)
-        try:
-            assert read_picture(path, COLOUR).shape == COLOUR
-        except ValueError as error:
-            assert str(path) in str(error)
+        assert outcome(path) in (COLOUR, str(path))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("tag", [0x0100, 0x0140])  # ImageWidth and ColorMap, as text
+def test_exif_data_of_the_wrong_type_are_got_over_or_refused(tmp_path: Path, tag: int) -> None:
+    entries = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack(">HHI4s", tag, 2, 4, b"abc")
+    facts = b"Exif\x00\x00MM\x00*" + struct.pack(">IH", 8, 2) + entries + bytes(4)
+    path = save(colours(RED, BLUE), tmp_path / "picture.jpg", exif=facts)
+    assert outcome(path) in (COLOUR, str(path))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

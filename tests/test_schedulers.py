@@ -28,7 +28,7 @@ def optimizer(kind: type[Optimizer] = SGD, **options: Any) -> Optimizer:
 
 
 def factors(name: str, plan: Plan = PLAN, **options: Any) -> list[float]:
-    """The share of the optimizer's rate at each step; as Lightning does, the scheduler goes on after the last one too."""
+    """The share of the optimizer's rate at each step; the scheduler is told of the last one too, as by Lightning."""
     own = optimizer()
     scheduler = getattr(schedulers, name)(own, plan, **options)
     found = []
@@ -87,7 +87,7 @@ def test_onecycle_goes_up_from_start_and_down_to_final() -> None:
 
 
 @pytest.mark.parametrize("total_steps", [1, 2, 3, 4, 10, 20, 39])
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25, 0.3, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", ["constant", "cosine", "onecycle"])
 def test_a_run_of_any_length_ends_without_an_error(name: str, warmup: float, total_steps: int) -> None:
     found = factors(name, Plan(total_steps, 4, "min"), warmup=warmup)
@@ -201,3 +201,8 @@ def test_with_accumulation_the_plan_counts_optimizer_steps(tmp_path: Path) -> No
     assert plans == [Plan(total_steps=4, steps_per_epoch=2, mode="min")]
     assert trainer.global_step == 4
     assert task.optimizers().param_groups[0]["lr"] < 1e-3
+
+
+def test_onecycle_with_nothing_but_a_way_up_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"scheduler\.warmup=1\.0"):
+        factors("onecycle", warmup=1.0)

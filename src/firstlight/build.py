@@ -13,7 +13,7 @@ from torch import nn
 from firstlight.checkpoints import WholeFileIO
 from firstlight.data import Source
 from firstlight.nearest import suggestion
-from firstlight.randomness import derive
+from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Recipe, Task
 
@@ -38,7 +38,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     network_class = _partial(config, "model")
     min_size = getattr(network_class.func, "min_size", 1)
     preprocess = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
-    torch.manual_seed(derive(config["seed"], "network"))
+    reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network = _call("model", network_class, preprocess.output_spec)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config) if with_recipe else None

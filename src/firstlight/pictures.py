@@ -1,11 +1,15 @@
 """Picture files of any size and mode, as the arrays that a network was trained on."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+
+# What Pillow raises on files that are no pictures, or damaged ones.
+_DAMAGES = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
 
 
 def find_pictures(path: Path) -> list[Path]:
@@ -38,12 +42,12 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         raise ValueError(f"The network takes {channels} channels: neither grey nor colour pictures will do.")
     try:
         with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(_to_8_bits(opened))
+            picture = _to_8_bits(ImageOps.exif_transpose(opened))
             if picture.has_transparency_data:
                 picture = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
             picture = picture.convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except _DAMAGES as error:
         raise ValueError(f"{path}: not a picture that can be read ({error}).") from error
     fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
@@ -54,7 +58,9 @@ def _to_8_bits(picture: Image.Image) -> Image.Image:
     if not picture.mode.startswith("I") and picture.mode != "F":
         return picture
     values = np.asarray(picture).astype(np.float64)
-    largest = 65535 if picture.mode.startswith("I") and values.max(initial=0) > 255 else 255
-    if picture.mode == "F" and values.max(initial=0) <= 1:
-        largest = 1
+    brightest = values.max(initial=0)
+    if picture.mode == "F":
+        largest = 1 if brightest <= 1 else 255
+    else:  # "I" may stand for 8 or 16 bits, "I;16" only for these
+        largest = 65535 if picture.mode != "I" or brightest > 255 else 255
     return Image.fromarray(np.clip(values * (255 / largest), 0, 255).astype(np.uint8))

@@ -67,7 +67,9 @@ def onecycle(
     The momentum, where the optimizer has one, goes the other way, between 0.85 and 0.95.
     Source: Smith & Topin 2018, "Super-convergence", section 3.
     """
-    _share(warmup, "warmup")
+    total_steps = max(2, plan.finite_steps("onecycle"))  # torch's formula divides by one less
+    if not 0 <= warmup < 1:
+        raise ValueError(f"scheduler.warmup={warmup}: a share from 0 to below 1.")
     if not 0 < final <= start <= 1:
         raise ValueError(
             f"scheduler.start={start} and scheduler.final={final}: shares of the rate, 0 < final <= start <= 1."
@@ -76,8 +78,8 @@ def onecycle(
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=max(2, plan.finite_steps("onecycle")),  # torch's formula divides by one less
-        pct_start=warmup,
+        total_steps=total_steps,
+        pct_start=warmup if warmup * total_steps > 1 else 0.0,  # it divides by the steps of the way up, less one
         div_factor=1 / start,
         final_div_factor=start / final,
         cycle_momentum=has_momentum,

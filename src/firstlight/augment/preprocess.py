@@ -28,6 +28,8 @@ class Preprocess(nn.Module):
         super().__init__()
         if size is not None and size < 1:
             raise ValueError(f"augment.size={size}: pictures have one pixel or more.")
+        if len(spec.input_shape) != 3:
+            raise ValueError(f"the data holds no pictures, but samples of the shape {spec.input_shape}.")
         _, height, width = spec.input_shape
         if size is not None:
             self.output_spec = spec.resized(size)

@@ -23,7 +23,7 @@ def download(names_and_hashes: dict[str, str], url: str, into: Path, offline_hin
         offline_hint: what to do without a network, as a sentence.
 
     Raises:
-        ValueError: no connection, or what came is not the file; `into` is left as it was.
+        ValueError: no connection, or what came is not the file; files that arrived whole stay for the next try.
     """
     missing = [name for name in names_and_hashes if not (into / name).exists()]
     if not missing:

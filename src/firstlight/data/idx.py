@@ -1,6 +1,8 @@
 """The IDX file format of MNIST: a magic number, the sizes, then bytes."""
 
 import gzip
+import math
+import struct
 import zlib
 from pathlib import Path
 
@@ -21,12 +23,13 @@ def read_idx(path: Path) -> np.ndarray:
         raise ValueError(f"{path}: not a whole gzip file ({error}). Delete it and get it again.") from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise ValueError(f"{path}: not an IDX file of bytes. Delete it and get it again.")
-    num_dimensions = content[3]
-    start = 4 + 4 * num_dimensions
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = start + int(np.prod(shape, dtype=np.int64))
-    if len(shape) < num_dimensions or len(content) != expected:
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise ValueError(f"{path}: ends within its header. Delete it and get it again.")
+    shape = struct.unpack(f">{content[3]}I", content[4:start])
+    expected = start + math.prod(shape)
+    if len(content) != expected:
         raise ValueError(
-            f"{path}: {len(content):,} bytes, but its header promises {expected:,}. Delete it and get it again."
+            f"{path}: {len(content):,} bytes, but its header says {expected:,}. Delete it and get it again."
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

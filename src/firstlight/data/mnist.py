@@ -57,7 +57,9 @@ def _split(images_path: Path, labels_path: Path) -> Arrays:
         raise ValueError(
             f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no pictures with their labels."
         )
-    if labels.max(initial=0) > 9:
+    if not len(labels):
+        raise ValueError(f"{images_path}: there is no picture in it.")
+    if labels.max() > 9:
         raise ValueError(
             f"{labels_path}: sample {labels.argmax()} has the label {labels.max()}; digits go from 0 to 9."
         )

@@ -83,6 +83,8 @@ def open_store(path: Path, read: Callable[[], tuple[tuple[str, ...], dict[str, A
 
 
 def _build(path: Path, labels: tuple[str, ...], splits: dict[str, Arrays]) -> None:
+    for leftover in path.parent.glob(f".{path.name}.*"):  # of a process that was killed; the lock is ours
+        shutil.rmtree(leftover)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     temporary.mkdir()
     try:

@@ -36,13 +36,17 @@ class LeNet(nn.Module):
         if pooling not in _POOLINGS:
             raise ValueError(f"pooling={pooling}: LeNet has {' and '.join(_POOLINGS)} pooling.")
         rows, columns = (((size - 4) // 2 - 4) // 2 - 4 for size in (height, width))
+
+        def squash_and_pool() -> list[nn.Module]:
+            pair = [activation_named(activation), _POOLINGS[pooling](2)]
+            # What rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
+            return pair[::-1] if pooling == "max" else pair
+
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5),  # 32 -> 28
-            activation_named(activation),
-            _POOLINGS[pooling](2),  # -> 14
+            *squash_and_pool(),  # -> 14
             nn.Conv2d(6, 16, 5),  # -> 10
-            activation_named(activation),
-            _POOLINGS[pooling](2),  # -> 5
+            *squash_and_pool(),  # -> 5
             nn.Conv2d(16, 120, 5),  # -> 1
             activation_named(activation),
         )

@@ -25,6 +25,8 @@ class ConfusionMeter:
 
     def update(self, logits: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Take note of a batch: (batch, classes), (batch,) and its mean loss."""
+        if not len(targets):  # the share of one of many processes; its mean loss is not a number
+            return
         cells = targets * len(self.counts) + logits.argmax(1)
         self.counts.view(-1).index_add_(0, cells, torch.ones_like(cells))
         self.loss += loss.detach() * len(targets)
@@ -49,7 +51,9 @@ def classification_scores(counts: Tensor) -> dict[str, float]:
     classes = torch.arange(num_classes)
     targets = classes.repeat_interleave(counts.sum(1))
     predictions = classes.repeat(num_classes).repeat_interleave(counts.flatten())
-    found = {"accuracy": float(counts.diagonal().sum()) / max(1, len(targets))}
+    if not len(targets):
+        return dict.fromkeys(("accuracy", *_MACRO_SCORES), 0.0)
+    found = {"accuracy": float(counts.diagonal().sum()) / len(targets)}
     for name, score in _MACRO_SCORES.items():
         value = score(predictions, targets, num_classes=num_classes, average="macro", validate_args=False)
         found[name] = min(1.0, float(value))  # a mean of ones in float32 can end a little above one

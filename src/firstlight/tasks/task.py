@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -14,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.augment import Preprocess
 from firstlight.monitor import mode_of
-from firstlight.randomness import derive
+from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
 from firstlight.spec import DataSpec
 
@@ -98,7 +97,7 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: its randomness follows from the seed, the epoch, the batch and the rank alone."""
         assert self.recipe is not None
-        torch.manual_seed(derive(self.recipe.seed, "step", self.current_epoch, batch_idx, self.global_rank))
+        reseed(derive(self.recipe.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
         return self.batch_loss(batch, self._meter)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -1,0 +1,92 @@
+import pytest
+import torch
+from torchvision.transforms import functional as reference
+
+from firstlight.augment import Preprocess
+from firstlight.spec import DataSpec
+
+GREY = DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))
+COLOUR = DataSpec((3, 40, 24), 2, ("cat", "dog"), (0.5, 0.4, 0.3), (0.2, 0.1, 0.25))
+
+
+def pictures(*shape: int) -> torch.Tensor:
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def normalised(raw: torch.Tensor, spec: DataSpec) -> torch.Tensor:
+    mean, std = (torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (spec.mean, spec.std))
+    return ((raw.double() / 255 - mean) / std).float()
+
+
+def test_pictures_become_pixel_minus_mean_over_deviation() -> None:
+    raw = pictures(5, 3, 40, 24)
+    found = Preprocess(COLOUR)(raw)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, normalised(raw, COLOUR))
+
+
+def test_a_training_split_comes_out_with_mean_0_and_deviation_1() -> None:
+    raw = pictures(50, 3, 40, 24)
+    channels = (raw.double() / 255).transpose(0, 1).flatten(1)
+    mean, std = channels.mean(1), channels.std(1, correction=0)
+    spec = DataSpec((3, 40, 24), 2, ("cat", "dog"), tuple(mean.tolist()), tuple(std.tolist()))
+    found = Preprocess(spec)(raw).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(found.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.std(1, correction=0), torch.ones(3), atol=1e-5, rtol=0)
+
+
+def test_raw_pictures_are_left_as_they_are() -> None:
+    raw = pictures(2, 1, 8, 8)
+    before = raw.clone()
+    Preprocess(GREY)(raw)
+    assert torch.equal(raw, before)
+
+
+@pytest.mark.parametrize(
+    ("min_size", "size", "expected"),
+    [
+        (1, None, (3, 40, 24)),
+        (24, None, (3, 40, 24)),
+        (32, None, (3, 32, 32)),
+        (1, 16, (3, 16, 16)),
+        (32, 64, (3, 64, 64)),
+    ],
+)
+def test_pictures_come_out_as_the_output_spec_says(min_size: int, size: int | None, expected: tuple[int, ...]) -> None:
+    preprocess = Preprocess(COLOUR, min_size=min_size, size=size)
+    assert preprocess.output_spec.input_shape == expected
+    assert preprocess(pictures(2, 3, 40, 24)).shape == (2, *expected)
+
+
+def test_the_output_spec_differs_from_the_data_in_its_shape_alone() -> None:
+    assert Preprocess(GREY, min_size=32).output_spec == GREY.resized(32)
+    assert Preprocess(GREY).output_spec == GREY
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5, 31), (100, 3), (1, 1)])
+def test_pictures_of_another_size_than_the_data_are_resized_too(size: tuple[int, int]) -> None:
+    assert Preprocess(GREY, min_size=32)(pictures(2, 1, *size)).shape == (2, 1, 32, 32)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_resizing_is_that_of_torchvision(size: int) -> None:
+    raw = pictures(2, 3, 40, 24)  # smaller, one side of each, larger
+    expected = reference.resize(normalised(raw, COLOUR), [size, size], antialias=True)
+    torch.testing.assert_close(Preprocess(COLOUR, size=size)(raw), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
+    preprocess = Preprocess(GREY)
+    assert list(preprocess.parameters()) == []
+    assert preprocess.state_dict() == {}
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_size_below_one_pixel_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=rf"augment\.size={size}"):
+        Preprocess(GREY, size=size)
+
+
+def test_data_without_pictures_is_refused() -> None:
+    with pytest.raises(ValueError, match="pictures"):
+        Preprocess(DataSpec((128,), 2, ("a", "b"), (0.5,), (0.5,)))

@@ -1,0 +1,164 @@
+import gzip
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from conftest import write_mnist
+from firstlight.data import MNIST
+from firstlight.data.download import download
+
+HINT = "Without a network: put them there by hand."
+CONTENT = {"images.gz": b"pictures" * 1000, "labels.gz": b"labels" * 100}
+HASHES = {
+    "images.gz": f"md5:{hashlib.md5(CONTENT['images.gz']).hexdigest()}",
+    "labels.gz": f"sha256:{hashlib.sha256(CONTENT['labels.gz']).hexdigest()}",
+}
+
+
+@dataclass
+class Site:
+    """What a server on this machine has to give, how much longer it says that is, and what it was asked for."""
+
+    content: dict[str, bytes]
+    missing_bytes: int = 0
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site(dict(CONTENT))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def _answer(self, with_body: bool) -> None:
+            name = self.path.removeprefix("/files/")
+            if with_body:
+                site.asked.append(name)
+            body = site.content.get(name, b"")
+            self.send_response(200 if name in site.content else 404)
+            self.send_header("Content-Length", str(len(body) + site.missing_bytes))
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        site.url = f"http://127.0.0.1:{server.server_port}/files/"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield site
+        server.shutdown()
+        thread.join()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_the_files_arrive(site: Site, tmp_path: Path) -> None:
+    into = tmp_path / "new" / "raw"
+    download(HASHES, site.url, into, HINT)
+    assert {name: (into / name).read_bytes() for name in names(into)} == CONTENT
+
+
+def test_files_that_are_there_are_not_fetched_again(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "images.gz").write_bytes(CONTENT["images.gz"])
+    download(HASHES, site.url, tmp_path, HINT)
+    assert site.asked == ["labels.gz"]
+
+
+def test_nothing_is_asked_for_where_all_files_are_there(tmp_path: Path) -> None:
+    for name, content in CONTENT.items():
+        (tmp_path / name).write_bytes(content)
+    download(HASHES, "http://127.0.0.1:1/", tmp_path, HINT)
+    assert names(tmp_path) == sorted(CONTENT)
+
+
+def test_an_altered_byte_is_refused_and_nothing_is_left(site: Site, tmp_path: Path) -> None:
+    site.content["images.gz"] = b"P" + CONTENT["images.gz"][1:]
+    with pytest.raises(ValueError, match=r"(?s)images\.gz.*put them there by hand"):
+        download(HASHES, site.url, tmp_path, HINT)
+    assert names(tmp_path) == []
+
+
+def test_a_broken_transfer_is_tried_twice_and_then_refused(site: Site, tmp_path: Path) -> None:
+    site.missing_bytes = 8000
+    with pytest.raises(ValueError, match=HINT):
+        download(HASHES, site.url, tmp_path, HINT)
+    assert site.asked == ["images.gz", "images.gz"]
+    assert names(tmp_path) == []
+
+
+def test_a_transfer_that_broke_once_arrives_at_the_second_try(site: Site, tmp_path: Path) -> None:
+    class Once(dict[str, bytes]):
+        def get(self, name: str, default: bytes = b"") -> bytes:  # type: ignore[override]
+            return self[name][:10] if site.asked.count(name) == 1 else self[name]
+
+    site.content = Once(CONTENT)
+    download(HASHES, site.url, tmp_path, HINT)
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == CONTENT
+
+
+def test_a_file_that_the_server_does_not_have_is_refused(site: Site, tmp_path: Path) -> None:
+    del site.content["labels.gz"]
+    with pytest.raises(ValueError, match=r"(?s)404.*labels\.gz.*put them there by hand"):
+        download(HASHES, site.url, tmp_path, HINT)
+    assert "labels.gz" not in names(tmp_path)
+
+
+def test_a_closed_port_cannot_be_reached_and_the_hint_says_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as reserved:  # bound but not listening: nobody answers, and nobody else takes it
+        reserved.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}/files/"
+        with pytest.raises(ValueError, match=rf"{url} cannot be reached \(ConnectionError\)\.\n{HINT}"):
+            download(HASHES, url, tmp_path / "raw", HINT)
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firstlight.data.download.PATIENCE", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/files/"
+        with pytest.raises(ValueError, match=f"{url} cannot be reached"):
+            download(HASHES, url, tmp_path / "raw", HINT)
+
+
+def test_mnist_is_downloaded_and_read(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path / "official")
+    for name in MNIST.hashes:
+        plain = tmp_path / "official" / "MNIST" / "raw" / name.removesuffix(".gz")
+        site.content[name] = gzip.compress(plain.read_bytes())
+    hashes = {name: f"md5:{hashlib.md5(site.content[name]).hexdigest()}" for name in MNIST.hashes}
+    monkeypatch.setattr(MNIST, "hashes", hashes)
+    monkeypatch.setattr(MNIST, "url", site.url)
+    assert len(MNIST(str(tmp_path / "data")).store().splits["train"]) == 200
+    assert names(tmp_path / "data" / "MNIST" / "raw") == sorted(MNIST.hashes)
+
+
+def test_mnist_without_a_network_says_where_to_put_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MNIST, "url", "http://127.0.0.1:1/")
+    with pytest.raises(ValueError, match=r"(?s)cannot be reached.*train-images-idx3-ubyte\.gz.*data\.dir=") as caught:
+        MNIST(str(tmp_path / "data")).store()
+    assert str(tmp_path / "data" / "MNIST" / "raw") in str(caught.value)
+    assert names(tmp_path) == []

@@ -1,0 +1,144 @@
+import json
+
+import pytest
+import torch
+
+from firstlight.data import BatchLoader, Split
+
+Numbers = list[list[int]]
+
+
+def numbers(num_samples: int) -> Split:
+    """Every target is the number of its sample, and every picture shows it."""
+    targets = torch.arange(num_samples)
+    return Split(targets.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2), targets)
+
+
+def batches(loader: BatchLoader) -> Numbers:
+    found = []
+    for inputs, targets in loader:
+        assert torch.equal(inputs[:, 0, 0, 0].long(), targets)
+        found.append(targets.tolist())
+    return found
+
+
+def flat(lists: Numbers) -> list[int]:
+    return [number for numbers in lists for number in numbers]
+
+
+def test_every_sample_comes_once_per_epoch() -> None:
+    loader = BatchLoader(numbers(50), 8, seed=1)
+    for epoch in range(3):
+        loader.set_epoch(epoch)
+        assert sorted(flat(batches(loader))) == list(range(50))
+
+
+def test_the_last_batch_is_as_large_as_what_is_left() -> None:
+    loader = BatchLoader(numbers(50), 8, seed=1)
+    assert [len(batch) for batch in batches(loader)] == [8, 8, 8, 8, 8, 8, 2]
+    assert len(loader) == 7
+
+
+def test_a_batch_larger_than_the_split_is_the_split() -> None:
+    assert batches(BatchLoader(numbers(3), 8)) == [[0, 1, 2]]
+
+
+def test_the_order_depends_on_the_seed_and_the_epoch_alone() -> None:
+    def order(seed: int, epoch: int, draws: int = 0) -> list[int]:
+        torch.rand(draws)
+        loader = BatchLoader(numbers(50), 8, seed=seed)
+        for earlier in range(draws):
+            loader.set_epoch(earlier)
+            batches(loader)
+        loader.set_epoch(epoch)
+        return flat(batches(loader))
+
+    assert order(1, 4) == order(1, 4, draws=3)
+    assert order(1, 4) != order(1, 5)
+    assert order(1, 4) != order(2, 4)
+
+
+def test_the_order_does_not_depend_on_the_batch_size() -> None:
+    assert flat(batches(BatchLoader(numbers(50), 8, seed=1))) == flat(batches(BatchLoader(numbers(50), 3, seed=1)))
+
+
+def test_without_a_seed_the_order_is_that_of_the_split_in_every_epoch() -> None:
+    loader = BatchLoader(numbers(10), 4)
+    for epoch in range(2):
+        loader.set_epoch(epoch)
+        assert batches(loader) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_samples_are_counted_within_a_part() -> None:
+    part = numbers(20).part(torch.tensor([3, 17, 5, 11]))
+    assert batches(BatchLoader(part, 3)) == [[3, 17, 5], [11]]
+    assert sorted(flat(batches(BatchLoader(part, 3, seed=1)))) == [3, 5, 11, 17]
+
+
+@pytest.mark.parametrize("handed_out", range(8))
+def test_a_restored_loader_goes_on_with_the_very_next_batch(handed_out: int) -> None:
+    whole = BatchLoader(numbers(50), 8, seed=1)
+    whole.set_epoch(2)
+    expected = batches(whole)
+
+    stopped = BatchLoader(numbers(50), 8, seed=1)
+    stopped.set_epoch(2)
+    place = iter(stopped)
+    before = [next(place)[1].tolist() for _ in range(handed_out)]
+    restored = BatchLoader(numbers(50), 8, seed=1)
+    restored.load_state_dict(json.loads(json.dumps(stopped.state_dict())))
+    restored.set_epoch(2)
+    after = batches(restored) if handed_out < 7 else []
+    assert before + after == expected
+
+    stopped.set_epoch(3)
+    restored.set_epoch(3)
+    assert batches(restored) == batches(stopped)
+    assert len(flat(batches(restored))) == 50
+
+
+def test_an_epoch_that_ended_begins_anew_when_it_is_asked_for_again() -> None:
+    loader = BatchLoader(numbers(10), 4, seed=1)
+    assert batches(loader) == batches(loader)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("num_samples", [47, 48])
+def test_the_ranks_share_the_batches_of_one_process(world_size: int, num_samples: int) -> None:
+    alone = batches(BatchLoader(numbers(num_samples), 12, seed=1))
+    shares = [
+        batches(BatchLoader(numbers(num_samples), 12, seed=1, rank=rank, world_size=world_size))
+        for rank in range(world_size)
+    ]
+    together = [flat([share[number] for share in shares]) for number in range(len(alone))]
+    assert together[:-1] == alone[:-1]
+    assert together[-1] == alone[-1][: len(alone[-1]) - num_samples % world_size]
+    assert len(set(flat(together))) == num_samples - num_samples % world_size
+
+
+@pytest.mark.parametrize("num_samples", range(12, 25))
+def test_in_training_all_ranks_have_as_many_samples_in_every_batch(num_samples: int) -> None:
+    shares = [batches(BatchLoader(numbers(num_samples), 8, seed=1, rank=rank, world_size=4)) for rank in range(4)]
+    sizes = [[len(batch) for batch in share] for share in shares]
+    assert sizes.count(sizes[0]) == 4
+    assert 0 not in sizes[0]
+
+
+@pytest.mark.parametrize("num_samples", [9, 15, 16, 17])
+def test_without_a_seed_the_ranks_leave_out_no_sample(num_samples: int) -> None:
+    loaders = [BatchLoader(numbers(num_samples), 8, rank=rank, world_size=4) for rank in range(4)]
+    shares = [batches(loader) for loader in loaders]
+    assert sorted(flat([flat(share) for share in shares])) == list(range(num_samples))
+    assert {len(share) for share in shares} == {len(loaders[0])}
+
+
+def test_a_batch_size_that_the_ranks_cannot_share_evenly_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size=10 cannot be shared evenly by 4 devices"):
+        BatchLoader(numbers(20), 10, world_size=4)
+
+
+def test_a_batch_is_a_copy() -> None:
+    split = numbers(4)
+    for _, targets in BatchLoader(split, 2):
+        targets += 100
+    assert split.targets.tolist() == [0, 1, 2, 3]

@@ -1,0 +1,148 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from firstlight.data import MNIST, Source, Split
+from firstlight.data.store import Arrays
+
+
+class Numbers(Source):
+    """Every sample is a picture of its own number, so that samples can be told apart."""
+
+    name = "numbers"
+
+    def __init__(self, dir: str, *, official_val: bool = False, num_train: int = 100, **kwargs: Any) -> None:
+        super().__init__(dir, **kwargs)
+        self.options = {"official_val": official_val, "num_train": num_train}
+
+    def files(self) -> list[Path]:
+        return [self.dir / "numbers.txt"]
+
+    def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
+        numbers = np.arange(150, dtype=np.uint8).reshape(-1, 1, 1, 1)
+        bounds = {"train": (0, self.options["num_train"]), "test": (100, 130)}
+        if self.options["official_val"]:
+            bounds["val"] = (130, 150)
+        return ("even", "odd"), {
+            name: Arrays(numbers[start:end], np.arange(start, end) % 2) for name, (start, end) in bounds.items()
+        }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "official").mkdir()
+    (tmp_path / "official" / "numbers.txt").write_text("0 to 149")
+    return tmp_path / "official"
+
+
+def members(split: Split) -> list[int]:
+    return split.take(torch.arange(len(split)))[0].flatten().tolist()
+
+
+def stores(folder: Path) -> list[Path]:
+    return [path for path in (folder / ".firstlight").glob("*") if path.is_dir()]
+
+
+def test_train_and_val_share_the_training_split_and_test_is_the_official_one(folder: Path) -> None:
+    _, splits = Numbers(str(folder), val_fraction=0.25).splits(seed=1)
+    train, val = members(splits["train"]), members(splits["val"])
+    assert (len(train), len(val)) == (75, 25)
+    assert sorted(train + val) == list(range(100))
+    assert members(splits["test"]) == list(range(100, 130))
+
+
+def test_val_follows_from_the_seed_alone(folder: Path) -> None:
+    def val(seed: int) -> list[int]:
+        torch.rand(seed)
+        return members(Numbers(str(folder)).splits(seed)[1]["val"])
+
+    assert val(1) == val(1)
+    assert val(1) != val(2)
+
+
+def test_an_official_val_is_kept(folder: Path) -> None:
+    _, splits = Numbers(str(folder), official_val=True).splits(seed=1)
+    assert members(splits["val"]) == list(range(130, 150))
+    assert members(splits["train"]) == list(range(100))
+
+
+def test_a_store_that_was_split_is_not_changed(folder: Path) -> None:
+    store, _ = Numbers(str(folder)).splits(seed=1)
+    assert members(store.splits["train"]) == list(range(100))
+    assert "val" not in store.splits
+
+
+def test_the_same_files_and_options_make_one_store(folder: Path) -> None:
+    Numbers(str(folder)).store()
+    Numbers(str(folder), batch_size=7, val_fraction=0.5).store()
+    assert len(stores(folder)) == 1
+
+
+def test_a_file_of_another_size_makes_another_store(folder: Path) -> None:
+    Numbers(str(folder)).store()
+    file, stat = folder / "numbers.txt", (folder / "numbers.txt").stat()
+    file.write_text("0 to 149, and more")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    Numbers(str(folder)).store()
+    assert len(stores(folder)) == 2
+
+
+def test_a_file_of_another_time_makes_another_store(folder: Path) -> None:
+    Numbers(str(folder)).store()
+    os.utime(folder / "numbers.txt", ns=(1, 1))
+    Numbers(str(folder)).store()
+    assert len(stores(folder)) == 2
+
+
+def test_another_option_makes_another_store(folder: Path) -> None:
+    Numbers(str(folder)).store()
+    assert "val" in Numbers(str(folder), official_val=True).store().splits
+    assert len(stores(folder)) == 2
+
+
+def test_a_folder_that_is_moved_keeps_its_store(folder: Path) -> None:
+    Numbers(str(folder)).store()
+    moved = folder.rename(folder.with_name("moved"))
+    Numbers(str(moved)).store()
+    assert len(stores(moved)) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_left_alone(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "cache"))
+    folder.chmod(0o555)
+    if os.access(folder, os.W_OK):  # root may write anywhere
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert len(Numbers(str(folder)).store().splits["train"]) == 100
+    folder.chmod(0o755)
+    assert [path.name for path in folder.iterdir()] == ["numbers.txt"]
+    assert len(list((tmp_path / "cache").rglob("numbers-*/spec.json"))) == 1
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_batch_without_samples_is_refused(value: int) -> None:
+    with pytest.raises(ValueError, match=rf"data\.batch_size={value}"):
+        Numbers("anywhere", batch_size=value)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
+def test_a_val_fraction_that_is_no_share_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=rf"data\.val_fraction={value}"):
+        Numbers("anywhere", val_fraction=value)
+
+
+@pytest.mark.parametrize(("num_train", "fraction"), [(1, 0.5), (10, 0.01), (10, 0.99)])
+def test_a_val_fraction_that_leaves_a_split_empty_is_refused(folder: Path, num_train: int, fraction: float) -> None:
+    with pytest.raises(ValueError, match=f"of {num_train} samples that leaves a split empty"):
+        Numbers(str(folder), num_train=num_train, val_fraction=fraction).splits(seed=1)
+
+
+def test_a_real_source_is_built_beside_its_files(mnist_dir: Path) -> None:
+    MNIST(str(mnist_dir)).store()
+    assert [path.name.split("-")[0] for path in stores(mnist_dir)] == ["mnist"]

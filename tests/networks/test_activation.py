@@ -1,0 +1,36 @@
+import math
+
+import pytest
+import torch
+
+from firstlight.networks.activation import ACTIVATIONS, activation_named
+
+AT_MINUS_1 = {
+    "linear": -1.0,
+    "sigmoid": 1 / (1 + math.e),
+    "tanh": math.tanh(-1),
+    "relu": 0.0,
+    "leaky_relu": -0.01,
+    "elu": 1 / math.e - 1,
+    "gelu": -(1 - math.erf(1 / math.sqrt(2))) / 2,
+    "silu": -1 / (1 + math.e),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_the_function_of_its_name(name: str) -> None:
+    assert float(activation_named(name)(torch.tensor(-1.0))) == pytest.approx(AT_MINUS_1[name], abs=1e-6)
+
+
+def test_every_call_makes_a_new_module() -> None:
+    assert activation_named("relu") is not activation_named("relu")
+
+
+def test_a_misspelled_activation_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"activation=leakyrelu: .* Did you mean 'leaky_relu'\?"):
+        activation_named("leakyrelu")
+
+
+def test_a_name_like_no_other_is_refused_with_all_there_are() -> None:
+    with pytest.raises(ValueError, match="There are: elu, gelu, leaky_relu, linear, relu, sigmoid, silu, tanh"):
+        activation_named("xyz")

@@ -1,0 +1,21 @@
+import torch
+
+from firstlight.networks import Linear
+from firstlight.spec import DataSpec
+
+SPEC = DataSpec((3, 4, 5), 7, tuple("abcdefg"), (0.5,) * 3, (0.2,) * 3)
+
+
+def test_the_scores_are_one_matrix_product_and_a_bias() -> None:
+    network = Linear(SPEC)
+    inputs = torch.randn(2, 3, 4, 5)
+    expected = inputs.reshape(2, 60) @ network.output.weight.T + network.output.bias
+    torch.testing.assert_close(network(inputs), expected)
+
+
+def test_there_is_a_weight_for_each_pixel_and_class_and_a_bias_for_each_class() -> None:
+    assert sorted(parameter.numel() for parameter in Linear(SPEC).parameters()) == [7, 420]
+
+
+def test_inputs_need_not_be_pictures() -> None:
+    assert Linear(DataSpec((12,), 3, ("a", "b", "c"), (0.0,), (1.0,)))(torch.randn(2, 12)).shape == (2, 3)
