@@ -1,6 +1,5 @@
 """One training run, from its config to its folder."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from firstlight.check import check
 from firstlight.config import to_plain
 from firstlight.log import logger, run_log
 from firstlight.run_folder import RunFolder
+from firstlight.summary import command, shown
 
 
 def train(
@@ -84,5 +84,7 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
             seconds = time.perf_counter() - started
             cause = f"{type(error).__name__}: {error}"
             folder.write_metrics(folder.metrics() | {"status": status, "error": cause, "seconds/total": seconds})
-            logger.debug("the run ended early, in process %d", os.getpid(), exc_info=True)
+            logger.debug("the run ended early", exc_info=True)
+            if status == "interrupted":
+                logger.info("interrupted; go on with %s resume=%s", command("train"), shown(folder.path))
             raise

@@ -24,7 +24,7 @@ def metrics_table(metrics: dict[str, Any]) -> str:
 
 def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
     """Metrics of the best epoch, speed, and what to do next."""
-    shown = _shown(folder.path)
+    path = shown(folder.path)
     return "\n".join(
         [
             "",
@@ -34,18 +34,18 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
             f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
             f"{metrics['samples_per_second']:,.0f} samples/s ({metrics['gflops_per_second']:,.1f} GFLOP/s), "
             f"fit {metrics['seconds/fit']:.1f} s, all {metrics['seconds/total']:.1f} s",
-            f"run folder  {shown}",
-            f"evaluate    {_command('evaluate')} run={shown}",
-            f"predict     {_command('predict')} run={shown} input=<picture or folder>",
-            f"curves      {_runner()}tensorboard --logdir {shown}",
+            f"run folder  {path}",
+            f"evaluate    {command('evaluate')} run={path}",
+            f"predict     {command('predict')} run={path} input=<picture or folder>",
+            f"curves      {_runner()}tensorboard --logdir {path}",
         ]
     )
 
 
-def _command(name: str) -> str:
-    """How this user calls a script: from the checkout, or as the installed command."""
+def command(name: str) -> str:
+    """How this user calls train, evaluate or predict: from the checkout, or as the installed command."""
     script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
-    return f"{_runner()}{_shown(script)}" if script.exists() else f"{_runner()}firstlight {name}"
+    return f"{_runner()}{shown(script)}" if script.exists() else f"{_runner()}firstlight {name}"
 
 
 def _runner() -> str:
@@ -53,6 +53,6 @@ def _runner() -> str:
     return "uv run " if "UV" in os.environ else ""
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """From the working directory, where the path lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,5 +1,6 @@
 """The 1,797 handwritten digits that scikit-learn bundles."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,10 @@ class Digits(Source):
 
     def files(self) -> list[Path]:
         """The file in scikit-learn."""
-        from sklearn import datasets
-
-        assert datasets.__file__ is not None
-        return [Path(datasets.__file__).parent / "data" / "digits.csv.gz"]
+        found = importlib.util.find_spec("sklearn")  # importing it would take a second
+        assert found is not None
+        assert found.origin is not None
+        return [Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """1,442 digits to train on and 355 to test on."""
