@@ -1,21 +1,28 @@
-"""From a config to objects; the only caller of Hydra's instantiate."""
+"""From a config to objects; the only caller of Hydra's instantiate.
+
+Lightning is imported by the functions that need it, because that takes four seconds: data that is not there is told
+before.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from firstlight.checkpoints import WholeFileIO
 from firstlight.data import Source
 from firstlight.nearest import suggestion
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
-from firstlight.tasks import Recipe, Task
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, Trainer
+
+    from firstlight.tasks import Recipe, Task
 
 Config = dict[str, Any]
 
@@ -43,7 +50,6 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config) if with_recipe else None
     task = _call("task", _partial(config, "task"), spec, network, preprocess, recipe)
-    assert isinstance(task, Task)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
     return task
@@ -55,18 +61,19 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     Callbacks and plugins of the config come before ours. `max_steps` is a callback's: where Lightning counts, a run
     ends without a last validation, and one that was stopped at an epoch's end does not resume where it was.
     """
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+    from firstlight.checkpoints import WholeFileIO
+
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     trainer_class = _partial({"trainer": own | config["trainer"] | {"max_steps": -1}}, "trainer")
     theirs = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
-    trainer = _call(
-        "trainer",
-        trainer_class,
-        callbacks=[*theirs["callbacks"], *callbacks],
-        plugins=[*theirs["plugins"], WholeFileIO()],
-    )
-    assert isinstance(trainer, Trainer)
-    return trainer
+    callbacks, plugins = [*theirs["callbacks"], *callbacks], [*theirs["plugins"], WholeFileIO()]
+    try:
+        return _call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from error
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -74,6 +81,8 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _recipe(config: Config) -> Recipe:
+    from firstlight.tasks import Recipe
+
     optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
     # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
     _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
@@ -107,6 +116,6 @@ def _call(key: str, target: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     """Call what a node names; what it refuses is told with the node's key."""
     try:
         return target(*args, **kwargs)
-    except (ValueError, TypeError, MisconfigurationException) as error:
+    except (ValueError, TypeError) as error:
         text = str(error)
         raise ValueError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error

@@ -1,6 +1,6 @@
 """The entry points: Hydra composes what the command line says, and each job is told apart from its mistakes.
 
-Nothing here imports torch: help and complaints come within a second.
+Nothing here imports torch, and help comes without Hydra too: help and complaints come within a second.
 """
 
 import os
@@ -9,13 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from firstlight.config import CONFIG_DIR, to_plain
-from firstlight.errors import explain
+from firstlight.help import help_text
 from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep
 
@@ -63,6 +60,9 @@ def main() -> None:
 
 
 def _train(config: dict[str, Any]) -> dict[str, Any]:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
     from firstlight.run import train
 
     job = HydraConfig.get()
@@ -73,6 +73,15 @@ def _train(config: dict[str, Any]) -> dict[str, Any]:
 
 def _main(config_name: str, job: Job) -> None:
     """Run `job` once, or for each job of a sweep; exit with 1 where one failed."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        return print(help_text(config_name))
+
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from firstlight.errors import explain
+
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     failures: list[Exception] = []
     sweep: list[Sweep] = []

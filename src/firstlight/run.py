@@ -76,6 +76,9 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
         return fit(config, folder, started)
     with run_log(folder.log_path):
         try:
+            from firstlight.build import build_source
+
+            build_source(config).store()  # what is wrong with the data is told before Lightning is imported
             from firstlight.fit import fit
 
             fit(config, folder, started)
