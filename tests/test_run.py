@@ -108,6 +108,15 @@ def test_patience_stops_a_run_that_gets_no_better(tmp_path: Path) -> None:
     assert len(history(tmp_path / "run")) == 3
 
 
+def test_a_run_that_diverges_is_stopped_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = train(
+        compose(*TINY, "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=9"), run_dir=tmp_path / "run"
+    )
+    assert len(history(tmp_path / "run")) == 1
+    assert metrics["val/loss"] is None
+    assert "a smaller optimizer.lr may help" in capsys.readouterr().out
+
+
 def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
     content = "_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss, stopping_threshold: 99"
     train(compose(*TINY, f"+trainer.callbacks=[{{{content}}}]"), run_dir=tmp_path / "run")

@@ -1,5 +1,6 @@
 """last.ckpt after every epoch, best.ckpt after those that were better than all before."""
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from firstlight.files import whole_file
+from firstlight.log import logger
 from firstlight.monitor import is_better
 from firstlight.run_folder import RunFolder
 from firstlight.tasks.task import Task
@@ -25,7 +27,9 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the last and the best epoch, and stops a run that has not become better for `patience` validated epochs.
+    """Keeps the last and the best epoch, and stops a run whose loss is no number, or that gets no better.
+
+    `patience` is how many validated epochs it may stay without a better `monitor`; None for any.
 
     Attributes:
         best: the metrics of the best epoch so far, with its `epoch`.
@@ -50,6 +54,9 @@ class Checkpoints(Checkpoint):
         """After the task's own hook, so that the metrics of the epoch are there."""
         assert isinstance(pl_module, Task)
         self.keep(trainer, pl_module, trainer.current_epoch)
+        if not math.isfinite(pl_module.metrics["train/loss"]):
+            logger.warning("stopped: train/loss is not a finite number any more; a smaller optimizer.lr may help")
+            trainer.should_stop = True
         if self.patience is not None and self.epochs_since_best >= self.patience:
             trainer.should_stop = True
 
