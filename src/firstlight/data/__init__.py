@@ -1,5 +1,6 @@
 """Data: from official files to batches on the device."""
 
+from firstlight.data.asl import ASL as ASL
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
 from firstlight.data.digits import Digits as Digits
 from firstlight.data.loader import BatchLoader as BatchLoader

@@ -1,0 +1,84 @@
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firstlight.data import ASL
+
+KAGGLE = [code for code in range(25) if code != 9]
+HEADER = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
+
+
+def table(codes: list[int], seed: int = 0) -> str:
+    """A CSV file with one picture for each code."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (len(codes), 784))
+    rows = [",".join(map(str, [code, *row])) for code, row in zip(codes, pixels.tolist(), strict=True)]
+    return "\n".join([HEADER, *rows]) + "\n"
+
+
+def write(folder: Path, train: str, test: str, test_name: str = "test") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sign_mnist_train.csv").write_text(train)
+    (folder / f"sign_mnist_{test_name}.csv").write_text(test)
+
+
+@pytest.mark.parametrize("codes", [KAGGLE, list(range(24))], ids=["Kaggle's codes", "contiguous codes"])
+@pytest.mark.parametrize("test_name", ["test", "valid"])
+def test_both_codes_and_both_names_give_the_same_letters(tmp_path: Path, codes: list[int], test_name: str) -> None:
+    write(tmp_path, table(codes), table(codes[:5], seed=1), test_name)
+    store = ASL(str(tmp_path)).store()
+    assert "".join(store.spec.labels) == "ABCDEFGHIKLMNOPQRSTUVWXY"
+    assert store.splits["train"].targets.tolist() == list(range(24))
+    assert store.splits["test"].targets.tolist() == list(range(5))
+    expected = np.random.default_rng(0).integers(0, 256, (24, 784)).reshape(24, 1, 28, 28)
+    assert np.array_equal(store.splits["train"].inputs.numpy(), expected)
+
+
+def test_a_folder_of_its_own_and_a_zip_will_do(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "sign-language-mnist", table(KAGGLE), table(KAGGLE))
+    (tmp_path / "b").mkdir()
+    with zipfile.ZipFile(tmp_path / "b" / "archive.zip", "w") as archive:
+        archive.writestr("sign_mnist_train/sign_mnist_train.csv", table(KAGGLE))
+        archive.writestr("sign_mnist_test.csv", table(KAGGLE))
+        archive.writestr("../outside.txt", "not to be unpacked")
+    one, other = (ASL(str(tmp_path / name)).store().splits["train"] for name in "ab")
+    assert np.array_equal(one.inputs.numpy(), other.inputs.numpy())
+    assert not list(tmp_path.rglob("outside.txt"))
+
+
+def altered(line: int, cell: int, value: str) -> str:
+    """A table with one value replaced; line 1 is the header."""
+    lines = table(KAGGLE).splitlines()
+    cells = lines[line - 1].split(",")
+    cells[cell] = value
+    return "\n".join([*lines[: line - 1], ",".join(cells), *lines[line:]])
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [
+        (altered(1, 7, "pixle7"), "line 1: there is no column pixel7"),
+        (altered(4, 0, "25"), "line 4: label 25; there are 0 to 24"),
+        (altered(5, 100, "256"), "line 5: pixel100 is 256; a pixel is 0 to 255"),
+        (altered(6, 3, "dark"), "line 6: pixel3 is 'dark', not a whole number"),
+        (altered(6, 3, ""), "line 6: pixel3 is '', not a whole number"),
+        (altered(7, 784, "1,2"), "line 7: 786 values; there have to be 785"),
+        (table(KAGGLE)[:-40], "line 25: 7"),  # cut in the last row
+        (HEADER + "\n", "there is no picture in it"),
+        ("", "line 1: there is no column label"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_file_and_line(tmp_path: Path, train: str, told: str) -> None:
+    write(tmp_path, train, table(KAGGLE))
+    with pytest.raises(ValueError, match=told) as caught:
+        ASL(str(tmp_path)).store()
+    assert "sign_mnist_train.csv" in str(caught.value)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_missing_files_are_told_with_the_ways_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kagglehub", None)  # as if it were not installed
+    with pytest.raises(ValueError, match=r"(?s)Put sign_mnist_train\.csv and .* --extra kaggle"):
+        ASL(str(tmp_path)).store()
