@@ -85,10 +85,18 @@ def test_a_sweep_outlives_a_failed_job_and_tells_of_both(script: Script, tmp_pat
     assert str(summary) in answer.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["trian"]])
-def test_the_installed_command_says_what_it_can_do(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_installed_command_says_what_it_can_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["firstlight", *words])
-    with pytest.raises(SystemExit, match="train, evaluate, predict"):
+    main()
+    assert "train | evaluate | predict" in capsys.readouterr().out
+
+
+def test_the_installed_command_knows_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["firstlight", "trian"])
+    with pytest.raises(SystemExit, match="Did you mean 'train'"):
         main()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_resume import start_and_kill
+from test_resume import stop
 
 from conftest import REPOSITORY, write_mnist
 
@@ -29,7 +29,7 @@ SHORT = ["trainer.max_epochs=1"]
 def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[str, str]:
     """What stands for the capital words of the README, and a folder of pictures."""
     folder = tmp_path_factory.mktemp("readme")
-    start_and_kill(folder / "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30"], 1)
+    stop(folder, "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30", "run_dir=stopped"], 1)
     shutil.copytree(trained_run, folder / "run")
     (folder / "photos").mkdir()
     Image.new("RGB", (40, 30), "gray").save(folder / "photos" / "one.png")

@@ -19,7 +19,7 @@ def test_scalars_stand_against_steps_and_against_epochs(events: EventAccumulator
     for name in ("train/loss", "val/accuracy", "lr"):
         by_step, by_epoch = events.Scalars(name), events.Scalars(f"by_epoch/{name}")
         assert [event.step for event in by_step] == [41, 82]
-        assert [event.step for event in by_epoch] == [0, 1]
+        assert [event.step for event in by_epoch] == [1, 2]
         assert [event.value for event in by_epoch] == pytest.approx([float(row[name]) for row in rows])
 
 

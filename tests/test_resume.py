@@ -1,28 +1,39 @@
+import csv
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from test_run import history, same_weights
 
-from conftest import REPOSITORY
-from firstlight.config import compose
-from firstlight.run import train
+from conftest import REPOSITORY, write_mnist
+from firstlight.config import compose, to_plain
+from firstlight.data import MNIST
+from firstlight.run import resume, train
+from firstlight.run_folder import RunFolder
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def start_and_kill(folder: Path, overrides: list[str], after_epochs: int) -> None:
-    """Train in a process of its own, and kill it when metrics.csv has so many rows."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *overrides, f"run_dir={folder}"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    history_path = folder / "metrics.csv"
+def stop(
+    cwd: Path, folder: str, arguments: list[str], after_epochs: int, number: signal.Signals = signal.SIGKILL
+) -> subprocess.CompletedProcess[str]:
+    """Run train.py in `cwd`, and send it a signal when the metrics.csv in the folder has so many rows."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *arguments]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=cwd
+    )
+    history_path = cwd / folder / "metrics.csv"
     while not history_path.exists() or len(history_path.read_text().splitlines()) <= after_epochs:
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.poll() is None, "it ended before it could be stopped"
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    os.killpg(process.pid, number)  # as a terminal does: all processes of the run get it
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +46,55 @@ def start_and_kill(folder: Path, overrides: list[str], after_epochs: int) -> Non
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(options: list[str], tmp_path: Path) -> None:
     overrides = [*options, "trainer.max_epochs=30", "trainer.accelerator=cpu"]
     train(compose(*overrides), run_dir=tmp_path / "whole")
-    start_and_kill(tmp_path / "killed", overrides, after_epochs=2)
+    stop(tmp_path, "killed", [*overrides, "run_dir=killed"], after_epochs=2)
     assert len(history(tmp_path / "killed")) < 30
     metrics = train(compose(f"resume={tmp_path / 'killed'}"))
     assert metrics["status"] == "completed"
     assert history(tmp_path / "whole") == history(tmp_path / "killed")
     for checkpoint in ("best", "last"):
         assert same_weights(tmp_path / "whole", tmp_path / "killed", checkpoint)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_an_interrupted_run_says_how_to_go_on(devices: int, tmp_path: Path) -> None:
+    overrides = ["model=linear", "trainer.max_epochs=500", "trainer.accelerator=cpu", f"trainer.devices={devices}"]
+    done = stop(tmp_path, "run", [*overrides, "run_dir=run"], after_epochs=2, number=signal.SIGINT)
+    assert done.returncode == 130
+    assert done.stdout.count("interrupted; go on with") == 1
+    assert "resume=run" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert RunFolder(tmp_path / "run").metrics()["status"] == "interrupted"
+
+
+def test_an_interrupted_sweep_still_ranks_its_jobs(tmp_path: Path) -> None:
+    arguments = ["-m", "model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=2,500", "hydra.sweep.dir=sweep"]
+    done = stop(tmp_path, "sweep/1", arguments, after_epochs=2, number=signal.SIGINT)
+    assert done.returncode == 130
+    with (tmp_path / "sweep" / "summary.csv").open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["completed", "failed"]
+
+
+def test_a_resumed_run_that_cannot_go_on_keeps_its_folder(tmp_path: Path) -> None:
+    folder = RunFolder.create(to_plain(compose("data=mnist", f"data.dir={tmp_path}")), tmp_path / "run")
+    before = sorted(path.name for path in folder.path.iterdir())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MNIST, "url", "http://127.0.0.1:9/")
+        with pytest.raises(ValueError, match="cannot be reached"):
+            resume(folder.path)
+    assert {path.name for path in folder.path.iterdir()} >= set(before)
+
+
+def test_a_resumed_run_finds_data_that_has_moved(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "there")
+    config = to_plain(compose("model=linear", "trainer.max_epochs=1", "data=mnist", "data.dir=/nowhere"))
+    folder = RunFolder.create(config, tmp_path / "run")
+    assert resume(folder.path, data_dir=tmp_path / "there")["status"] == "completed"
+
+
+def test_another_config_for_a_resumed_run_is_refused(script: Script, tmp_path: Path) -> None:
+    done = script("train", f"resume={tmp_path}", "optimizer.lr=0.1")
+    assert done.returncode == 1
+    assert "optimizer.lr=0.1 needs a new run" in done.stderr
 
 
 def test_a_complete_run_is_not_trained_again(trained_run: Path) -> None:

@@ -89,6 +89,11 @@ def test_a_run_can_be_limited_in_steps_and_is_validated_where_it_ends(tmp_path: 
     assert float(history(tmp_path / "run")[-1]["lr"]) < 1e-6  # the schedule ended with the steps
 
 
+def test_a_run_without_a_limit_in_epochs_ends_with_its_steps(tmp_path: Path) -> None:
+    train(compose(*TINY, "trainer.max_epochs=-1", "trainer.max_steps=50"), run_dir=tmp_path / "run")
+    assert [row["step"] for row in history(tmp_path / "run")] == ["41", "50"]
+
+
 def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:
     train(compose(*TINY, "trainer.accumulate_grad_batches=4"), run_dir=tmp_path / "run")
     assert [row["step"] for row in history(tmp_path / "run")] == ["11", "22"]  # of 41 batches each
@@ -131,6 +136,8 @@ def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
         ("augment.size=0", "augment.size=0"),
         ("data.val_fraction=0.0001", "leaves a split empty"),
         ("trainer.max_steps=0", "trainer.max_steps=0"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0"),
+        ("patience=0", "patience=0"),
         ("trainer.accelerator=abacus", "trainer: "),
         ("task.label_smoothing=2", "label_smoothing=2"),
     ],

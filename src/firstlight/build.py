@@ -65,6 +65,8 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
 
     from firstlight.checkpoints import WholeFileIO
 
+    if config["trainer"].get("max_epochs") == 0:
+        raise ValueError("trainer.max_epochs=0: one epoch or more, or -1 for no limit.")
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     trainer_class = _partial({"trainer": own | config["trainer"] | {"max_steps": -1}}, "trainer")

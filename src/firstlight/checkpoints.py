@@ -32,10 +32,15 @@ class Checkpoints(Checkpoint):
     `patience` is how many validated epochs it may stay without a better `monitor`; None for any.
 
     Attributes:
-        best: the metrics of the best epoch so far, with its `epoch`.
+        best: the metrics of the best epoch so far, with its `epoch`, counted from 1.
+
+    Raises:
+        ValueError: `patience` is less than 1.
     """
 
     def __init__(self, folder: RunFolder, monitor: str, patience: int | None) -> None:
+        if patience is not None and patience < 1:
+            raise ValueError(f"patience={patience}: one epoch or more, or null for any number.")
         self.folder = folder
         self.monitor = monitor
         self.patience = patience
@@ -53,7 +58,7 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After the task's own hook, so that the metrics of the epoch are there."""
         assert isinstance(pl_module, Task)
-        self.keep(trainer, pl_module, trainer.current_epoch)
+        self.keep(trainer, pl_module, trainer.current_epoch + 1)
         if not math.isfinite(pl_module.metrics["train/loss"]):
             logger.warning("stopped: train/loss is not a finite number any more; a smaller optimizer.lr may help")
             trainer.should_stop = True

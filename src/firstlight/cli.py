@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.help import help_text
+from firstlight.nearest import suggestion
 from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep
 
@@ -54,68 +55,96 @@ def main() -> None:
     """The installed command: `firstlight train data=mnist`, likewise evaluate and predict."""
     commands = {"train": train, "evaluate": evaluate, "predict": predict}
     command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    if command not in commands:
-        sys.exit(f"firstlight: say what to do: {', '.join(commands)}; --help after it tells more")
-    commands[command]()
+    if command in commands:
+        return commands[command]()
+    usage = "firstlight train | evaluate | predict, and --help after each of them tells more"
+    if command in ("", "-h", "--help"):
+        return print(usage)
+    sys.exit(f"There is no '{command}'. {suggestion(command, list(commands))}")
 
 
 def _train(config: dict[str, Any]) -> dict[str, Any]:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from firstlight.run import train
+    from firstlight.run import resume, train
 
     job = HydraConfig.get()
+    if config["resume"]:
+        given = dict(override.lstrip("+").split("=", 1) for override in job.overrides.task)
+        others = [f"{key}={value}" for key, value in given.items() if key not in ("resume", "data.dir")]
+        if others:
+            raise ValueError(f"resume= goes on with the run's own config; {others[0]} needs a new run.")
+        return resume(config["resume"], data_dir=given.get("data.dir"), started=_STARTED)
     if job.mode is RunMode.MULTIRUN:
         return train(config, run_dir=job.runtime.output_dir)
     return train(config, started=_STARTED)
 
 
+class _Jobs:
+    """What came of the one job of a command, or of each job of its sweep."""
+
+    def __init__(self, job: Job, config_name: str) -> None:
+        self.job = job
+        self.config_name = config_name
+        self.sweep: Sweep | None = None
+        self.failures: list[BaseException] = []
+
+    def run(self, composed: DictConfig) -> None:
+        """Hydra calls this; it gets no exception of a job, for it would add its own words, or end a sweep."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        from firstlight.errors import explain
+
+        settings = HydraConfig.get()
+        if settings.mode is RunMode.MULTIRUN:
+            self.sweep = self.sweep or Sweep(settings.sweep.dir)
+            self.sweep.begin(settings.job.num, list(settings.overrides.task))
+        try:
+            result = self.job(to_plain(composed))
+            if self.sweep:
+                self.sweep.finished(result)
+        except Exception as error:
+            self.failures.append(error)
+            if self.sweep:
+                self.sweep.failed(explain(error, self.config_name))
+        except KeyboardInterrupt:
+            if self.sweep:
+                self.sweep.failed("interrupted")
+            raise
+
+
 def _main(config_name: str, job: Job) -> None:
-    """Run `job` once, or for each job of a sweep; exit with 1 where one failed."""
+    """Run `job` once, or for each job of a sweep; exit with 1 where one failed, with 130 where it was interrupted."""
     if {"--help", "-h"} & set(sys.argv[1:]):
         return print(help_text(config_name))
 
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    from firstlight.errors import explain
-
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    failures: list[Exception] = []
-    sweep: list[Sweep] = []
-
-    def task(composed: DictConfig) -> None:
-        # Hydra gets no exception: it would add its own words, and stop a sweep's summary.
-        settings = HydraConfig.get()
-        multirun = settings.mode is RunMode.MULTIRUN
-        if multirun and not sweep:
-            sweep.append(Sweep(settings.sweep.dir))
-        if multirun:
-            sweep[0].begin(settings.job.num, list(settings.overrides.task))
-        try:
-            result = job(to_plain(composed))
-        except Exception as error:
-            failures.append(error)
-            if multirun:
-                sweep[0].failed(explain(error, config_name))
-        else:
-            if multirun:
-                sweep[0].finished(result)
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own exceptions here, instead of printing them
+    jobs = _Jobs(job, config_name)
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(task)()
+        import hydra
+
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own exceptions here, instead of printing them
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
     except Exception as error:
-        failures.append(error)
+        jobs.failures.append(error)
+    except KeyboardInterrupt as error:
+        jobs.failures.append(error)
     finally:
-        os.environ["HYDRA_FULL_ERROR"] = str(int(show_traceback))
-    if sweep:
-        sweep[0].tell()
-    if failures and show_traceback:
-        raise failures[0]
-    if failures and not sweep:
+        if not show_traceback:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+    if jobs.sweep:
+        jobs.sweep.tell()
+    if not jobs.failures:
+        sys.exit(0)
+    if show_traceback:
+        raise jobs.failures[0]
+    if isinstance(jobs.failures[-1], KeyboardInterrupt):
+        sys.exit(130)
+    if not jobs.sweep:
+        from firstlight.errors import explain
+
         sys.stdout.flush()
-        print(explain(failures[0], config_name), file=sys.stderr)
-    sys.exit(1 if failures else 0)
+        print(explain(jobs.failures[0], config_name), file=sys.stderr)
+    sys.exit(1)

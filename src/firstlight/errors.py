@@ -9,7 +9,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from firstlight.check import GROUPS
+from firstlight.check import GROUPS, SUPPLIED
 from firstlight.config import compose_lazily
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
@@ -56,10 +56,11 @@ def _unknown_key(key: str, config_name: str) -> str | None:
         node = node.get(part) if isinstance(node, dict) else None
     if not isinstance(node, dict):  # the parent is unknown too
         return f"There is no '{key}' in the config. {suggestion(key, list(_dotted(config)))}"
-    passed = parameters(str(node["_target_"])) if "_target_" in node else None
-    if passed and name in passed:
+    accepted = parameters(str(node["_target_"])) if "_target_" in node else None
+    passed = [option for option in accepted or () if option not in SUPPLIED]
+    if name in passed:
         return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{key}=..."
-    siblings = [*(option for option in node if option != "_target_"), *(passed or ())]
+    siblings = [*(option for option in node if option != "_target_"), *passed]
     options = siblings if parent else [*siblings, *_dotted(config)]
     return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(options)), prefix=parent)}"
 

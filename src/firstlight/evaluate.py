@@ -37,6 +37,7 @@ def evaluate(
         raise ValueError(f"split={split}: there is no such split. {suggestion(split, ['test', 'val'])}")
     quieten()
     folder = RunFolder.open(run)
+    folder.existing_checkpoint(checkpoint)  # told before the data is looked for
     config = to_plain(folder.config())
     config["data"] |= {key: value for key, value in (data or {}).items() if value is not None}
     config["trainer"] |= {"accelerator": accelerator, "devices": 1, "num_nodes": 1, "strategy": "auto"}

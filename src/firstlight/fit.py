@@ -60,7 +60,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
     if not checkpoints.best:  # it ended before the first validation
         trainer.validate(task, val_loader, verbose=False)
-        checkpoints.keep(trainer, task, trainer.current_epoch - 1)
+        checkpoints.keep(trainer, task, trainer.current_epoch)
     fit_seconds = time.perf_counter() - fit_started
     measure(trainer, task, test_loader, folder, "best")
     if trainer.is_global_zero:

@@ -18,6 +18,7 @@ from firstlight.run_folder import RunFolder
 
 # Exit code of a process that refused its config: the reason is on the screen already.
 REFUSED = 3
+INTERRUPTED = 130  # what shells give for Ctrl-C
 
 
 def is_inside() -> bool:
@@ -71,6 +72,7 @@ def launch(run_dir: Path, count: int) -> None:
     Raises:
         ValueError: they refused the config; they have said why.
         RuntimeError: one of them failed; the others are ended then.
+        KeyboardInterrupt: a signal ended them.
     """
     environment = dict(os.environ)
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
@@ -86,6 +88,8 @@ def launch(run_dir: Path, count: int) -> None:
     finally:
         _end(processes)
     codes = [process.returncode for process in processes]
+    if INTERRUPTED in codes:
+        raise KeyboardInterrupt
     if REFUSED in codes:
         raise ValueError(f"The run was refused by process {codes.index(REFUSED)}, for the reason above.")
     if any(codes):
@@ -121,6 +125,8 @@ def _worker(run_dir: str) -> int:
     folder = RunFolder.open(run_dir)
     try:
         run_here(folder, to_plain(folder.config()), started=time.perf_counter())
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:
         print(explain(error), file=sys.stderr, flush=True)
         return REFUSED if isinstance(error, ValueError) else 1

@@ -51,8 +51,7 @@ def predict(
         raise ValueError(f"batch_size={batch_size}: one picture or more.")
     paths = find_pictures(Path(input).expanduser())
     folder = RunFolder.open(run)
-    use_accelerator = accelerator != "cpu" and torch.accelerator.is_available()
-    task = load_run(run, checkpoint, torch.accelerator.current_accelerator() or "cpu" if use_accelerator else "cpu")
+    task = load_run(run, checkpoint, _device(accelerator))
     spec = task.spec
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
@@ -73,6 +72,20 @@ def predict(
     print(_table(rows))
     print(f"{len(rows):,} predictions in {target}")
     return rows
+
+
+def _device(accelerator: str) -> torch.device:
+    """`cpu`, or the accelerator that is there; `auto` takes it where there is one.
+
+    Raises:
+        ValueError: there is none, or no such word.
+    """
+    if accelerator not in ("auto", "cpu", "gpu", "cuda", "mps"):
+        raise ValueError(f"accelerator={accelerator}: auto, cpu, gpu, cuda or mps.")
+    found = torch.accelerator.current_accelerator(check_available=True) if accelerator != "cpu" else None
+    if accelerator not in ("auto", "cpu") and (found is None or accelerator not in ("gpu", found.type)):
+        raise ValueError(f"accelerator={accelerator}: there is none in this machine that torch can use.")
+    return found or torch.device("cpu")
 
 
 def _batches(

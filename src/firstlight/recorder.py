@@ -24,7 +24,7 @@ class Recorder(Checkpoint):
     metrics of the epoch are there.
 
     Attributes:
-        row: the latest epoch: its number, last step, metrics, learning rate of that step, and seconds.
+        row: the latest epoch: its number, counted from 1, last step, metrics, learning rate of that step, and seconds.
         seconds_to_first_step: from `started` to the end of the first step.
         samples_per_second: in training, without validation; over all epochs but the first where there are more.
     """
@@ -57,12 +57,12 @@ class Recorder(Checkpoint):
         kept = []
         if self.folder.history_path.exists():
             with self.folder.history_path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["epoch"]) < trainer.current_epoch]
+                kept = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
         with self.folder.history_path.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(kept)
-        self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step or None)
+        self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step + 1)
         if not kept:
             self._writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(self.config)}```")
 
@@ -94,14 +94,14 @@ class Recorder(Checkpoint):
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         if self._writer is None:
             return
-        names = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        names = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         metrics = {name: pl_module.metrics[name] for name in self._columns if name in pl_module.metrics}
         self.row = names | metrics | {"lr": self._lr, "seconds": round(time.perf_counter() - self._epoch_started, 3)}
         with self.folder.history_path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(self.row)
         for name, value in (metrics | {"lr": self._lr}).items():
             self._writer.add_scalar(name, value, trainer.global_step)
-            self._writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch)
+            self._writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch + 1)
         for step, loss in self._step_losses:
             self._writer.add_scalar("train/loss_of_step", float(loss), step)
         self._step_losses.clear()

@@ -1,5 +1,6 @@
 """One training run, from its config to its folder."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -33,24 +34,47 @@ def train(
     started = time.perf_counter() if started is None else started
     plain = to_plain(config) if isinstance(config, DictConfig) else config
     if plain["resume"]:
-        return _resume(plain["resume"], started)
+        return resume(plain["resume"], started=started)
     check(plain)
     # Absolute, because the run folder may be used from anywhere.
     plain["data"]["dir"] = str(Path(plain["data"]["dir"]).expanduser().absolute())
-    launch.check_shared_folder(plain, run_dir or plain["run_dir"])
-    if launch.is_first_process():
-        folder = RunFolder.create(plain, run_dir or plain["run_dir"])
-    else:
-        folder = RunFolder.await_first_process(run_dir or plain["run_dir"])
-    return _train_in(folder, plain, started)
+    path = run_dir or plain["run_dir"]
+    launch.check_shared_folder(plain, path)
+    if not launch.is_first_process():
+        assert path is not None
+        return _train_in(RunFolder.await_first_process(path), plain, started)
+    folder = RunFolder.create(plain, path)
+    try:
+        return _train_in(folder, plain, started)
+    except ValueError:
+        # The user's mistake: where the training has not begun, nothing is kept.
+        if not folder.spec_path.exists():
+            folder.remove()
+        raise
 
 
-def _resume(path: str, started: float) -> dict[str, Any]:
-    """Go on with a run in its own folder, with its own config."""
-    folder = RunFolder.open(path, key="resume")
+def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:
+    """Go on with a run that was stopped, in its own folder and with its own config.
+
+    Args:
+        run: the run folder.
+        data_dir: where the official files lie now, if not where they lay.
+        started: as for `train`.
+
+    Returns:
+        As `train`.
+
+    Raises:
+        ValueError: no such run, or one that is complete.
+    """
+    folder = RunFolder.open(run, key="resume")
     if folder.metrics().get("status") == "completed":
-        raise ValueError(f"resume={path}: this run is complete. Its metrics are in {folder.metrics_path}")
-    return _train_in(folder, to_plain(folder.config()), started)
+        raise ValueError(f"resume={run}: this run is complete. Its metrics are in {folder.metrics_path}")
+    config = to_plain(folder.config())
+    if data_dir is not None:
+        config["data"]["dir"] = str(Path(data_dir).expanduser().absolute())
+        folder.write_config(config)
+    return _train_in(folder, config, time.perf_counter() if started is None else started)
 
 
 def _train_in(folder: RunFolder, config: dict[str, Any], started: float) -> dict[str, Any]:
@@ -60,21 +84,21 @@ def _train_in(folder: RunFolder, config: dict[str, Any], started: float) -> dict
             launch.launch(folder.path, num_processes)
         else:
             run_here(folder, config, started)
-    except ValueError:
-        # The user's mistake: where the training has not begun, nothing is kept.
-        if launch.is_first_process() and not folder.spec_path.exists():
-            folder.remove()
+    except KeyboardInterrupt as error:
+        _keep_early_end(folder, error, started)
+        print(f"interrupted; go on with {command('train')} resume={shown(folder.path)}", flush=True)
         raise
     return folder.metrics() | {"run_dir": str(folder.path)}
 
 
 def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
-    """Train in this process, alone or as one of several, and keep how it ended."""
-    if not launch.is_first_process():
-        from firstlight.fit import fit
+    """Train in this process, alone or as one of several, and keep how it ended.
 
-        return fit(config, folder, started)
-    with run_log(folder.log_path):
+    Raises:
+        KeyboardInterrupt: for a signal that ends the run; Lightning makes other exceptions of it.
+    """
+    is_first = launch.is_first_process()
+    with run_log(folder.log_path) if is_first else contextlib.nullcontext():
         try:
             from firstlight.build import build_source
 
@@ -82,12 +106,19 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
             from firstlight.fit import fit
 
             fit(config, folder, started)
-        except BaseException as error:
-            status = "failed" if isinstance(error, Exception) else "interrupted"
-            seconds = time.perf_counter() - started
-            cause = f"{type(error).__name__}: {error}"
-            folder.write_metrics(folder.metrics() | {"status": status, "error": cause, "seconds/total": seconds})
-            logger.debug("the run ended early", exc_info=True)
-            if status == "interrupted":
-                logger.info("interrupted; go on with %s resume=%s", command("train"), shown(folder.path))
+        except Exception as error:
+            if is_first:
+                logger.debug("the run failed", exc_info=True)
+                _keep_early_end(folder, error, started)
             raise
+        except BaseException as error:
+            raise KeyboardInterrupt from error
+
+
+def _keep_early_end(folder: RunFolder, error: BaseException, started: float) -> None:
+    """Put into metrics.json that the run ended early, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        outcome = {"status": "interrupted"}
+    else:
+        outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    folder.write_metrics(folder.metrics() | outcome | {"seconds/total": time.perf_counter() - started})

@@ -53,7 +53,7 @@ class RunFolder:
                 key = f"run_dir={path}" if path else f"output_dir={config['output_dir']}"
                 raise ValueError(f"{key}: no run folder can be made there ({error}).") from error
             folder.checkpoint_dir.mkdir()
-            write_text(folder.config_path, OmegaConf.to_yaml(config))
+            folder.write_config(config)
             return folder
 
     @classmethod
@@ -86,6 +86,10 @@ class RunFolder:
         config = OmegaConf.load(self.config_path)
         assert isinstance(config, DictConfig)
         return config
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Keep the complete config of the run."""
+        write_text(self.config_path, OmegaConf.to_yaml(config))
 
     def spec(self) -> DataSpec:
         """The facts of the run's data.

@@ -28,7 +28,7 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
     return "\n".join(
         [
             "",
-            f"best epoch {metrics['epoch'] + 1} by {metrics['monitor']}",
+            f"best epoch {metrics['epoch']} by {metrics['monitor']}",
             metrics_table(metrics),
             "",
             f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
@@ -45,7 +45,9 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
 def command(name: str) -> str:
     """How this user calls train, evaluate or predict: from the checkout, or as the installed command."""
     script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
-    return f"{_runner()}{shown(script)}" if script.exists() else f"{_runner()}firstlight {name}"
+    if not script.exists():
+        return f"{_runner()}firstlight {name}"
+    return f"{_runner() or 'python '}{shown(script)}"
 
 
 def _runner() -> str:

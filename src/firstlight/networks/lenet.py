@@ -39,8 +39,8 @@ class LeNet(nn.Module):
 
         def squash_and_pool() -> list[nn.Module]:
             pair = [activation_named(activation), _POOLINGS[pooling](2)]
-            # What rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
-            return pair[::-1] if pooling == "max" else pair
+            # What only rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
+            return pair[::-1] if pooling == "max" and activation not in ("gelu", "silu") else pair
 
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5),  # 32 -> 28

@@ -69,7 +69,9 @@ class Task(LightningModule, ABC):
         self.metrics: dict[str, float] = {}
         self.plain_config: dict[str, Any] = {}  # goes into the checkpoints
         self._meter: Meter | None = None
+        self._train_meter: Meter | None = None
         self._plateau: ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until there is a plateau to load it
 
     @abstractmethod
     def new_meter(self) -> Meter:
@@ -83,6 +85,7 @@ class Task(LightningModule, ABC):
         """Lightning asks once, before the first step."""
         assert self.recipe is not None
         optimizer = self.recipe.optimizer(self.network.parameters())
+        self.trainer.fit_loop.setup_data()  # else a run without end does not know the length of an epoch
         total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation and max_epochs
         if self.recipe.max_steps is not None:
             total_steps = min(total_steps, self.recipe.max_steps)
@@ -125,6 +128,7 @@ class Task(LightningModule, ABC):
 
     def on_train_epoch_end(self) -> None:
         """The metrics of the epoch, over all batches as they were trained on."""
+        assert self._train_meter is not None
         self._close(self._train_meter, "train")
         if self._plateau is not None and self.recipe is not None and self.recipe.monitor in self.metrics:
             self._plateau.step(self.metrics[self.recipe.monitor])
@@ -162,6 +166,5 @@ class Task(LightningModule, ABC):
 
     def on_train_start(self) -> None:
         """Lightning has restored what it knows of; the plateau it does not."""
-        state = getattr(self, "_plateau_state", None)
-        if self._plateau is not None and state is not None:
-            self._plateau.load_state_dict(state)
+        if self._plateau is not None and self._plateau_state is not None:
+            self._plateau.load_state_dict(self._plateau_state)
