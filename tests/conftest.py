@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
+from generate import write_mnist
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TINY = ["model=linear", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
@@ -72,26 +72,6 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("FIRSTLIGHT_DATA names no folder with real data")
     return Path(folder)
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    """A uint8 array as an IDX file."""
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
-
-
-def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
-    """Random pictures with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
-    raw = folder / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    for prefix, number in (("train", num_train), ("t10k", num_test)):
-        labels = np.arange(number) % 10
-        images = random.integers(0, 64, (number, size, size))
-        for image, label in zip(images, labels, strict=True):
-            image[2 * label : 2 * label + 4] += 128
-        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
-        write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from conftest import REPOSITORY
 from firstlight import config as config_module
 from firstlight.check import GROUPS, SETTINGS, check
 from firstlight.config import CONFIG_DIR, compose, to_plain

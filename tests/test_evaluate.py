@@ -3,8 +3,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import TINY
+from generate import write_mnist
 
-from conftest import TINY, write_mnist
 from firstlight.config import compose
 from firstlight.evaluate import evaluate
 from firstlight.run import train

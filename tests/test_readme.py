@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
+from generate import write_mnist
 from PIL import Image
 from test_resume import stop
-
-from conftest import REPOSITORY, write_mnist
 
 README = (REPOSITORY / "README.md").read_text()
 

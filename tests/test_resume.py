@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
+from generate import write_mnist
 from test_run import history, same_weights
 
-from conftest import REPOSITORY, write_mnist
 from firstlight.config import compose, to_plain
 from firstlight.data import MNIST
 from firstlight.run import resume, train

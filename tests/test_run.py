@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import TINY
 from omegaconf import OmegaConf
 
-from conftest import TINY
 from firstlight.config import compose
 from firstlight.run import train
 

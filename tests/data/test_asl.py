@@ -4,30 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generate import ASL_CODES, ASL_HEADER, asl_table, write_asl
 
 from firstlight.data import ASL
 
-KAGGLE = [code for code in range(25) if code != 9]
-HEADER = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
 
-
-def table(codes: list[int], seed: int = 0) -> str:
-    """A CSV file with one picture for each code."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (len(codes), 784))
-    rows = [",".join(map(str, [code, *row])) for code, row in zip(codes, pixels.tolist(), strict=True)]
-    return "\n".join([HEADER, *rows]) + "\n"
-
-
-def write(folder: Path, train: str, test: str, test_name: str = "test") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sign_mnist_train.csv").write_text(train)
-    (folder / f"sign_mnist_{test_name}.csv").write_text(test)
-
-
-@pytest.mark.parametrize("codes", [KAGGLE, list(range(24))], ids=["Kaggle's codes", "contiguous codes"])
+@pytest.mark.parametrize("codes", [ASL_CODES, list(range(24))], ids=["Kaggle's codes", "contiguous codes"])
 @pytest.mark.parametrize("test_name", ["test", "valid"])
 def test_both_codes_and_both_names_give_the_same_letters(tmp_path: Path, codes: list[int], test_name: str) -> None:
-    write(tmp_path, table(codes), table(codes[:5], seed=1), test_name)
+    write_asl(tmp_path, asl_table(codes), asl_table(codes[:5], seed=1), test_name)
     store = ASL(str(tmp_path)).store()
     assert "".join(store.spec.labels) == "ABCDEFGHIKLMNOPQRSTUVWXY"
     assert store.splits["train"].targets.tolist() == list(range(24))
@@ -37,11 +22,11 @@ def test_both_codes_and_both_names_give_the_same_letters(tmp_path: Path, codes: 
 
 
 def test_a_folder_of_its_own_and_a_zip_will_do(tmp_path: Path) -> None:
-    write(tmp_path / "a" / "sign-language-mnist", table(KAGGLE), table(KAGGLE))
+    write_asl(tmp_path / "a" / "sign-language-mnist", asl_table(ASL_CODES), asl_table(ASL_CODES))
     (tmp_path / "b").mkdir()
     with zipfile.ZipFile(tmp_path / "b" / "archive.zip", "w") as archive:
-        archive.writestr("sign_mnist_train/sign_mnist_train.csv", table(KAGGLE))
-        archive.writestr("sign_mnist_test.csv", table(KAGGLE))
+        archive.writestr("sign_mnist_train/sign_mnist_train.csv", asl_table(ASL_CODES))
+        archive.writestr("sign_mnist_test.csv", asl_table(ASL_CODES))
         archive.writestr("../outside.txt", "not to be unpacked")
     one, other = (ASL(str(tmp_path / name)).store().splits["train"] for name in "ab")
     assert np.array_equal(one.inputs.numpy(), other.inputs.numpy())
@@ -50,7 +35,7 @@ def test_a_folder_of_its_own_and_a_zip_will_do(tmp_path: Path) -> None:
 
 def altered(line: int, cell: int, value: str) -> str:
     """A table with one value replaced; line 1 is the header."""
-    lines = table(KAGGLE).splitlines()
+    lines = asl_table(ASL_CODES).splitlines()
     cells = lines[line - 1].split(",")
     cells[cell] = value
     return "\n".join([*lines[: line - 1], ",".join(cells), *lines[line:]])
@@ -65,13 +50,13 @@ def altered(line: int, cell: int, value: str) -> str:
         (altered(6, 3, "dark"), "line 6: pixel3 is 'dark', not a whole number"),
         (altered(6, 3, ""), "line 6: pixel3 is '', not a whole number"),
         (altered(7, 784, "1,2"), "line 7: 786 values; there have to be 785"),
-        (table(KAGGLE)[:-40], "line 25: 7"),  # cut in the last row
-        (HEADER + "\n", "there is no picture in it"),
+        (asl_table(ASL_CODES)[:-40], "line 25: 7"),  # cut in the last row
+        (ASL_HEADER + "\n", "there is no picture in it"),
         ("", "line 1: there is no column label"),
     ],
 )
 def test_a_wrong_table_is_refused_with_its_file_and_line(tmp_path: Path, train: str, told: str) -> None:
-    write(tmp_path, train, table(KAGGLE))
+    write_asl(tmp_path, train, asl_table(ASL_CODES))
     with pytest.raises(ValueError, match=told) as caught:
         ASL(str(tmp_path)).store()
     assert "sign_mnist_train.csv" in str(caught.value)

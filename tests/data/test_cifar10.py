@@ -6,35 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generate import CIFAR10_BATCHES, CIFAR10_SAMPLES, cifar10_batch, cifar10_binary, write_files
 
 from firstlight.data import CIFAR10
-from firstlight.data.cifar10 import _BATCHES
-
-SAMPLES = 20  # of each batch
-
-
-def batch(number: int) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(number)
-    return random.integers(0, 256, (SAMPLES, 3072), dtype=np.uint8), np.arange(SAMPLES) % 10
-
-
-def binary() -> dict[str, bytes]:
-    """The six files of the binary version."""
-    batches = {f"{name}.bin": batch(number) for number, name in enumerate(_BATCHES)}
-    return {name: np.column_stack([y.astype(np.uint8), x]).tobytes() for name, (x, y) in batches.items()}
 
 
 def pickled() -> dict[str, bytes]:
     """The six files of the python version."""
-    batches = {name: batch(number) for number, name in enumerate(_BATCHES)}
+    batches = {name: cifar10_batch(number) for number, name in enumerate(CIFAR10_BATCHES)}
     return {name: pickle.dumps({b"data": x, b"labels": y.tolist()}, protocol=2) for name, (x, y) in batches.items()}
-
-
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
 
 
 def write_archive(path: Path, folder: str, files: dict[str, bytes]) -> None:
@@ -48,12 +28,12 @@ def write_archive(path: Path, folder: str, files: dict[str, bytes]) -> None:
 @pytest.fixture(params=["binary", "python", "binary archive", "python archive"])
 def official(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with one of the four forms in which CIFAR-10 comes."""
-    files = binary() if "binary" in request.param else pickled()
+    files = cifar10_binary() if "binary" in request.param else pickled()
     folder = "cifar-10-batches-bin" if "binary" in request.param else "cifar-10-batches-py"
     if "archive" in request.param:
         write_archive(tmp_path / f"cifar-10-{request.param.split()[0]}.tar.gz", folder, files)
     else:
-        write(tmp_path / folder, files)
+        write_files(tmp_path / folder, files)
     return tmp_path
 
 
@@ -62,14 +42,16 @@ def test_every_official_form_gives_the_same_pictures(official: Path) -> None:
     assert store.spec.input_shape == (3, 32, 32)
     assert store.spec.labels[3] == "cat"
     for split, numbers in (("train", range(5)), ("test", [5])):
-        pixels = np.concatenate([batch(number)[0] for number in numbers]).reshape(-1, 3, 32, 32)
+        pixels = np.concatenate([cifar10_batch(number)[0] for number in numbers]).reshape(-1, 3, 32, 32)
         assert np.array_equal(store.splits[split].inputs.numpy(), pixels)
-        assert store.splits[split].targets.tolist() == [y for number in numbers for y in batch(number)[1].tolist()]
+        assert store.splits[split].targets.tolist() == [
+            y for number in numbers for y in cifar10_batch(number)[1].tolist()
+        ]
 
 
-@pytest.mark.parametrize("length", [0, 1, 3072, 3073 * SAMPLES - 1])
+@pytest.mark.parametrize("length", [0, 1, 3072, 3073 * CIFAR10_SAMPLES - 1])
 def test_a_truncated_binary_file_is_refused(tmp_path: Path, length: int) -> None:
-    folder = write(tmp_path / "cifar-10-batches-bin", binary())
+    folder = write_files(tmp_path / "cifar-10-batches-bin", cifar10_binary())
     path = folder / "data_batch_3.bin"
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ValueError, match=r"data_batch_3\.bin has"):
@@ -79,7 +61,7 @@ def test_a_truncated_binary_file_is_refused(tmp_path: Path, length: int) -> None
 
 @pytest.mark.parametrize("length", [0, 10, 1000, 30_000])
 def test_a_truncated_python_file_is_refused(tmp_path: Path, length: int) -> None:
-    folder = write(tmp_path / "cifar-10-batches-py", pickled())
+    folder = write_files(tmp_path / "cifar-10-batches-py", pickled())
     path = folder / "test_batch"
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ValueError, match="test_batch is not a whole file"):
@@ -88,7 +70,7 @@ def test_a_truncated_python_file_is_refused(tmp_path: Path, length: int) -> None
 
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cifar-10-binary.tar.gz"
-    write_archive(path, "cifar-10-batches-bin", binary())
+    write_archive(path, "cifar-10-batches-bin", cifar10_binary())
     path.write_bytes(path.read_bytes()[:50_000])
     with pytest.raises(ValueError, match="not a whole archive"):
         CIFAR10(str(tmp_path)).store()
@@ -106,14 +88,14 @@ def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
             return os.system, (f"touch {tmp_path}/harm",)
 
     files = pickled() | {"data_batch_1": pickle.dumps(Hostile())}
-    write(tmp_path / "cifar-10-batches-py", files)
+    write_files(tmp_path / "cifar-10-batches-py", files)
     with pytest.raises(ValueError, match=r"it asks for posix\.system"):
         CIFAR10(str(tmp_path)).store()
     assert not (tmp_path / "harm").exists()
 
 
 def test_a_class_out_of_range_is_refused(tmp_path: Path) -> None:
-    folder = write(tmp_path / "cifar-10-batches-bin", binary())
+    folder = write_files(tmp_path / "cifar-10-batches-bin", cifar10_binary())
     content = bytearray((folder / "test_batch.bin").read_bytes())
     content[3073 * 7] = 10
     (folder / "test_batch.bin").write_bytes(content)

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from generate import write_mnist
 
-from conftest import write_mnist
 from firstlight.data import MNIST
 from firstlight.data.download import download
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generate import write_idx
 
-from conftest import write_idx
 from firstlight.data.idx import read_idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)

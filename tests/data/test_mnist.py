@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generate import write_idx
 
-from conftest import write_idx
 from firstlight.data import MNIST
 from firstlight.data.store import Store
 

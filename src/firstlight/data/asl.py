@@ -28,7 +28,10 @@ class ASL(Source):
 
     def files(self) -> list[Path]:
         """The CSV files to train on and to test on, or one zip that holds them."""
-        return self._find(self.dir) or self._find(_fetch(self.kaggle, self.dir))
+        found = self._find(self.dir) or self._find(_fetch(self.kaggle, self.dir))
+        if not found:
+            raise ValueError(f"{self.kaggle} of Kaggle does not hold sign_mnist_train.csv and sign_mnist_test.csv.")
+        return found
 
     def _find(self, folder: Path) -> list[Path]:
         for place in (folder, folder / "sign-language-mnist"):

@@ -1,0 +1,71 @@
+"""Tiny data sets in the official file formats."""
+
+from pathlib import Path
+
+import numpy as np
+
+CIFAR10_BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
+CIFAR10_SAMPLES = 20  # of each batch
+ASL_CODES = [code for code in range(25) if code != 9]  # Kaggle's: 9 would be J
+ASL_HEADER = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """A uint8 array as an IDX file."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
+
+
+def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
+    """Random pictures with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for prefix, number in (("train", num_train), ("t10k", num_test)):
+        labels = np.arange(number) % 10
+        images = random.integers(0, 64, (number, size, size))
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 4] += 128
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
+
+
+def cifar10_batch(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (samples, 3072) and classes of one of the six files."""
+    pixels = np.random.default_rng(number).integers(0, 256, (CIFAR10_SAMPLES, 3072), dtype=np.uint8)
+    return pixels, np.arange(CIFAR10_SAMPLES) % 10
+
+
+def cifar10_binary() -> dict[str, bytes]:
+    """The six files of the binary version."""
+    batches = {f"{name}.bin": cifar10_batch(number) for number, name in enumerate(CIFAR10_BATCHES)}
+    return {name: np.column_stack([y.astype(np.uint8), x]).tobytes() for name, (x, y) in batches.items()}
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> Path:
+    """Files with these contents in a new folder."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def asl_table(codes: list[int], seed: int = 0) -> str:
+    """A CSV file with one picture for each code."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (len(codes), 784))
+    rows = [",".join(map(str, [code, *row])) for code, row in zip(codes, pixels.tolist(), strict=True)]
+    return "\n".join([ASL_HEADER, *rows]) + "\n"
+
+
+def write_asl(folder: Path, train: str, test: str, test_name: str = "test") -> None:
+    """The two CSV files of Sign Language MNIST."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sign_mnist_train.csv").write_text(train)
+    (folder / f"sign_mnist_{test_name}.csv").write_text(test)
+
+
+def write_all(folder: Path) -> None:
+    """Every data set that has official files, where its source looks for them."""
+    write_mnist(folder)
+    write_files(folder / "cifar-10-batches-bin", cifar10_binary())
+    write_asl(folder / "sign-language-mnist", asl_table(ASL_CODES), asl_table(ASL_CODES, seed=1))
