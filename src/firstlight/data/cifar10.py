@@ -66,10 +66,15 @@ def _members(archive: Path) -> dict[str, bytes]:
             missing = [batch for batch in _BATCHES if batch not in found]
             if missing:
                 raise ValueError(f"{archive}: there is no {missing[0]} in it.")
-            members = [found[batch] for batch in _BATCHES]
-            return {Path(member.name).name: opened.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+            return {Path(found[batch].name).name: _content(opened, found[batch]) for batch in _BATCHES}
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(f"{archive}: not a whole archive ({error}). Delete it and get it again.") from error
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None  # it is a file, not a folder
+    return file.read()
 
 
 def _decode(name: str, content: bytes, folder: Path) -> Arrays:
