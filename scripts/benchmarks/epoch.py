@@ -47,7 +47,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             trainer = build_trainer(config | {"trainer": config["trainer"] | {"default_root_dir": folder}})
             started = time.perf_counter()
-            trainer.fit(task, BatchLoader(splits["train"], source.batch_size, seed=1))
+            trainer.fit(task, BatchLoader(splits["train"], source.batch_size, seed=1), BatchLoader(splits["val"], 1))
             times["firstlight"].append(time.perf_counter() - started)
     best = {name: min(seconds) for name, seconds in times.items()}
     for name, seconds in best.items():
