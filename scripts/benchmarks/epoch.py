@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config import compose, to_plain
 from firstlight.data import BatchLoader
-from firstlight.fit import quieten, spare_cuda_checks
+from firstlight.environment import quieten, spare_cuda_checks
 
 ROUNDS = 5
 

@@ -71,11 +71,11 @@ def _train(config: dict[str, Any]) -> dict[str, Any]:
 
     job = HydraConfig.get()
     if config["resume"]:
-        given = dict(override.lstrip("+").split("=", 1) for override in job.overrides.task)
-        others = [f"{key}={value}" for key, value in given.items() if key not in ("resume", "data.dir")]
+        others = [word for word in job.overrides.task if not word.startswith(("resume=", "data.dir="))]
         if others:
             raise ValueError(f"resume= goes on with the run's own config; {others[0]} needs a new run.")
-        return resume(config["resume"], data_dir=given.get("data.dir"), started=_STARTED)
+        has_moved = any(word.startswith("data.dir=") for word in job.overrides.task)
+        return resume(config["resume"], data_dir=config["data"]["dir"] if has_moved else None, started=_STARTED)
     if job.mode is RunMode.MULTIRUN:
         return train(config, run_dir=job.runtime.output_dir)
     return train(config, started=_STARTED)
@@ -105,7 +105,7 @@ class _Jobs:
             result = self.job(to_plain(composed))
             if self.sweep:
                 self.sweep.finished(result)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the other jobs of the sweep go on
             self.failures.append(error)
             if self.sweep:
                 self.sweep.failed(explain(error, self.config_name))
@@ -127,9 +127,7 @@ def _main(config_name: str, job: Job) -> None:
 
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own exceptions here, instead of printing them
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
-    except Exception as error:
-        jobs.failures.append(error)
-    except KeyboardInterrupt as error:
+    except (Exception, KeyboardInterrupt) as error:  # Hydra's own, or an interrupt: told below, after the ranking
         jobs.failures.append(error)
     finally:
         if not show_traceback:

@@ -5,7 +5,8 @@ from typing import Any
 
 from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config import to_plain
-from firstlight.fit import make_loader, measure, quieten
+from firstlight.environment import quieten
+from firstlight.fit import make_loader, measure
 from firstlight.nearest import suggestion
 from firstlight.run_folder import RunFolder
 from firstlight.summary import metrics_table

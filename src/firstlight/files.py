@@ -1,5 +1,7 @@
 """Files that are whole or not there: written beside their target, flushed to the disk, then renamed."""
 
+import csv
+import io
 import json
 import os
 import secrets
@@ -27,6 +29,15 @@ def write_text(path: Path, text: str) -> None:
     """Put `text` into `path`, all or nothing."""
     with whole_file(path) as file:
         file.write(text.encode())
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Put `rows` into `path` as CSV, all or nothing; the columns are all their keys, in the order of their coming."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

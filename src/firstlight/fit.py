@@ -1,10 +1,7 @@
 """The training itself: build, fit, test the best checkpoint, tell."""
 
-import logging
 import math
-import os
 import time
-import warnings
 from typing import Any
 
 import torch
@@ -13,6 +10,7 @@ from lightning.pytorch import Trainer
 from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
 from firstlight.data import BatchLoader, Split
+from firstlight.environment import quieten, spare_cuda_checks
 from firstlight.flops import flops_per_sample, num_parameters
 from firstlight.load import load_weights
 from firstlight.log import logger
@@ -103,23 +101,6 @@ def measure(trainer: Trainer, task: Task, loader: BatchLoader, folder: RunFolder
     """Measure a checkpoint on a split that training did not touch; `evaluate` does the very same."""
     load_weights(task, folder, checkpoint)
     trainer.test(task, loader, verbose=False)
-
-
-def quieten() -> None:
-    """Lightning's notes on hardware and hints for products are not what a user looks for."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Lightning 2.6 has not caught up with torch 2.15 here.
-    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-
-
-def spare_cuda_checks() -> None:
-    """Optimizers ask at every step whether there is a GPU; Lightning has made that answer slow, to keep CUDA untouched.
-
-    Where there is none, nothing can be touched, and torch's own answer takes a microsecond.
-    """
-    if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) -> str:

@@ -127,7 +127,7 @@ def _worker(run_dir: str) -> int:
         run_here(folder, to_plain(folder.config()), started=time.perf_counter())
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # whatever it is, it is told here: the parent sees the exit code alone
         print(explain(error), file=sys.stderr, flush=True)
         return REFUSED if isinstance(error, ValueError) else 1
     return 0

@@ -1,7 +1,5 @@
 """Labels and probabilities for pictures, from a run folder alone."""
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from firstlight.files import write_text
-from firstlight.fit import quieten
+from firstlight.environment import quieten
+from firstlight.files import write_csv
 from firstlight.load import load_run
 from firstlight.pictures import find_pictures, read_picture
 from firstlight.run_folder import RunFolder
@@ -66,7 +64,7 @@ def predict(
     target = Path(output).expanduser() if output else folder.path / "predictions.csv"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, _csv(rows))
+        write_csv(target, rows)
     except OSError as error:
         raise ValueError(f"output={target}: cannot be written ({error}).") from error
     print(_table(rows))
@@ -109,14 +107,6 @@ def _row(path: Path, probabilities: torch.Tensor, labels: tuple[str, ...]) -> di
     ranked = [(labels[index], value) for value, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)]
     row = {"path": str(path), "label": ranked[0][0], "probability": round(ranked[0][1], 6)}
     return row | {f"top_{place}": f"{label}={value:.6f}" for place, (label, value) in enumerate(ranked, start=1)}
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -106,7 +106,7 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
             from firstlight.fit import fit
 
             fit(config, folder, started)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the folder keeps why the run ended
             if is_first:
                 logger.debug("the run failed", exc_info=True)
                 _keep_early_end(folder, error, started)

@@ -1,13 +1,11 @@
 """What a sweep leaves: summary.csv, its jobs from the best to the worst, the failed ones last with their cause."""
 
-import csv
-import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstlight.files import write_text
+from firstlight.files import write_csv
 from firstlight.monitor import mode_of
 
 
@@ -71,10 +69,5 @@ class Sweep:
     def _write(self) -> None:
         jobs = sorted(self.jobs, key=_Job.rank)
         rows = [{"rank": rank} | job.row() for rank, job in enumerate(jobs, start=1)]
-        columns = dict.fromkeys(key for row in rows for key in row)
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
         self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "summary.csv", text.getvalue())
+        write_csv(self.path / "summary.csv", rows)

@@ -1,0 +1,26 @@
+"""What Lightning and torch are told before they begin."""
+
+import logging
+import os
+import warnings
+
+import lightning.fabric
+import lightning.pytorch
+import torch
+
+
+def quieten() -> None:
+    """Lightning's notes on hardware and hints for products are not what a user looks for."""
+    for name in (lightning.pytorch.__name__, lightning.fabric.__name__):  # imported: that sets a level of its own
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Lightning 2.6 has not caught up with torch 2.15 here.
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+
+
+def spare_cuda_checks() -> None:
+    """Optimizers ask at every step whether there is a GPU; Lightning has made that answer slow, to keep CUDA untouched.
+
+    Where there is none, nothing can be touched, and torch's own answer takes a microsecond.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
