@@ -53,7 +53,7 @@ def predict(
     spec = task.spec
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
-    for names, batch in _batches(paths, spec.input_shape, batch_size, problems):
+    for names, batch in _batches(paths, spec.stored_shape, batch_size, problems):
         with torch.inference_mode():
             probabilities = task.network(task.preprocess(batch.to(task.device))).softmax(1).cpu()
         rows += [_row(name, found, spec.labels) for name, found in zip(names, probabilities, strict=True)]

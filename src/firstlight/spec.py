@@ -9,11 +9,15 @@ class DataSpec:
     """What a network needs to know of its data.
 
     Attributes:
-        input_shape: shape of one sample: (channels, height, width) of a picture, (sequence_length,) of tokens.
+        input_shape: shape of one sample as a network sees it: (channels, height, width) of a picture,
+            (sequence_length,) of tokens, (columns,) of numbers.
         num_outputs: classes, vocabulary or regression targets.
-        labels: names of the classes or tokens, by index.
-        mean: mean of each channel over the training split, pixels counted from 0 to 1.
-        std: standard deviation of each channel, likewise.
+        labels: names of the classes, tokens or targets, by index.
+        mean: mean of each channel or column over the training split, pixels counted from 0 to 1; none for tokens.
+        std: standard deviation of each channel or column, likewise.
+        room: pixels that stored pictures have on every side beyond `input_shape`, so that crops and shifts find some.
+        target_mean: mean of each regression target over the training split; none where targets are classes or tokens.
+        target_std: standard deviation of each regression target, likewise.
     """
 
     input_shape: tuple[int, ...]
@@ -21,6 +25,24 @@ class DataSpec:
     labels: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    room: int = 0
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What a sample is: "pictures", "tokens" or "numbers"."""
+        if len(self.input_shape) == 3:
+            return "pictures"
+        return "numbers" if self.mean else "tokens"
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape of one raw sample: `input_shape`, and pictures with their room."""
+        if not self.room:
+            return self.input_shape
+        channels, height, width = self.input_shape
+        return (channels, height + 2 * self.room, width + 2 * self.room)
 
     def resized(self, size: int) -> "DataSpec":
         """The same pictures at (channels, size, size)."""

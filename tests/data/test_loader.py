@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import pytest
@@ -142,3 +143,37 @@ def test_a_batch_is_a_copy() -> None:
     for _, targets in BatchLoader(split, 2):
         targets += 100
     assert split.targets.tolist() == [0, 1, 2, 3]
+
+
+def windows(num_samples: int) -> Split:
+    rows = torch.arange(num_samples, dtype=torch.int32)[:, None]
+    return Split(rows, rows, consecutive=True)
+
+
+@pytest.mark.parametrize("num_samples", [1, 3, 8, 20, 23])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_consecutive_samples_follow_each_other_from_batch_to_batch(num_samples: int, seed: int | None) -> None:
+    batches = [inputs[:, 0].tolist() for inputs, _ in BatchLoader(windows(num_samples), 4, seed=seed)]
+    assert sorted(itertools.chain(*batches)) == list(range(num_samples))
+    for batch, following in itertools.pairwise(batches):
+        assert following == [(number + 1) % num_samples for number in batch[: len(following)]]
+
+
+def test_the_streams_of_a_training_begin_elsewhere_in_another_epoch() -> None:
+    loader = BatchLoader(windows(50), 4, seed=1)
+    first = [batch[0].tolist() for batch in loader]
+    loader.set_epoch(1)
+    assert [batch[0].tolist() for batch in loader] != first
+
+
+def test_each_rank_keeps_its_own_streams() -> None:
+    ranks = [BatchLoader(windows(23), 4, rank=rank, world_size=2) for rank in range(2)]
+    shares = [[inputs[:, 0].tolist() for inputs, _ in rank] for rank in ranks]
+    alone = [inputs[:, 0].tolist() for inputs, _ in BatchLoader(windows(23), 4)]
+    assert [left + right for left, right in zip(*shares, strict=True)] == alone
+    assert all(b == [n + 1 for n in a[: len(b)]] for share in shares for a, b in itertools.pairwise(share))
+
+
+def test_in_training_every_rank_takes_part_in_every_batch_of_streams() -> None:
+    ranks = [BatchLoader(windows(23), 4, seed=1, rank=rank, world_size=2) for rank in range(2)]
+    assert [[len(inputs) for inputs, _ in rank] for rank in ranks] == [[2] * 5, [2] * 5]

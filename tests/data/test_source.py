@@ -146,3 +146,10 @@ def test_a_val_fraction_that_leaves_a_split_empty_is_refused(folder: Path, num_t
 def test_a_real_source_is_built_beside_its_files(mnist_dir: Path) -> None:
     MNIST(str(mnist_dir)).store()
     assert [path.name.split("-")[0] for path in stores(mnist_dir)] == ["mnist"]
+
+
+def test_val_holds_the_same_share_of_every_class(folder: Path) -> None:
+    for seed in range(5):
+        _, splits = Numbers(str(folder), val_fraction=0.2).splits(seed)
+        classes = splits["val"].take(torch.arange(20))[1]
+        assert classes.bincount().tolist() == [10, 10]

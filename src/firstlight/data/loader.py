@@ -18,6 +18,9 @@ class BatchLoader:
     batch cannot be shared evenly, a training loader drops the few that are over, and any other gives some ranks
     one more. The arrays move to an accelerator once, where they take less than half of its free memory.
 
+    Consecutive samples stay so: a batch holds one sample of each of `batch_size` streams, and the next batch what
+    follows each of them. In training, the seed and the epoch say where the first stream begins.
+
     Args:
         split: the samples.
         batch_size: samples of one batch over all ranks.
@@ -54,8 +57,10 @@ class BatchLoader:
     @property
     def num_samples(self) -> int:
         """Samples of an epoch over all ranks."""
-        surplus = len(self.split) % self.world_size if self.seed is not None else 0
-        return len(self.split) - surplus
+        if self.seed is None or self.world_size == 1:
+            return len(self.split)
+        # Every rank has to take part in every step of a training.
+        return len(self.split) - len(self.split) % (self.batch_size if self.split.consecutive else self.world_size)
 
     def __len__(self) -> int:
         return -(-self.num_samples // self.batch_size)
@@ -81,14 +86,34 @@ class BatchLoader:
             start = self.batch * self.batch_size
             indices = order[start : min(start + self.batch_size, self.num_samples)]
             self.batch += 1
-            yield self._take(indices.tensor_split(self.world_size)[self.rank])
+            yield self._take(self._share(indices))
+
+    def _share(self, indices: Tensor) -> Tensor:
+        """This rank's part of a batch; a rank keeps its streams when some of them have ended."""
+        if self.split.consecutive:
+            per_rank = self.batch_size // self.world_size
+            return indices[self.rank * per_rank : (self.rank + 1) * per_rank]
+        return indices.tensor_split(self.world_size)[self.rank]
 
     def _order(self) -> Tensor:
-        if self.seed is None:
+        random = None if self.seed is None else generator(self.seed, "order", self.epoch)
+        if self.split.consecutive:
+            order = self._streams(random)
+        elif random is None:
             order = torch.arange(len(self.split))
         else:
-            order = torch.randperm(len(self.split), generator=generator(self.seed, "order", self.epoch))
+            order = torch.randperm(len(self.split), generator=random)
         return order.to(self.split.targets.device)
+
+    def _streams(self, random: torch.Generator | None) -> Tensor:
+        """The samples in an order in which number i + batch_size comes right after number i in the data."""
+        num_samples = len(self.split)
+        begin = 0 if random is None else int(torch.randint(num_samples, (), generator=random))
+        samples = (torch.arange(num_samples) + begin) % num_samples
+        streams = samples.tensor_split(min(self.batch_size, num_samples))  # the first ones are longer by one
+        shortest = len(streams[-1])
+        full = torch.stack([stream[:shortest] for stream in streams], dim=1).flatten()
+        return torch.cat([full, *(stream[shortest:] for stream in streams)])
 
     def _take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         inputs, targets = self.split.take(indices)

@@ -4,24 +4,28 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pooch
 import torch
 
+from firstlight.data.statistics import describe
 from firstlight.data.store import Arrays, Split, Store, open_store
 from firstlight.randomness import generator
+from firstlight.spec import DataSpec
 
 # Raised when stores are written in another way: older ones are then built anew.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Source(ABC):
     """A data set in its official files.
 
     A subclass names itself, finds its files and reads them; options of its own are arguments of its `__init__`,
-    which passes the others on, and are kept in `options`.
+    which passes the others on, and are kept in `options`. `consecutive` says that each sample goes on where the one
+    before it ended, so that a recurrent network is handed them in their order.
 
     Args:
         dir: folder of the official files; stores are kept in `.firstlight` there, or in the user's cache
@@ -34,6 +38,7 @@ class Source(ABC):
     """
 
     name: ClassVar[str]
+    consecutive: ClassVar[bool] = False
 
     def __init__(self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1) -> None:
         if batch_size < 1:
@@ -55,24 +60,33 @@ class Source(ABC):
 
     @abstractmethod
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Class names, and the arrays of `train` and `test`, from the files.
+        """Class names, and the arrays of `train` and `test`, and of `val` where that is official, from the files.
 
         Raises:
             ValueError: a file is not what it should be; names the file.
         """
 
+    def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
+        """The facts of the data set; to be overridden where the training split does not tell them."""
+        return describe(labels, train)
+
     def store(self) -> Store:
         """The data set as arrays, built where it is not yet."""
-        return open_store(self._cache_dir() / f"{self.name}-{self._key()}", self.read)
+        return open_store(self._cache_dir() / f"{self.name}-{self._key()}", self._read_and_describe)
+
+    def _read_and_describe(self) -> tuple[DataSpec, dict[str, Arrays]]:
+        labels, splits = self.read()
+        return self.describe(labels, splits["train"]), splits
 
     def splits(self, seed: int) -> tuple[Store, dict[str, Split]]:
-        """The store, and its `train`, `val` and `test`; `val` is a part of the training split that follows from `seed`.
+        """The store, and its `train`, `val` and `test`; `val` is a part of the training split, of each class
+        alike, that follows from `seed`.
 
         Raises:
             ValueError: too few samples to hold some out.
         """
         store = self.store()
-        splits = dict(store.splits)
+        splits = {name: replace(split, consecutive=self.consecutive) for name, split in store.splits.items()}
         if "val" not in splits:
             num_samples = len(splits["train"])
             num_val = round(num_samples * self.val_fraction)
@@ -81,9 +95,15 @@ class Source(ABC):
                     f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty."
                 )
             order = torch.randperm(num_samples, generator=generator(seed, "val"))
-            # Sorted: reading the file in its own order is kinder to the disk.
-            splits["val"] = splits["train"].part(order[:num_val].sort().values)
-            splits["train"] = splits["train"].part(order[num_val:].sort().values)
+            targets = splits["train"].targets[order]
+            if targets.ndim == 1:  # classes: each gives the same share
+                order = order[targets.sort(stable=True).indices]
+            held_out = ((torch.arange(num_val) + 0.5) * num_samples / num_val).long()
+            is_val = torch.zeros(num_samples, dtype=torch.bool)
+            is_val[order[held_out]] = True
+            # In the order of the file: reading it so is kinder to the disk.
+            splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
+            splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])
         return store, splits
 
     def _key(self) -> str:

@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,14 +22,18 @@ class Split:
     """The samples of one split: rows of whole arrays.
 
     Attributes:
-        inputs: (rows, channels, height, width), uint8.
-        targets: (rows,), int64.
+        inputs: raw samples: pictures (rows, channels, height, width), uint8; tokens (rows, sequence_length), int32;
+            numbers (rows, columns), float32.
+        targets: classes (rows,), int64; the tokens that follow (rows, sequence_length), int32; numbers
+            (rows, targets), float32.
         indices: (samples,), int64: the rows that belong to the split; None where all do.
+        consecutive: whether each row goes on where the one before it ended, as windows of a text do.
     """
 
     inputs: Tensor
     targets: Tensor
     indices: Tensor | None = None
+    consecutive: bool = False
 
     def __len__(self) -> int:
         return len(self.targets if self.indices is None else self.indices)
@@ -41,16 +45,16 @@ class Split:
 
     def part(self, samples: Tensor) -> "Split":
         """The split of the samples with these numbers; the arrays are shared."""
-        return Split(self.inputs, self.targets, samples if self.indices is None else self.indices[samples])
+        return replace(self, indices=samples if self.indices is None else self.indices[samples])
 
     def to(self, device: torch.device) -> "Split":
         """A copy on the device, of no more than the rows that belong to the split."""
         inputs, targets = (self.inputs, self.targets) if self.indices is None else self.take(torch.arange(len(self)))
-        return Split(inputs.to(device), targets.to(device))
+        return Split(inputs.to(device), targets.to(device), consecutive=self.consecutive)
 
 
 class Arrays(NamedTuple):
-    """What a source reads from its official files for one split: `Split` in NumPy."""
+    """What a source reads from its official files for one split: the inputs and targets of `Split`, in NumPy."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -64,8 +68,8 @@ class Store:
     splits: Mapping[str, Split]
 
 
-def open_store(path: Path, read: Callable[[], tuple[tuple[str, ...], dict[str, Arrays]]]) -> Store:
-    """Open the store at `path`; where there is none yet, build it from the labels and splits that `read` returns.
+def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]]) -> Store:
+    """Open the store at `path`; where there is none yet, build it from the spec and splits that `read` returns.
 
     Of several processes one builds, and the others wait for it. A store is there as a whole or not at all:
     it is built beside `path` and renamed.
@@ -82,40 +86,23 @@ def open_store(path: Path, read: Callable[[], tuple[tuple[str, ...], dict[str, A
     )
 
 
-def _build(path: Path, labels: tuple[str, ...], splits: dict[str, Arrays]) -> None:
+def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:
     for leftover in path.parent.glob(f".{path.name}.*"):  # of a process that was killed; the lock is ours
         shutil.rmtree(leftover)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     temporary.mkdir()
     try:
         for name, arrays in splits.items():
-            assert arrays.inputs.dtype == np.uint8
-            assert arrays.targets.dtype == np.int64
+            assert arrays.inputs.dtype in (np.uint8, np.int32, np.float32)
+            assert arrays.inputs.shape[1:] == spec.stored_shape
+            assert arrays.targets.dtype in (np.int64, np.int32, np.float32)
             assert len(arrays.inputs) == len(arrays.targets)
             np.save(temporary / f"{name}.inputs.npy", np.ascontiguousarray(arrays.inputs))
-            np.save(temporary / f"{name}.targets.npy", arrays.targets)
-        mean, std = channel_statistics(splits["train"].inputs)
-        shape = splits["train"].inputs.shape[1:]
-        write_json(temporary / "spec.json", DataSpec(shape, len(labels), labels, mean, std).to_dict())
+            np.save(temporary / f"{name}.targets.npy", np.ascontiguousarray(arrays.targets))
+        write_json(temporary / "spec.json", spec.to_dict())
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel of (samples, channels, height, width) uint8, pixels from 0 to 1.
-
-    Exact: both follow from how often each of the 256 values occurs.
-    """
-    values = np.arange(256) / 255
-    means, stds = [], []
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].reshape(-1), minlength=256)
-        mean = float(counts @ values / counts.sum())
-        variance = float(counts @ (values - mean) ** 2 / counts.sum())
-        means.append(mean)
-        stds.append(max(variance**0.5, 1 / 255))  # a constant channel is not divided by zero
-    return tuple(means), tuple(stds)
 
 
 def _map(path: Path) -> Tensor:

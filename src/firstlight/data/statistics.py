@@ -1,0 +1,48 @@
+"""The facts of a data set, computed from its training split."""
+
+import numpy as np
+
+from firstlight.data.store import Arrays
+from firstlight.spec import DataSpec
+
+
+def describe(labels: tuple[str, ...], train: Arrays, room: int = 0) -> DataSpec:
+    """The facts of a data set, from its names and its training split alone.
+
+    Args:
+        labels: names of the classes, tokens or targets.
+        train: what there is to train on.
+        room: pixels on every side of stored pictures beyond what a network sees.
+    """
+    shape = train.inputs.shape[1:]
+    if train.inputs.dtype == np.uint8:
+        mean, std = channel_statistics(train.inputs)
+        shape = (shape[0], shape[1] - 2 * room, shape[2] - 2 * room)
+    elif train.inputs.dtype == np.float32:
+        mean, std = column_statistics(train.inputs)
+    else:
+        mean, std = (), ()
+    targets = column_statistics(train.targets) if train.targets.dtype == np.float32 else ((), ())
+    return DataSpec(shape, len(labels), labels, mean, std, room, *targets)
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of (samples, channels, height, width) uint8, pixels from 0 to 1.
+
+    Exact: both follow from how often each of the 256 values occurs.
+    """
+    values = np.arange(256) / 255
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].reshape(-1), minlength=256)
+        mean = float(counts @ values / counts.sum())
+        variance = float(counts @ (values - mean) ** 2 / counts.sum())
+        means.append(mean)
+        stds.append(max(variance**0.5, 1 / 255))  # a constant channel is not divided by zero
+    return tuple(means), tuple(stds)
+
+
+def column_statistics(table: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each column of (samples, columns); a constant column counts as deviating by 1."""
+    means, stds = table.mean(0, dtype=np.float64), table.std(0, dtype=np.float64)
+    return tuple(means.tolist()), tuple(np.where(stds > 1e-9 * np.abs(means), stds, 1.0).tolist())
