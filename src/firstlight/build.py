@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
 from torch import nn
 
+from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.nearest import suggestion
 from firstlight.randomness import derive, reseed
@@ -44,12 +46,13 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     """
     network_class = _partial(config, "model")
     min_size = getattr(network_class.func, "min_size", 1)
-    preprocess = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
+    _check_takes(network_class.func, spec)
+    augment = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
-    network = _call("model", network_class, preprocess.output_spec)
+    network = _call("model", network_class, augment.preprocess.output_spec)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config) if with_recipe else None
-    task = _call("task", _partial(config, "task"), spec, network, preprocess, recipe)
+    task = _call("task", _partial(config, "task"), spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
     return task
@@ -97,6 +100,18 @@ def step_limit(config: Config) -> int | None:
     return None if max_steps == -1 else max_steps
 
 
+def _check_takes(network: Any, spec: DataSpec) -> None:
+    """Networks say in `takes` what samples they are for; one that says nothing is for all."""
+    if spec.kind in getattr(network, "takes", spec.kind):
+        return
+    fitting = [
+        path.stem
+        for path in sorted((CONFIG_DIR / "model").glob("*.yaml"))
+        if spec.kind in getattr(get_class(str(OmegaConf.select(OmegaConf.load(path), "_target_"))), "takes", spec.kind)
+    ]
+    raise ValueError(f"model: {network.__name__} is not for {spec.kind}; {', '.join(fitting)} would fit the data.")
+
+
 def _check_monitor(monitor: str, task: Task) -> None:
     known = [f"{split}/{name}" for split in ("val", "train") for name in task.metric_names]
     if monitor not in known:
@@ -111,7 +126,9 @@ def _partial(config: Config, key: str) -> Any:
     try:
         return instantiate(config[key], _partial_=True, _convert_="all")
     except InstantiationException as error:
-        raise ValueError(f"{key}: {str(error).splitlines()[0]}") from error
+        place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else key
+        reason = error.__cause__ if isinstance(error.__cause__, ValueError) else str(error).splitlines()[0]
+        raise ValueError(f"{place}: {reason}") from error
 
 
 def _call(key: str, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ SETTINGS = {
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 # Arguments that `build` gives, so that no config can.
-SUPPLIED = ("spec", "min_size", "network", "preprocess", "recipe", "params", "optimizer", "plan")
+SUPPLIED = ("spec", "min_size", "network", "augment", "recipe", "params", "optimizer", "plan")
 
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")

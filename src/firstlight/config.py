@@ -36,10 +36,18 @@ def compose_lazily(*overrides: str, config_name: str = "train") -> DictConfig:
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:
-    """The config as dicts, lists and numbers, every interpolation resolved, without Hydra's own node."""
+    """The config as dicts, lists and numbers, every interpolation resolved, without Hydra's own node.
+
+    A step of an augmentation is named by its key: `flip` stands for firstlight.augment.Flip, unless it has a
+    `_target_` of its own.
+    """
     plain: dict[str, Any] = {}
     for key in config:
         if key != "hydra":
             value = config[key]
             plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    for name, step in plain.get("augment", {}).items():
+        if isinstance(step, dict) and "_target_" not in step:
+            class_name = name.title().replace("_", "")
+            plain["augment"][name] = {"_target_": f"firstlight.augment.{class_name}"} | step
     return plain

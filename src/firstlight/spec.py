@@ -37,6 +37,12 @@ class DataSpec:
         return "numbers" if self.mean else "tokens"
 
     @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of a picture."""
+        _, height, width = self.input_shape
+        return height, width
+
+    @property
     def stored_shape(self) -> tuple[int, ...]:
         """Shape of one raw sample: `input_shape`, and pictures with their room."""
         if not self.room:

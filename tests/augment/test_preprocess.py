@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torchvision.transforms import functional as reference
 
-from firstlight.augment import Preprocess
+from firstlight.augment.preprocess import NumberPreprocess, PicturePreprocess, TokenPreprocess, preprocess_for
 from firstlight.spec import DataSpec
 
 GREY = DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))
@@ -20,7 +22,7 @@ def normalised(raw: torch.Tensor, spec: DataSpec) -> torch.Tensor:
 
 def test_pictures_become_pixel_minus_mean_over_deviation() -> None:
     raw = pictures(5, 3, 40, 24)
-    found = Preprocess(COLOUR)(raw)
+    found = PicturePreprocess(COLOUR)(raw)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, normalised(raw, COLOUR))
 
@@ -30,7 +32,7 @@ def test_a_training_split_comes_out_with_mean_0_and_deviation_1() -> None:
     channels = (raw.double() / 255).transpose(0, 1).flatten(1)
     mean, std = channels.mean(1), channels.std(1, correction=0)
     spec = DataSpec((3, 40, 24), 2, ("cat", "dog"), tuple(mean.tolist()), tuple(std.tolist()))
-    found = Preprocess(spec)(raw).transpose(0, 1).flatten(1)
+    found = PicturePreprocess(spec)(raw).transpose(0, 1).flatten(1)
     torch.testing.assert_close(found.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.std(1, correction=0), torch.ones(3), atol=1e-5, rtol=0)
 
@@ -38,7 +40,7 @@ def test_a_training_split_comes_out_with_mean_0_and_deviation_1() -> None:
 def test_raw_pictures_are_left_as_they_are() -> None:
     raw = pictures(2, 1, 8, 8)
     before = raw.clone()
-    Preprocess(GREY)(raw)
+    PicturePreprocess(GREY)(raw)
     assert torch.equal(raw, before)
 
 
@@ -53,30 +55,30 @@ def test_raw_pictures_are_left_as_they_are() -> None:
     ],
 )
 def test_pictures_come_out_as_the_output_spec_says(min_size: int, size: int | None, expected: tuple[int, ...]) -> None:
-    preprocess = Preprocess(COLOUR, min_size=min_size, size=size)
+    preprocess = PicturePreprocess(COLOUR, min_size=min_size, size=size)
     assert preprocess.output_spec.input_shape == expected
     assert preprocess(pictures(2, 3, 40, 24)).shape == (2, *expected)
 
 
 def test_the_output_spec_differs_from_the_data_in_its_shape_alone() -> None:
-    assert Preprocess(GREY, min_size=32).output_spec == GREY.resized(32)
-    assert Preprocess(GREY).output_spec == GREY
+    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32)
+    assert PicturePreprocess(GREY).output_spec == GREY
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 31), (100, 3), (1, 1)])
 def test_pictures_of_another_size_than_the_data_are_resized_too(size: tuple[int, int]) -> None:
-    assert Preprocess(GREY, min_size=32)(pictures(2, 1, *size)).shape == (2, 1, 32, 32)
+    assert PicturePreprocess(GREY, min_size=32)(pictures(2, 1, *size)).shape == (2, 1, 32, 32)
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
 def test_resizing_is_that_of_torchvision(size: int) -> None:
     raw = pictures(2, 3, 40, 24)  # smaller, one side of each, larger
     expected = reference.resize(normalised(raw, COLOUR), [size, size], antialias=True)
-    torch.testing.assert_close(Preprocess(COLOUR, size=size)(raw), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(PicturePreprocess(COLOUR, size=size)(raw), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
-    preprocess = Preprocess(GREY)
+    preprocess = PicturePreprocess(GREY)
     assert list(preprocess.parameters()) == []
     assert preprocess.state_dict() == {}
 
@@ -84,9 +86,29 @@ def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_size_below_one_pixel_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=rf"augment\.size={size}"):
-        Preprocess(GREY, size=size)
+        PicturePreprocess(GREY, size=size)
 
 
-def test_data_without_pictures_is_refused() -> None:
-    with pytest.raises(ValueError, match="pictures"):
-        Preprocess(DataSpec((128,), 2, ("a", "b"), (0.5,), (0.5,)))
+def test_stored_pictures_lose_their_room_and_others_are_resized() -> None:
+    spec = replace(COLOUR, room=3)
+    raw = pictures(2, 3, 46, 30)
+    torch.testing.assert_close(PicturePreprocess(spec)(raw), normalised(raw[:, :, 3:43, 3:27], spec))
+    assert PicturePreprocess(spec)(pictures(2, 3, 80, 48)).shape == (2, 3, 40, 24)
+
+
+def test_columns_come_out_with_mean_0_and_deviation_1() -> None:
+    raw = torch.tensor([[1.0, 50], [3, 70]])
+    spec = DataSpec((2,), 1, ("price",), (2.0, 60.0), (1.0, 10.0), target_mean=(1.0,), target_std=(2.0,))
+    assert preprocess_for(spec)(raw).tolist() == [[-1, -1], [1, 1]]
+    assert isinstance(preprocess_for(spec), NumberPreprocess)
+
+
+def test_tokens_come_out_as_they_are() -> None:
+    found = preprocess_for(DataSpec((3,), 2, ("a", "b"), (), ()))(torch.tensor([[0, 1, 1]], dtype=torch.int32))
+    assert (found.tolist(), found.dtype) == ([[0, 1, 1]], torch.int64)
+    assert isinstance(TokenPreprocess(GREY).output_spec, DataSpec)
+
+
+def test_what_is_no_picture_has_no_size() -> None:
+    with pytest.raises(ValueError, match=r"augment\.size=8: the data holds tokens"):
+        preprocess_for(DataSpec((3,), 2, ("a", "b"), (), ()), size=8)

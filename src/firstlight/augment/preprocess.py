@@ -1,4 +1,4 @@
-"""What every picture goes through, in training and ever after: resized to the network, and normalised."""
+"""What every sample goes through, in training and ever after, on its way from a raw batch to a network's input."""
 
 import torch
 from torch import Tensor, nn
@@ -8,35 +8,43 @@ from firstlight.spec import DataSpec
 
 
 class Preprocess(nn.Module):
-    """Raw pictures (batch, channels, height, width), uint8, to float32 of mean 0 and deviation 1 at a network's size.
+    """A raw batch becomes a network's input.
 
     It knows nothing but the spec, so that it goes wherever the network goes: evaluation, prediction, export.
+
+    Attributes:
+        output_spec: the spec as the network sees it.
+    """
+
+    def __init__(self, output_spec: DataSpec) -> None:
+        super().__init__()
+        self.output_spec = output_spec
+
+
+class PicturePreprocess(Preprocess):
+    """Pictures of any size, uint8, to float32 of mean 0 and deviation 1 at a network's size.
+
+    Pictures as a store keeps them lose their room on the way; all others are resized as a whole.
 
     Args:
         spec: of the data.
         min_size: the smallest height and width that the network takes.
         size: height and width to resize to, whatever the data's own.
 
-    Attributes:
-        output_spec: the spec as the network sees it.
-
     Raises:
-        ValueError: the data holds no pictures, or `size` is less than 1.
+        ValueError: `size` is less than 1.
     """
 
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
-        super().__init__()
         if size is not None and size < 1:
             raise ValueError(f"augment.size={size}: pictures have one pixel or more.")
-        if len(spec.input_shape) != 3:
-            raise ValueError(f"the data holds no pictures, but samples of the shape {spec.input_shape}.")
-        _, height, width = spec.input_shape
         if size is not None:
-            self.output_spec = spec.resized(size)
-        elif min(height, width) < min_size:
-            self.output_spec = spec.resized(min_size)
+            super().__init__(spec.resized(size))
+        elif min(spec.picture_size) < min_size:
+            super().__init__(spec.resized(min_size))
         else:
-            self.output_spec = spec
+            super().__init__(spec)
+        self.spec = spec
         # (pixel / 255 - mean) / std as one product and one sum; not in checkpoints, for the spec tells it.
         mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
@@ -46,9 +54,59 @@ class Preprocess(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         """(batch, channels, any height, any width), uint8 -> (batch, *output_spec.input_shape), float32."""
-        size = self.output_spec.input_shape[1:]
-        pictures = torch.addcmul(self.shift, raw.float(), self.scale)
+        return self.resize(self.normalise(self.cut(raw)))
+
+    def cut(self, raw: Tensor) -> Tensor:
+        """Pictures without the room that a store gives them."""
+        room, (height, width) = self.spec.room, self.spec.picture_size
+        if not room or raw.shape[1:] != self.spec.stored_shape:
+            return raw
+        return raw[:, :, room : room + height, room : room + width]
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Pixels from 0 to 255 to mean 0 and deviation 1."""
+        return torch.addcmul(self.shift, pixels.float(), self.scale)
+
+    def resize(self, pictures: Tensor) -> Tensor:
+        """Pictures of any size, float32, at the network's size."""
+        size = self.output_spec.picture_size
         if pictures.shape[-2:] == size:
             return pictures
         smaller = size[0] < pictures.shape[-2] or size[1] < pictures.shape[-1]
         return F.interpolate(pictures, size, mode="bilinear", antialias=smaller)
+
+
+class NumberPreprocess(Preprocess):
+    """Columns of numbers (batch, columns) to mean 0 and deviation 1, by the statistics of the training split."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.register_buffer("mean", torch.tensor(spec.mean), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """(batch, columns), float32 -> the same, standardised."""
+        return (raw - self.mean) / self.std
+
+
+class TokenPreprocess(Preprocess):
+    """Token ids (batch, sequence_length) as embeddings want them."""
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Any integers -> int64."""
+        return raw.long()
+
+
+def preprocess_for(spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> Preprocess:
+    """The preprocess for what the data holds.
+
+    Raises:
+        ValueError: a size for what is no picture, or below one pixel.
+    """
+    if spec.kind == "pictures":
+        return PicturePreprocess(spec, min_size=min_size, size=size)
+    if size is not None:
+        raise ValueError(f"augment.size={size}: the data holds {spec.kind}, which have no size.")
+    return NumberPreprocess(spec) if spec.kind == "numbers" else TokenPreprocess(spec)

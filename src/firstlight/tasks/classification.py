@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.augment import Preprocess
+from firstlight.augment import Augment
 from firstlight.spec import DataSpec
 from firstlight.tasks.confusion import ConfusionMeter
 from firstlight.tasks.task import Batch, Recipe, Task
@@ -17,7 +17,7 @@ class Classification(Task):
     Args:
         spec: of the data.
         network: gives one score per class.
-        preprocess: from raw batches to the network's inputs.
+        augment: from raw batches to the network's inputs; where it mixes samples, targets are class probabilities.
         recipe: how to train.
         label_smoothing: share of the target that is spread over all classes in training (Szegedy et al. 2016,
             section 7); losses of validation and test are without it.
@@ -32,12 +32,12 @@ class Classification(Task):
         self,
         spec: DataSpec,
         network: nn.Module,
-        preprocess: Preprocess,
+        augment: Augment,
         recipe: Recipe | None = None,
         *,
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(spec, network, preprocess, recipe)
+        super().__init__(spec, network, augment, recipe)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing}: a share from 0 to below 1.")
         self.label_smoothing = label_smoothing
@@ -48,8 +48,8 @@ class Classification(Task):
 
     def batch_loss(self, batch: Batch, meter: ConfusionMeter) -> Tensor:
         """Mean cross entropy of a raw batch."""
-        raw, targets = batch
-        logits = self.network(self.preprocess(raw))
+        inputs, targets = self.prepared(batch)
+        logits = self.network(inputs)
         loss = F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing if self.training else 0.0)
-        meter.update(logits, targets, loss)
+        meter.update(logits, targets if targets.ndim == 1 else targets.argmax(1), loss)
         return loss

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from firstlight.augment import Preprocess
+from firstlight.augment import Augment, Preprocess
 from firstlight.monitor import mode_of
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
@@ -48,8 +48,8 @@ class Task(LightningModule, ABC):
 
     Args:
         spec: of the data.
-        network: takes what `preprocess` gives.
-        preprocess: from raw batches to the network's inputs.
+        network: takes what `augment` gives.
+        augment: from raw batches to the network's inputs.
         recipe: how to train; None where the task only measures.
 
     Attributes:
@@ -58,13 +58,11 @@ class Task(LightningModule, ABC):
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss",)
 
-    def __init__(
-        self, spec: DataSpec, network: nn.Module, preprocess: Preprocess, recipe: Recipe | None = None
-    ) -> None:
+    def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
         super().__init__()
         self.spec = spec
         self.network = network
-        self.preprocess = preprocess
+        self.augment = augment
         self.recipe = recipe
         self.metrics: dict[str, float] = {}
         self.plain_config: dict[str, Any] = {}  # goes into the checkpoints
@@ -72,6 +70,16 @@ class Task(LightningModule, ABC):
         self._train_meter: Meter | None = None
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until there is a plateau to load it
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """From raw batches to the network's inputs, where nothing is augmented."""
+        return self.augment.preprocess
+
+    def prepared(self, batch: Batch) -> Batch:
+        """The network's inputs and the targets of a raw batch: augmented in training, and never else."""
+        raw, targets = batch
+        return self.augment(raw, targets) if self.training else (self.preprocess(raw), targets)
 
     @abstractmethod
     def new_meter(self) -> Meter:

@@ -1,0 +1,65 @@
+"""Samples mixed with each other, and their targets in the same proportion."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import Beta
+
+from firstlight.augment.filters import random_rectangles
+from firstlight.augment.step import Step, check_between
+
+
+class Mixing(Step, ABC):
+    """A step that mixes each sample with another one of its batch.
+
+    Args:
+        alpha: of the Beta(alpha, alpha) distribution of the shares: 1 makes all equally likely, less keeps samples
+            nearer to what they were.
+        p: probability that a sample is mixed.
+
+    Raises:
+        ValueError: `alpha` is less than 0.01.
+    """
+
+    def __init__(self, *, alpha: float = 0.2, p: float = 1.0) -> None:
+        super().__init__(p)
+        check_between("alpha", alpha, 0.01)
+        self.alpha = alpha
+
+    @abstractmethod
+    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised pictures (samples, channels, height, width) and class probabilities (samples, classes), mixed."""
+
+    def foreign_shares(self, num_samples: int, device: torch.device) -> Tensor:
+        """How much of each sample comes from another one: (samples,), 0 for samples that stay alone."""
+        shares = Beta(self.alpha, self.alpha, validate_args=False).sample((num_samples,)).to(device)
+        return self.for_chosen(shares, 0.0)
+
+
+class Mixup(Mixing):
+    """Pictures are blended (Zhang et al. 2018, "mixup")."""
+
+    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Each sample with the one of a random order of the batch."""
+        others = torch.randperm(len(pictures), device=pictures.device)
+        shares = self.foreign_shares(len(pictures), pictures.device)
+        mixed = torch.lerp(pictures, pictures[others], shares[:, None, None, None])
+        return mixed, torch.lerp(soft_targets, soft_targets[others], shares[:, None])
+
+
+class Cutmix(Mixing):
+    """A rectangle comes from another picture (Yun et al. 2019, "CutMix")."""
+
+    def __init__(self, *, alpha: float = 1.0, p: float = 1.0) -> None:
+        super().__init__(alpha=alpha, p=p)
+
+    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The rectangle has the picture's proportions; targets follow its area in whole pixels."""
+        others = torch.randperm(len(pictures), device=pictures.device)
+        sides = self.foreign_shares(len(pictures), pictures.device).sqrt()
+        inside = random_rectangles(sides[:, None].expand(-1, 2), pictures)
+        shares = inside.float().mean((1, 2, 3))
+        return torch.where(inside, pictures[others], pictures), torch.lerp(
+            soft_targets, soft_targets[others], shares[:, None]
+        )

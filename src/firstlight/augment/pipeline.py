@@ -1,0 +1,163 @@
+"""The pipeline: named steps, fused into one resampling and one matrix of colours."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from firstlight.augment import colour
+from firstlight.augment.colour import Affine, Colour
+from firstlight.augment.filters import Filter
+from firstlight.augment.geometry import Geometry, identity
+from firstlight.augment.hue import Hue, turn_hues
+from firstlight.augment.mixing import Mixing
+from firstlight.augment.preprocess import PicturePreprocess, preprocess_for
+from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
+from firstlight.augment.step import Step
+from firstlight.augment.tokens import TokenStep
+from firstlight.nearest import suggestion
+from firstlight.spec import DataSpec
+
+# Numbers that a CPU works on at a time: its caches hold them, and memory is not asked for again and again.
+_CHUNK = 2**19
+
+
+class Augment(nn.Module):
+    """A raw batch of a training becomes a network's input, each sample changed by random draws of its own.
+
+    Steps of one kind follow each other as they are named; the kinds have an order of their own: geometry, colour,
+    hue, filters, mixing. Geometry is one resampling however many steps there are, and the resize to the network's
+    size with it; colour is one matrix per sample, the normalisation included. Measuring and predicting go through
+    `preprocess` alone.
+
+    Args:
+        spec: of the data.
+        min_size: the smallest height and width that the network takes.
+        size: height and width to resize to, whatever the data's own.
+        padding: what stands beyond the edges of a picture that is moved: zero (black), mirror or border.
+        steps: by name, in order; None for one that is left out.
+
+    Attributes:
+        preprocess: what happens to samples that are not augmented.
+
+    Raises:
+        ValueError: an unknown padding, or a step that has no meaning for the data.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        min_size: int = 1,
+        size: int | None = None,
+        padding: str = "mirror",
+        **steps: Step | None,
+    ) -> None:
+        super().__init__()
+        if padding not in PADDINGS:
+            raise ValueError(f"augment.padding={padding}: {suggestion(padding, list(PADDINGS))}")
+        self.spec = spec
+        self.padding = padding
+        self.preprocess = preprocess_for(spec, min_size=min_size, size=size)
+        chosen = {name: step for name, step in steps.items() if step is not None}
+        for name, step in chosen.items():
+            if not isinstance(step, Step):
+                raise ValueError(f"augment.{name}={step}: this is no step of a pipeline.")
+            if step.takes != spec.kind:
+                raise ValueError(f"augment.{name} is for {step.takes}; the data holds {spec.kind}.")
+        has_colours = spec.kind == "pictures" and spec.input_shape[0] == 3
+        everything = chosen.values()
+        self.geometry = [step for step in everything if isinstance(step, Geometry)]
+        self.colour = [
+            step for step in everything if isinstance(step, Colour) and (has_colours or not step.mixes_channels)
+        ]
+        self.hue = [step for step in everything if isinstance(step, Hue) and has_colours]
+        self.filters = [step for step in everything if isinstance(step, Filter)]
+        self.mixing = [step for step in everything if isinstance(step, Mixing)]
+        self.token_steps = [step for step in everything if isinstance(step, TokenStep)]
+        for step in self.token_steps:
+            step.learn(spec.labels)
+
+    @torch.no_grad()
+    def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw inputs and targets of a batch -> the network's inputs and the targets to train on.
+
+        Classes become class probabilities (batch, classes) where samples are mixed.
+        """
+        if self.token_steps:
+            return self._tokens(raw, targets)
+        if not isinstance(self.preprocess, PicturePreprocess):
+            return self.preprocess(raw), targets
+        pictures = self._pictures(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
+        for step in self.filters:
+            pictures = step.apply(pictures, 1 / (255 * self.preprocess.scale.flatten()))
+        if self.mixing:
+            if targets.ndim != 1:
+                raise ValueError("augment: only pictures with classes can be mixed.")
+            targets = F.one_hot(targets, self.spec.num_outputs).float()
+            for mixing in self.mixing:
+                pictures, targets = mixing.mix(pictures, targets)
+        return pictures, targets
+
+    def _tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Windows are changed together with the token that follows them, so that all targets follow."""
+        windows = torch.cat([raw, targets[:, -1:]], 1).long()
+        for step in self.token_steps:
+            windows = step.change(windows)
+        return windows[:, :-1], windows[:, 1:]
+
+    def _pictures(self, raw: Tensor) -> Tensor:
+        """Geometry and colour: float32 of mean 0 and deviation 1 at the network's size."""
+        assert isinstance(self.preprocess, PicturePreprocess)
+        num_samples, device = len(raw), raw.device
+        matrices = self._matrices(num_samples, device) if self.geometry else None
+        affine = self._affine(raw) if self.colour else None
+        turns = torch.stack([hue.draw(num_samples, device) for hue in self.hue]).sum(0) if self.hue else None
+        outputs = torch.empty(num_samples, *self.preprocess.output_spec.input_shape, device=device)
+        for rows in _chunks(outputs):
+            pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
+            if affine is not None:
+                pixels = colour.apply((affine[0][rows], affine[1][rows]), pixels).clamp_(0, 255)
+            if turns is not None:
+                turn_hues(pixels, turns[rows])
+            torch.addcmul(self.preprocess.shift, pixels, self.preprocess.scale, out=outputs[rows])
+        return outputs
+
+    def _moved(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
+        """Pixels from 0 to 255 at the network's size."""
+        assert isinstance(self.preprocess, PicturePreprocess)
+        if matrices is None:
+            return self.preprocess.resize(self.preprocess.cut(raw).float())
+        if all(step.exact for step in self.geometry):
+            return self.preprocess.resize(
+                move_whole_pixels(raw, matrices, self.spec.picture_size, self.padding).float()
+            )
+        return resample(raw, matrices, self.spec.picture_size, self.preprocess.output_spec.picture_size, self.padding)
+
+    def _matrices(self, num_samples: int, device: torch.device) -> Tensor:
+        """All of geometry: from an output pixel back through the last step, and so on to the first."""
+        matrices = identity(num_samples, device)
+        for step in self.geometry:
+            matrices = matrices @ step.matrices(num_samples, self.spec.picture_size, device)
+        return matrices
+
+    def _affine(self, raw: Tensor) -> Affine:
+        """All of colour that is linear; white is 255."""
+        means = raw.new_zeros(raw.shape[:2], dtype=torch.float32)
+        if any(step.needs_means for step in self.colour):
+            for rows in _chunks(raw):
+                means[rows] = raw[rows].float().mean((2, 3))
+        affine = colour.brightness(torch.ones_like(means[:, 0]), means)
+        for step in self.colour:
+            change = step.affine(means)
+            affine = colour.then(affine, change)
+            means = colour.then((torch.diag_embed(means), means), change)[1]
+        return affine
+
+
+def _chunks(batch: Tensor) -> Iterator[slice]:
+    """The samples of a batch, as many at a time as suit the device."""
+    at_once = len(batch) if batch.device.type != "cpu" else max(1, _CHUNK * len(batch) // max(1, batch.numel()))
+    for start in range(0, len(batch), max(1, at_once)):
+        yield slice(start, start + at_once)

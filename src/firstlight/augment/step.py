@@ -1,0 +1,58 @@
+"""What every step of a pipeline has in common: a probability, and random draws per sample."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]  # height and width, in pixels
+
+
+class Step:
+    """One augmentation.
+
+    Draws come from torch's default generator, which a training step seeds by (seed, epoch, step, rank): the same
+    place in a run gives the same draws, whatever ran before.
+
+    Args:
+        p: the probability that a sample is changed, for each sample by itself.
+
+    Raises:
+        ValueError: `p` is no probability.
+    """
+
+    takes: ClassVar[str] = "pictures"
+
+    def __init__(self, p: float) -> None:
+        check_between("p", p, 0, 1)
+        self.p = p
+
+    def uniform(self, shape: tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:
+        """Uniform draws in `low` to `high`."""
+        return torch.empty(shape, device=device).uniform_(low, high)
+
+    def chosen(self, num_samples: int, device: torch.device) -> Tensor:
+        """Which samples are changed: (samples,), bool."""
+        return torch.rand(num_samples, device=device) < self.p
+
+    def for_chosen(self, values: Tensor, neutral: float) -> Tensor:
+        """`values` (samples, ...) for the samples that are changed, and what changes nothing for the others."""
+        if self.p == 1:
+            return values
+        chosen = self.chosen(len(values), values.device)
+        return values.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), torch.full((), neutral, device=values.device))
+
+
+def check_between(name: str, value: float, least: float, most: float = math.inf) -> None:
+    """Refuse a value below `least` or above `most`."""
+    if not least <= value <= most:
+        bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
+        raise ValueError(f"{name}={value}: {bounds}.")
+
+
+def check_order(**bounds: float) -> None:
+    """Refuse two values of which the first is the larger."""
+    (low_name, low), (high_name, high) = bounds.items()
+    if low > high:
+        raise ValueError(f"{low_name}={low} is above {high_name}={high}.")

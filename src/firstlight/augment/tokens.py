@@ -1,0 +1,144 @@
+"""Texts changed a little: tokens replaced, put in, left out and swapped (Wei & Zou 2019, "EDA")."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from firstlight.augment.step import Step, check_between
+
+
+class TokenStep(Step, ABC):
+    """A step on windows of token ids.
+
+    Args:
+        rate: the share of the tokens that it strikes.
+        p: probability that a window is changed at all.
+
+    Raises:
+        ValueError: a share or a probability is outside 0 to 1.
+    """
+
+    takes: ClassVar[str] = "tokens"
+
+    def __init__(self, *, rate: float = 0.05, p: float = 1.0) -> None:
+        super().__init__(p)
+        check_between("rate", rate, 0, 1)
+        self.rate = rate
+
+    def learn(self, vocabulary: tuple[str, ...]) -> None:
+        """Take note of what the ids stand for, once, before the first batch."""
+        self.vocabulary_size = len(vocabulary)
+
+    @abstractmethod
+    def change(self, windows: Tensor) -> Tensor:
+        """(samples, length) int64 -> the same shape."""
+
+    def struck(self, windows: Tensor) -> Tensor:
+        """Which tokens are changed: (samples, length), bool."""
+        hit = torch.rand(windows.shape, device=windows.device) < self.rate
+        return hit & self.chosen(len(windows), windows.device)[:, None] if self.p < 1 else hit
+
+
+class ReplaceTokens(TokenStep):
+    """Tokens become any others of the vocabulary."""
+
+    def change(self, windows: Tensor) -> Tensor:
+        """All tokens are equally likely."""
+        return torch.where(self.struck(windows), torch.randint_like(windows, self.vocabulary_size), windows)
+
+
+class ReplaceSynonyms(TokenStep):
+    """Tokens become synonyms of theirs, where the thesaurus knows some.
+
+    Args:
+        file: the thesaurus: text with words of the same meaning on each line, separated by commas or spaces.
+        rate: the share of the tokens that have synonyms which are replaced.
+        p: probability that a window is changed at all.
+
+    Raises:
+        ValueError: no such file, or none of its words occur in the text.
+    """
+
+    def __init__(self, *, file: str, rate: float = 0.1, p: float = 1.0) -> None:
+        super().__init__(rate=rate, p=p)
+        self.path = Path(file).expanduser()
+        if not self.path.is_file():
+            raise ValueError(f"file={file}: there is no such file.")
+
+    def learn(self, vocabulary: tuple[str, ...]) -> None:
+        """Make a table of the synonyms of each token that occur in the vocabulary."""
+        super().learn(vocabulary)
+        ids = {token: number for number, token in enumerate(vocabulary)}
+        synonyms: list[dict[int, None]] = [{} for _ in vocabulary]  # dicts keep the order and drop what is there
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            known = [ids[word] for word in line.replace(",", " ").split() if word in ids]
+            for token in known:
+                synonyms[token].update(dict.fromkeys(other for other in known if other != token))
+        if not any(synonyms):
+            raise ValueError(f"file={self.path}: no line has two words that occur in the text.")
+        most = max(map(len, synonyms))
+        # A token without synonyms is its own only one.
+        rows = [list(found) or [token] for token, found in enumerate(synonyms)]
+        self.counts = torch.tensor([len(row) for row in rows])
+        self.table = torch.tensor([row + [row[0]] * (most - len(row)) for row in rows])
+
+    def change(self, windows: Tensor) -> Tensor:
+        """All synonyms of a token are equally likely."""
+        counts, table = self.counts.to(windows.device), self.table.to(windows.device)
+        draws = torch.rand(windows.shape, device=windows.device)
+        choice = torch.minimum((draws * counts[windows]).long(), counts[windows] - 1)  # a product can be rounded up
+        return torch.where(self.struck(windows), table[windows, choice], windows)
+
+
+class InsertTokens(TokenStep):
+    """Random tokens are put in; what is pushed beyond the end of the window is lost."""
+
+    def change(self, windows: Tensor) -> Tensor:
+        """Before each struck token comes one that may be any of the vocabulary."""
+        struck = self.struck(windows)
+        length = windows.shape[1]
+        places = torch.arange(length, device=windows.device) + struck.cumsum(1)
+        inserted = torch.randint_like(windows, self.vocabulary_size)
+        # One column more takes all that falls off the end.
+        changed = torch.cat([inserted, inserted[:, :1]], 1)
+        return changed.scatter(1, places.clamp_max(length), windows)[:, :length]
+
+
+class DeleteTokens(TokenStep):
+    """Tokens are left out; the window's last token is repeated to keep its length."""
+
+    def change(self, windows: Tensor) -> Tensor:
+        """The last token stays."""
+        kept = ~self.struck(windows)
+        kept[:, -1] = True
+        places = kept.cumsum(1) - 1
+        length = windows.shape[1]
+        changed = windows[:, -1:].expand(-1, length + 1)
+        return changed.scatter(1, torch.where(kept, places, length), windows)[:, :length]
+
+
+class SwapTokens(TokenStep):
+    """Tokens change places with their right neighbours."""
+
+    def change(self, windows: Tensor) -> Tensor:
+        """No token moves by more than one place."""
+        first = self.struck(windows)
+        first[:, -1:] = False
+        first[:, 1:] &= ~_starts_of_pairs(first)[:, :-1]
+        first = _starts_of_pairs(first)
+        second = first.roll(1, 1)
+        places = torch.arange(windows.shape[1], device=windows.device)
+        return windows.gather(1, places + first.long() - second.long())
+
+
+def _starts_of_pairs(struck: Tensor) -> Tensor:
+    """Of neighbours that were struck in a row, the first, the third and so on: their pairs do not overlap."""
+    places = torch.arange(struck.shape[1], device=struck.device)
+    run_starts = torch.where(struck & ~struck.roll(1, 1), places, 0)
+    if struck.shape[1]:
+        run_starts[:, 0] = 0
+    since = places - run_starts.cummax(1).values
+    return struck & (since % 2 == 0)
