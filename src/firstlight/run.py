@@ -38,6 +38,9 @@ def train(
     check(plain)
     # Absolute, because the run folder may be used from anywhere.
     plain["data"]["dir"] = str(Path(plain["data"]["dir"]).expanduser().absolute())
+    file = Path(plain["data"].get("file") or "").expanduser()
+    if file.is_file():
+        plain["data"]["file"] = str(file.absolute())
     path = run_dir or plain["run_dir"]
     launch.check_shared_folder(plain, path)
     if not launch.is_first_process():
