@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 CIFAR10_BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 CIFAR10_SAMPLES = 20  # of each batch
 ASL_CODES = [code for code in range(25) if code != 9]  # Kaggle's: 9 would be J
+PETS = {"Abyssinian": (1, 1), "american_bulldog": (2, 2), "basset_hound": (4, 2), "Bengal": (6, 1)}  # class, species
 ASL_HEADER = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
 
 
@@ -64,8 +66,37 @@ def write_asl(folder: Path, train: str, test: str, test_name: str = "test") -> N
     (folder / f"sign_mnist_{test_name}.csv").write_text(test)
 
 
+def write_picture(path: Path, shade: int, height: int = 20, width: int = 24) -> None:
+    """A noisy picture around one shade, in the format that the suffix names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(shade).integers(0, 40, (height, width, 3))
+    Image.fromarray((noise + shade % 216).astype(np.uint8)).save(path)
+
+
+def write_classes(folder: Path, num_pictures: int, classes: tuple[str, ...] = ("cat", "dog")) -> None:
+    """Folders of classes with so many JPEGs each."""
+    for label, name in enumerate(classes):
+        for number in range(num_pictures):
+            write_picture(folder / name / f"{number:02}.jpg", 100 * label + number)
+
+
+def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
+    """The pictures and lists of Oxford-IIIT Pet, for four of its breeds."""
+    (folder / "annotations").mkdir(parents=True)
+    numbers = {"trainval": range(num_train), "test": range(num_train, num_train + num_test)}
+    for split, found in numbers.items():
+        pets = [(f"{breed}_{number}", *codes) for breed, codes in PETS.items() for number in found]
+        lines = [f"{name} {breed_number} {species} 1" for name, breed_number, species in pets]
+        (folder / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
+        for shade, (name, *_) in enumerate(pets):
+            write_picture(folder / "images" / f"{name}.jpg", 8 * shade + len(split))
+
+
 def write_all(folder: Path) -> None:
     """Every data set that has official files, where its source looks for them."""
     write_mnist(folder)
     write_files(folder / "cifar-10-batches-bin", cifar10_binary())
     write_asl(folder / "sign-language-mnist", asl_table(ASL_CODES), asl_table(ASL_CODES, seed=1))
+    write_classes(folder / "train", 8)
+    write_classes(folder / "test", 2)
+    write_pets(folder / "oxford-iiit-pet")

@@ -185,6 +185,29 @@ def test_a_large_picture_is_averaged_and_not_sampled(tmp_path: Path) -> None:
     assert np.abs(found.astype(int) - 127).max() <= 3
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_content_takes_the_place_of_the_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    path.write_bytes(encoded(suffix))
+    assert np.array_equal(read_picture(Path("nowhere"), COLOUR, encoded(suffix)), read_picture(path, COLOUR))
+
+
+def test_damaged_content_is_refused_by_the_name_that_it_was_given() -> None:
+    with pytest.raises(ValueError, match=r"photos\.zip/1\.jpg: not a picture that can be read"):
+        read_picture(Path("photos.zip/1.jpg"), COLOUR, b"no picture")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_that_is_decoded_at_a_smaller_size_looks_the_same(tmp_path: Path, orientation: int) -> None:
+    rows, columns = np.indices((600, 900))
+    pixels = np.stack([rows % 256, columns % 256, (rows + columns) // 6], axis=2).astype(np.uint8)
+    smooth = Image.fromarray(pixels).resize((90, 60)).resize((900, 600), Image.Resampling.BICUBIC)
+    jpeg = save(smooth, tmp_path / "picture.jpg", quality=95, exif=exif(orientation))
+    png = save(smooth, tmp_path / "picture.png", exif=exif(orientation))
+    found, expected = (read_picture(path, (3, 32, 48)).astype(int) for path in (jpeg, png))
+    assert np.abs(found - expected).mean() < 1.5
+
+
 def test_of_an_animation_the_first_picture_is_read(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
     path = save(frames[0], tmp_path / "picture.gif", save_all=True, append_images=frames[1:])

@@ -9,7 +9,7 @@ from conftest import TINY
 from omegaconf import OmegaConf
 
 from firstlight.config import compose
-from firstlight.run import train
+from firstlight.run import _with_absolute_paths, train
 
 
 def weights(folder: Path, checkpoint: str = "best") -> dict[str, torch.Tensor]:
@@ -51,6 +51,18 @@ def test_the_best_epoch_is_the_one_with_the_best_monitored_metric(trained_run: P
     best = min(rows, key=lambda row: float(row["val/loss"]))
     assert metrics["epoch"] == int(best["epoch"])
     assert metrics["val/loss"] == float(best["val/loss"])
+
+
+def test_a_file_of_the_user_is_found_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.csv").touch()
+    assert _with_absolute_paths({"dir": "data", "file": "prices.csv"}) == {
+        "dir": f"{tmp_path}/data",
+        "file": f"{tmp_path}/prices.csv",
+    }
+    assert _with_absolute_paths({"dir": "/data", "file": "iris"}) == {"dir": "/data", "file": "iris"}
+    assert _with_absolute_paths({"dir": "/data", "file": None}) == {"dir": "/data", "file": None}
+    assert _with_absolute_paths({"dir": "/data"}) == {"dir": "/data"}
 
 
 def test_the_kept_config_is_complete_and_resolved(trained_run: Path) -> None:

@@ -36,8 +36,7 @@ def train(
     if plain["resume"]:
         return resume(plain["resume"], started=started)
     check(plain)
-    # Absolute, because the run folder may be used from anywhere.
-    plain["data"]["dir"] = str(Path(plain["data"]["dir"]).expanduser().absolute())
+    plain["data"] = _with_absolute_paths(plain["data"])
     path = run_dir or plain["run_dir"]
     launch.check_shared_folder(plain, path)
     if not launch.is_first_process():
@@ -51,6 +50,15 @@ def train(
         if not folder.spec_path.exists():
             folder.remove()
         raise
+
+
+def _with_absolute_paths(data: dict[str, Any]) -> dict[str, Any]:
+    """The options of a data set as they hold from anywhere, as the run folder does."""
+    absolute = data | {"dir": str(Path(data["dir"]).expanduser().absolute())}
+    file = Path(data.get("file") or "").expanduser()
+    if file.is_file():  # else it lies in `dir`, or is a name that the source knows
+        absolute["file"] = str(file.absolute())
+    return absolute
 
 
 def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:

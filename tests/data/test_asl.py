@@ -46,6 +46,8 @@ def altered(line: int, cell: int, value: str) -> str:
     [
         (altered(1, 7, "pixle7"), "line 1: there is no column pixel7"),
         (altered(4, 0, "25"), "line 4: label 25; there are 0 to 24"),
+        (altered(4, 0, "-1"), "line 4: label -1; there are 0 to 24"),
+        ("\n".join([*asl_table(ASL_CODES).splitlines()[:8], "3,17,18"]), "line 9: 3 values; there have to be 785"),
         (altered(5, 100, "256"), "line 5: pixel100 is 256; a pixel is 0 to 255"),
         (altered(6, 3, "dark"), "line 6: pixel3 is 'dark', not a whole number"),
         (altered(6, 3, ""), "line 6: pixel3 is '', not a whole number"),

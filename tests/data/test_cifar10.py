@@ -82,6 +82,22 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
         CIFAR10(str(tmp_path)).store()
 
 
+def test_an_archive_member_that_points_outside_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "cifar-10-binary.tar.gz"
+    path.parent.mkdir()
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("cifar-10-batches-bin/readme.html")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
+        archive.addfile(link)
+        members = {f"cifar-10-batches-bin/{name}": content for name, content in cifar10_binary().items()}
+        for name, content in ({"../outside": b"harm", f"{tmp_path}/absolute": b"harm"} | members).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    assert len(CIFAR10(str(path.parent)).store().splits["test"]) == CIFAR10_SAMPLES
+    assert [found.name for found in tmp_path.iterdir()] == ["data"]
+
+
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[object, ...]:

@@ -111,6 +111,30 @@ def test_a_folder_that_is_moved_keeps_its_store(folder: Path) -> None:
     assert len(stores(moved)) == 1
 
 
+def test_a_file_that_is_moved_within_the_folder_makes_another_store(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Numbers(str(folder)).store()
+    (folder / "deeper").mkdir()
+    moved = (folder / "numbers.txt").rename(folder / "deeper" / "numbers.txt")
+    monkeypatch.setattr(Numbers, "files", lambda self: [moved])
+    Numbers(str(folder)).store()
+    assert len(stores(folder)) == 2
+
+
+def test_a_file_of_the_user_is_found_where_they_are_and_then_in_the_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = Numbers(str(folder))
+    assert source._locate("numbers.txt") == folder / "numbers.txt"
+    assert source._locate(str(folder / "numbers.txt")) == folder / "numbers.txt"
+    (tmp_path / "numbers.txt").touch()
+    assert source._locate("numbers.txt") == Path("numbers.txt")
+    with pytest.raises(ValueError, match=rf"data\.file=letters\.txt: there is no such file here or in {folder}"):
+        source._locate("letters.txt")
+
+
 def test_a_folder_that_cannot_be_written_is_left_alone(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,13 @@ def test_channel_statistics_are_those_of_numpy() -> None:
     assert std == pytest.approx((images / 255).std((0, 2, 3)), rel=1e-12)
 
 
+def test_channel_statistics_are_those_of_numpy_for_more_pictures_than_are_counted_at_once() -> None:
+    images = RANDOM.integers(0, 256, (2500, 2, 3, 3), dtype=np.uint8)
+    mean, std = channel_statistics(images)
+    assert mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
+    assert std == pytest.approx((images / 255).std((0, 2, 3)), rel=1e-12)
+
+
 def test_a_constant_channel_has_a_deviation_that_can_be_divided_by() -> None:
     mean, std = channel_statistics(np.full((4, 1, 3, 3), 51, dtype=np.uint8))
     assert mean == pytest.approx((0.2,))

@@ -3,8 +3,13 @@
 from firstlight.data.asl import ASL as ASL
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
 from firstlight.data.digits import Digits as Digits
+from firstlight.data.dogs import Dogs as Dogs
+from firstlight.data.folder import Folder as Folder
+from firstlight.data.line import Line as Line
 from firstlight.data.loader import BatchLoader as BatchLoader
 from firstlight.data.mnist import MNIST as MNIST
 from firstlight.data.source import Source as Source
 from firstlight.data.store import Split as Split
 from firstlight.data.store import Store as Store
+from firstlight.data.table import Table as Table
+from firstlight.data.text import Text as Text

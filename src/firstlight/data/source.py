@@ -108,9 +108,24 @@ class Source(ABC):
 
     def _key(self) -> str:
         """Names the store by all that it is built from: a changed file or option makes another one."""
-        stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self.files()]
+        stats = [(self._name(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.files()]
         facts = json.dumps([_FORMAT, self.options, stats], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.dir).as_posix() if path.is_relative_to(self.dir) else path.name
+
+    def _locate(self, file: str) -> Path:
+        """A file that the user names: from where they are, or in `dir`.
+
+        Raises:
+            ValueError: it is in neither.
+        """
+        path = Path(file).expanduser()
+        for candidate in (path, self.dir / path):
+            if candidate.is_file():
+                return candidate
+        raise ValueError(f"data.file={file}: there is no such file here or in {self.dir}.")
 
     def _cache_dir(self) -> Path:
         beside = self.dir / ".firstlight"

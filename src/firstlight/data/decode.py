@@ -1,0 +1,120 @@
+"""The picture files of a whole data set, decoded once, by many threads, into an array on the disk."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from firstlight.data.store import Arrays
+from firstlight.log import logger
+from firstlight.pictures import read_picture
+
+MAX_SKIPPED = 0.01  # share of the pictures; with more of them damaged, something else is wrong
+_NAMED = 10
+_CHUNK = 512  # pictures in the threads' queue: contents from an archive wait in memory
+
+
+def decode(
+    splits: Mapping[str, Sequence[tuple[Path, int]]],
+    shape: tuple[int, int, int],
+    scratch_dir: Path,
+    *,
+    on_corrupt: str = "error",
+    contents: Iterable[tuple[Path, bytes]] | None = None,
+) -> dict[str, Arrays]:
+    """Pictures with their classes, by split.
+
+    The array is on the disk, in a file without a name: larger than the memory it does no harm, and however this
+    ends, nothing is left behind.
+
+    Args:
+        splits: paths and classes of the pictures.
+        shape: (channels, height, width) of every picture in the array; see `read_picture`.
+        scratch_dir: where the array lies; made where it is missing.
+        on_corrupt: "error", or "skip" to leave out pictures that cannot be read, and to say which.
+        contents: what is at each path, in any order, where the pictures do not lie there as files.
+
+    Raises:
+        ValueError: a picture cannot be read; names the file. Or more than 1 % of them cannot.
+    """
+    labelled = [picture for pictures in splits.values() for picture in pictures]
+    rows = {path: row for row, (path, _) in enumerate(labelled)}
+    pixels = _scratch_array((len(labelled), *shape), scratch_dir)
+
+    def fill(picture: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
+        path, content = picture
+        try:
+            pixels[rows[path]] = read_picture(path, shape, content)
+        except ValueError as error:
+            return path, error
+        return path, None
+
+    problems: dict[int, str] = {}
+    waiting: Iterator[tuple[Path, bytes | None]] = iter(dict.fromkeys(rows).items() if contents is None else contents)
+    bar = tqdm(total=len(rows), desc="decoding", unit="picture", leave=False, dynamic_ncols=True, disable=None)
+    with _bombs_refused(), ThreadPoolExecutor() as pool, bar:
+        while chunk := list(islice(waiting, _CHUNK)):
+            for path, error in pool.map(fill, chunk):
+                bar.update()
+                if error is not None and on_corrupt == "error":
+                    raise ValueError(f"{error}\ndata.on_corrupt=skip leaves such pictures out.") from error
+                if error is not None:
+                    problems[rows[path]] = str(error)
+                    _give_up_where_many(problems, len(rows))
+    _tell(problems)
+    kept = np.delete(np.arange(len(rows)), list(problems))
+    if problems:
+        for row, before in enumerate(kept):  # in place: the array may be as large as the memory
+            pixels[row] = pixels[before]
+    ends = np.cumsum([len(pictures) for pictures in splits.values()])[:-1]
+    cuts = np.searchsorted(kept, ends)
+    targets = np.array([target for _, target in labelled], dtype=np.int64)[kept]
+    parts = zip(np.split(pixels[: len(kept)], cuts), np.split(targets, cuts), strict=True)
+    return {name: Arrays(*part) for name, part in zip(splits, parts, strict=True)}
+
+
+def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # else a full disk would end the process when a page is written
+            os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))
+        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+
+
+@contextmanager
+def _bombs_refused() -> Iterator[None]:
+    """Pillow only warns of pictures up to twice too large, and of metadata that nobody needs.
+
+    Around all threads, because these filters belong to the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _give_up_where_many(problems: Mapping[int, str], num_pictures: int) -> None:
+    if len(problems) > MAX_SKIPPED * num_pictures:
+        shown = "\n".join(list(problems.values())[:3])
+        raise ValueError(
+            f"data.on_corrupt=skip: more than {MAX_SKIPPED:.0%} of {num_pictures:,} pictures cannot be read:\n{shown}"
+        )
+
+
+def _tell(problems: Mapping[int, str]) -> None:
+    """Which pictures are left out: the first ones on the screen, all of them in train.log."""
+    for number, problem in enumerate(problems.values()):
+        if number < _NAMED:
+            logger.warning("left out: %s", problem)
+        else:
+            logger.debug("left out: %s", problem)
+    if len(problems) > _NAMED:
+        logger.warning("left out: %d more, which train.log names", len(problems) - _NAMED)

@@ -1,0 +1,143 @@
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generate import write_picture
+from PIL import Image
+
+from firstlight.data import decode as decode_module
+from firstlight.data.decode import decode
+from firstlight.data.store import Arrays
+from firstlight.pictures import read_picture
+
+SHAPE = (3, 6, 6)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """200 pictures in a folder of their own."""
+    found = [tmp_path / "pictures" / f"{number:03}.png" for number in range(200)]
+    for number, path in enumerate(found):
+        write_picture(path, number, height=7, width=8)
+    return found
+
+
+def decoded(paths: list[Path], scratch: Path, **options: str) -> dict[str, Arrays]:
+    """Number i has the class i; the last 50 are for testing."""
+    labelled = [(path, number) for number, path in enumerate(paths)]
+    return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)  # type: ignore[arg-type]
+
+
+def damage(paths: list[Path], *numbers: int) -> None:
+    for number in numbers:
+        paths[number].write_bytes(paths[number].read_bytes()[:100])
+
+
+def test_every_picture_lies_beside_its_class(paths: list[Path], tmp_path: Path) -> None:
+    splits = decoded(paths, tmp_path / "scratch")
+    assert [len(splits[name].inputs) for name in ("train", "test")] == [150, 50]
+    for arrays in splits.values():
+        assert arrays.targets.dtype == np.int64
+        for pixels, target in zip(arrays.inputs, arrays.targets, strict=True):
+            assert np.array_equal(pixels, read_picture(paths[target], SHAPE))
+
+
+def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_path: Path) -> None:
+    from_files = decoded(paths, tmp_path)
+    contents = [(path, path.read_bytes()) for path in reversed(paths)]
+    for path in paths:
+        path.unlink()
+    splits = {"train": [(path, number) for number, path in enumerate(paths)]}
+    from_contents = decode(splits, SHAPE, tmp_path, contents=contents)
+    assert np.array_equal(from_contents["train"].inputs[:150], from_files["train"].inputs)
+    assert from_contents["train"].targets.tolist() == list(range(200))
+
+
+def test_the_first_damaged_picture_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:
+    damage(paths, 7, 160)
+    with pytest.raises(ValueError, match=rf"{paths[7]}: not a picture that can be read[\s\S]*data\.on_corrupt=skip"):
+        decoded(paths, tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_damaged_pictures_are_skipped_and_named(
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(paths, 7, 160)
+    splits = decoded(paths, tmp_path / "scratch", on_corrupt="skip")
+    assert splits["train"].targets.tolist() == [number for number in range(150) if number != 7]
+    assert splits["test"].targets.tolist() == [number for number in range(150, 200) if number != 160]
+    for arrays in splits.values():
+        for pixels, target in zip(arrays.inputs, arrays.targets, strict=True):
+            assert np.array_equal(pixels, read_picture(paths[target], SHAPE))
+    assert [str(paths[number]) in record.message for number, record in zip((7, 160), caplog.records, strict=True)]
+
+
+def test_of_many_damaged_pictures_ten_are_on_the_screen_and_all_in_the_file(
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_module, "MAX_SKIPPED", 0.1)
+    damage(paths, *range(13))
+    with caplog.at_level(logging.DEBUG, "firstlight"):
+        decoded(paths, tmp_path, on_corrupt="skip")
+    warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warned) == 11
+    assert warned[-1] == "left out: 3 more, which train.log names"
+    assert all(any(str(path) in record.message for record in caplog.records) for path in paths[:13])
+
+
+def test_more_than_one_in_a_hundred_is_too_many_to_skip(paths: list[Path], tmp_path: Path) -> None:
+    damage(paths, 3, 4, 190)
+    with pytest.raises(ValueError, match=r"more than 1% of 200 pictures cannot be read") as caught:
+        decoded(paths, tmp_path / "scratch", on_corrupt="skip")
+    assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190))
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", [30, 60])  # Pillow refuses from twice the limit on, and warns below
+def test_a_decompression_bomb_is_refused_without_a_warning(
+    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    write_picture(paths[9], 9, height=10, width=10)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    for path in paths[:9] + paths[10:]:
+        write_picture(path, 0, height=5, width=5)
+    with pytest.raises(ValueError, match=rf"{paths[9]}: .*decompression bomb"):
+        decoded(paths, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>Not found</title>", b"\xff\xd8\xff\xe0\x00"])
+def test_what_is_no_picture_is_refused(paths: list[Path], tmp_path: Path, content: bytes) -> None:
+    paths[0].write_bytes(content)
+    with pytest.raises(ValueError, match=f"{paths[0]}: not a picture"):
+        decoded(paths, tmp_path)
+
+
+def test_metadata_that_pillow_warns_of_do_no_harm(paths: list[Path], tmp_path: Path) -> None:
+    picture = Image.new("P", (8, 8))
+    picture.putpalette([200, 0, 0])
+    picture.save(paths[0], transparency=bytes([255, 0]))
+    facts = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x63"  # says that 99 entries follow
+    Image.new("RGB", (8, 8)).save(paths[1], format="JPEG", exif=facts)
+    assert decoded(paths, tmp_path)["train"].inputs[0, 0, 0, 0] == 200
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="only there the disk is asked beforehand")
+def test_a_full_disk_is_told_before_anything_is_decoded(
+    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        decoded(paths, tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_array_leaves_no_file(paths: list[Path], tmp_path: Path) -> None:
+    splits = decoded(paths, tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert all(isinstance(arrays.inputs, np.memmap) for arrays in splits.values())

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generate import write_classes
+from PIL import Image
+
+from firstlight.data import Folder
+
+
+@pytest.mark.parametrize(("image_size", "stored"), [(64, 72), (224, 256), (28, 32), (8, 8)])
+def test_stored_pictures_have_room_around_what_a_network_sees(tmp_path: Path, image_size: int, stored: int) -> None:
+    write_classes(tmp_path, 5)
+    store = Folder(str(tmp_path), image_size=image_size).store()
+    assert store.spec.input_shape == (3, image_size, image_size)
+    assert store.spec.stored_shape == (3, stored, stored)
+    assert store.splits["train"].inputs.shape == (8, 3, stored, stored)
+
+
+def test_the_short_side_is_resized_and_the_centre_kept(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    picture = Image.new("RGB", (160, 32), "red")
+    picture.paste("blue", (64, 0, 96, 32))
+    for path in (tmp_path / "dog").iterdir():
+        picture.save(path)
+    train = Folder(str(tmp_path), image_size=8).store().splits["train"]
+    dogs = train.inputs[train.targets == 1].float().mean((0, 2, 3))
+    assert dogs.tolist() == pytest.approx([0, 0, 254], abs=12)  # JPEG blurs the edges
+
+
+def test_grey_has_one_channel(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    grey = Folder(str(tmp_path), image_size=8, channels=1).store()
+    colour = Folder(str(tmp_path), image_size=8).store()
+    assert grey.spec.input_shape == (1, 8, 8)
+    assert grey.spec.mean[0] == pytest.approx(np.mean(colour.spec.mean), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"image_size": 0}, r"data\.image_size=0"),
+        ({"channels": 2}, r"data\.channels=2: 3 for colour or 1 for grey"),
+        ({"on_corrupt": "ignore"}, r"data\.on_corrupt=ignore: error or skip"),
+        ({"batch_size": 0}, r"data\.batch_size=0"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(options: dict[str, int], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Folder("anywhere", **options)  # type: ignore[arg-type]

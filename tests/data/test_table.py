@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from firstlight.data import Table
+from firstlight.data.store import Store
+
+ROWS = [f"{n},{n * n / 10},{'red' if n % 3 else 'blue'},{100 - n}" for n in range(30)]
+HEADER = "size,weight,colour,price"
+CSV = "\n".join([HEADER, *ROWS]) + "\n"
+
+
+def store(folder: Path, content: str | bytes = CSV, **options: object) -> Store:
+    """The store of a table with this content."""
+    (folder / "table.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return Table(str(folder), file="table.csv", **options).store()  # type: ignore[arg-type]
+
+
+def both(found: Store) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets of both splits together."""
+    splits = [found.splits[name] for name in ("train", "test")]
+    return torch.cat([split.inputs for split in splits]), torch.cat([split.targets for split in splits])
+
+
+def test_numbers_in_and_the_last_column_out(tmp_path: Path) -> None:
+    found = store(tmp_path)
+    inputs, targets = both(found)
+    assert (inputs.dtype, targets.dtype, targets.shape) == (torch.float32, torch.float32, (30, 1))
+    assert torch.equal(100 - inputs[:, :1], targets)  # price and size
+    assert torch.allclose(inputs[:, 0] ** 2 / 10, inputs[:, 1])
+    assert sorted(inputs[:, 0].tolist()) == list(range(30))
+    spec = found.spec
+    assert (spec.kind, spec.input_shape, spec.num_outputs, spec.labels) == ("numbers", (2,), 1, ("price",))
+    train = found.splits["train"]
+    assert spec.mean == pytest.approx(train.inputs.double().mean(0).tolist())
+    assert spec.target_std == pytest.approx(train.targets.double().std(0, correction=0).tolist())
+
+
+def test_columns_without_numbers_are_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store(tmp_path)
+    assert caplog.messages == [f"{tmp_path}/table.csv: left out, because there are no numbers in it: colour"]
+
+
+def test_another_column_can_be_the_target(tmp_path: Path) -> None:
+    found = store(tmp_path, target="weight")
+    assert (found.spec.labels, found.spec.input_shape) == (("weight",), (2,))
+    inputs, targets = both(found)
+    assert torch.allclose(inputs[:, :1] ** 2 / 10, targets)
+
+
+def test_a_column_can_be_a_class(tmp_path: Path) -> None:
+    found = store(tmp_path, target="colour", classes=True)
+    assert (found.spec.labels, found.spec.target_mean, found.spec.input_shape) == (("blue", "red"), (), (3,))
+    inputs, targets = both(found)
+    assert targets.dtype == torch.int64
+    assert torch.equal(targets, (inputs[:, 0] % 3 > 0).long())
+    assert found.splits["test"].targets.bincount().tolist() == [2, 4]
+
+
+def test_classes_that_are_numbers_go_by_their_size(tmp_path: Path) -> None:
+    content = "x,stars\n" + "".join(f"{n},{(2, 10, 9)[n % 3]}\n" for n in range(30))
+    found = store(tmp_path, content, classes=True)
+    assert found.spec.labels == ("2", "9", "10")
+
+
+def test_the_test_part_follows_from_split_seed(tmp_path: Path) -> None:
+    one, again, other = (store(tmp_path, split_seed=seed).splits["test"].inputs for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert len(one) == 6
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "diabetes"])
+def test_tables_of_scikit_learn_go_by_their_names(tmp_path: Path, name: str) -> None:
+    found = Table(str(tmp_path), file=name, classes=name != "diabetes").store()
+    sizes = {"iris": (120, 30, (4,), 3), "wine": (142, 36, (13,), 3), "diabetes": (354, 88, (10,), 1)}
+    splits = (len(found.splits["train"]), len(found.splits["test"]))
+    assert (*splits, found.spec.input_shape, found.spec.num_outputs) == sizes[name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.replace("\n", "\r\n"),
+        "\ufeff" + CSV,
+        CSV.replace("\n", "\n\n"),
+        CSV.replace("red", '"red, or ""reddish"""').replace("size", ' "size"').replace(' "', '"'),
+        CSV.replace(",", " , "),
+    ],
+    ids=["CRLF", "byte order mark", "empty lines", "quotes", "spaces"],
+)
+def test_other_ways_to_write_csv_hold_the_same_numbers(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = store(tmp_path / "a"), store(tmp_path / "b", content)
+    assert one.spec == other.spec
+    assert np.array_equal(one.splits["train"].inputs, other.splits["train"].inputs)
+
+
+def test_another_delimiter_can_be_named(tmp_path: Path) -> None:
+    assert store(tmp_path, CSV.replace(",", ";"), delimiter=";").spec.input_shape == (2,)
+    with pytest.raises(ValueError, match=r"data\.delimiter=: one character"):
+        Table(str(tmp_path), delimiter="")
+
+
+def altered(line: int, text: str) -> str:
+    """The table with one line replaced; line 1 is the header."""
+    lines = CSV.splitlines()
+    return "\n".join([*lines[: line - 1], text, *lines[line:]])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "line 1: it has to name the columns"),
+        ("\n\n", "line 1: it has to name the columns"),
+        ("\n".join(["1,2,3", "4,5,6"]), "line 1: it has to name the columns"),
+        (HEADER, "there is no row below the names"),
+        (altered(1, "size,size,colour,price"), "line 1: there are several columns 'size'"),
+        (altered(5, "1,2,red"), "line 5: 3 values; line 1 names 4 columns"),
+        (altered(5, "1,2,red,4,5"), "line 5: 5 values; line 1 names 4 columns"),
+        (altered(6, "large,2,red,4"), "line 6: size is 'large', not a finite number"),
+        (altered(6, ",2,red,4"), "line 6: size is '', not a finite number"),
+        (altered(2, "NA,2,red,4"), "line 2: size is 'NA', not a finite number"),
+        (altered(7, "1,nan,red,4"), "line 7: weight is 'nan', not a finite number"),
+        (altered(7, "1,-inf,red,4"), "line 7: weight is '-inf', not a finite number"),
+        (altered(7, "1,1e39,red,4"), "line 7: weight is '1e39', not a finite number"),
+        (altered(31, "1,2,red,cheap"), "line 31: price is 'cheap', not a finite number"),
+        ('a,b\n"x\ny",1\n2,3\nz,4\n', "line 3: a is 'x\ny', not a finite number"),
+        ("a,b\n" + "x,1\n" * 9, "no column but the target holds numbers"),
+        ("a,b\n" + "1,x\n" * 9, "b, the target, holds no numbers"),
+        (b"a,b\n\xff,1\n", "not a CSV file in UTF-8"),
+        ("a,b\n1,2\n", "of 'b' there are 1 samples, too few"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_file_and_line(tmp_path: Path, content: str | bytes, told: str) -> None:
+    with pytest.raises(ValueError, match=told) as caught:
+        store(tmp_path, content)
+    assert "table.csv" in str(caught.value) or "too few" in told
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (altered(9, "1,2,,4"), "line 9: colour, the class, is empty"),
+        (CSV.replace("blue", "red"), "every row has the class 'red'"),
+        (altered(9, "1,2,green,4"), "of 'green' there are 1 samples, too few"),
+    ],
+)
+def test_wrong_classes_are_refused(tmp_path: Path, content: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        store(tmp_path, content, target="colour", classes=True)
+
+
+def test_a_target_that_is_no_column_is_told_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.target=cost: .* no such column, but size, weight, colour, price"):
+        store(tmp_path, target="cost")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.file=prices\.csv: there is no such file"):
+        Table(str(tmp_path), file="prices.csv").store()

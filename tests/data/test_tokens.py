@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from firstlight.data.tokens import UNITS, build_vocabulary, cut, decode, encode, numbers_of
+
+TEXTS = [
+    "",
+    "A word, another one; and so on…",
+    "def f(x):\n    return x ** 2  # two  spaces\n\n\ttab\r\n",
+    "  leading and trailing  ",
+    "Grüße 你好 🙂 e\u0301",
+    "don't <unk> snake_case 3.14",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("text", TEXTS)
+def test_joined_tokens_are_the_text(text: str, unit: str) -> None:
+    assert "".join(cut(text, unit)) == text
+
+
+def test_words_keep_the_space_before_them_and_marks_stand_alone() -> None:
+    assert cut("So (it) goes.\n\n  On", "words") == ["So", " (", "it", ")", " goes", ".", "\n\n  ", "On"]
+
+
+def test_the_vocabulary_goes_by_frequency_then_by_character() -> None:
+    assert build_vocabulary("abbcca d", 10) == ("<unk>", "a", "b", "c", " ", "d")
+
+
+def test_the_vocabulary_is_cut_off_at_its_size() -> None:
+    assert build_vocabulary(cut("b b b a a c", "words"), 3) == ("<unk>", " a", " b")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_comes_back_from_its_numbers(text: str, unit: str) -> None:
+    vocabulary = build_vocabulary([*cut(text, unit), *cut(" word", unit)], 1000)
+    numbers = encode(text, vocabulary)
+    assert numbers.dtype == np.int32
+    assert decode(numbers.tolist(), vocabulary) == text
+
+
+def test_what_is_not_in_the_vocabulary_is_unknown() -> None:
+    vocabulary = build_vocabulary(cut("one two", "words"), 10)
+    assert decode(encode("one three", vocabulary), vocabulary) == "one<unk>"
+    assert numbers_of("axb", ("<unk>", "a", "b")).tolist() == [1, 0, 2]
