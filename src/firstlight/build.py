@@ -48,11 +48,13 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     min_size = getattr(network_class.func, "min_size", 1)
     _check_takes(network_class.func, spec)
     augment = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
+    task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
-    network = _call("model", network_class, augment.preprocess.output_spec)
+    network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
+    network = _call("model", network_class, network_spec)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config) if with_recipe else None
-    task = _call("task", _partial(config, "task"), spec, network, augment, recipe)
+    task = _call("task", task_class, spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
     return task

@@ -54,6 +54,11 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
         folder.write_spec(store.spec)
         logger.info(opening_words(config, task, splits))
     last = folder.checkpoint_path("last")
+    if task.measures_first and not last.exists():
+        trainer.validate(task, val_loader, verbose=False)
+        logger.info(
+            "before the first step  " + "  ".join(f"{name} {value:.4f}" for name, value in task.metrics.items())
+        )
     fit_started = time.perf_counter()
     trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
     if not checkpoints.best:  # it ended before the first validation

@@ -12,12 +12,17 @@ from firstlight.spec import DataSpec
 def flops_per_sample(network: nn.Module, spec: DataSpec) -> int:
     """Floating point operations of one sample forward, a multiplication and an addition counted as two.
 
+    A network that takes anything but floats of the spec's shape says in `example` what it takes.
+
     Counts matrix products and convolutions, as torch's counter does. Takes no time and no memory: the shapes
     alone pass through the network, on torch's meta device.
     """
     shadow = copy.deepcopy(network).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.empty(1, *spec.input_shape, device="meta"))
+        if hasattr(shadow, "example"):
+            shadow(shadow.example(1, "meta"))
+        else:
+            shadow(torch.empty(1, *spec.input_shape, device="meta"))
     return counter.get_total_flops()
 
 

@@ -2,7 +2,20 @@
 
 import math
 
-LOWER_IS_BETTER = frozenset({"loss", "mse", "rmse", "mae", "perplexity", "bits_per_character"})
+LOWER_IS_BETTER = frozenset(
+    {
+        "loss",
+        "distance",
+        "kl",
+        "generator_loss",
+        "discriminator_loss",
+        "mse",
+        "rmse",
+        "mae",
+        "perplexity",
+        "bits_per_character",
+    }
+)
 
 
 def mode_of(metric: str) -> str:

@@ -12,6 +12,7 @@ from firstlight.files import write_csv
 from firstlight.load import load_run
 from firstlight.pictures import find_pictures, read_picture
 from firstlight.run_folder import RunFolder
+from firstlight.tasks import Classification
 
 TOP = 5
 _ROWS_ON_SCREEN = 20
@@ -50,12 +51,17 @@ def predict(
     paths = find_pictures(Path(input).expanduser())
     folder = RunFolder.open(run)
     task = load_run(run, checkpoint, _device(accelerator))
+    if not isinstance(task, Classification):
+        raise ValueError(
+            f"run={run}: it does not classify, so there are no labels to predict (task: {task.task_name})."
+        )
     spec = task.spec
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
     for names, batch in _batches(paths, spec.stored_shape, batch_size, problems):
         with torch.inference_mode():
-            probabilities = task.network(task.preprocess(batch.to(task.device))).softmax(1).cpu()
+            outputs = task.network(task.preprocess(batch.to(task.device)))
+            probabilities = task.class_scores(outputs).softmax(1).cpu()
         rows += [_row(name, found, spec.labels) for name, found in zip(names, probabilities, strict=True)]
     for problem in problems:
         print(f"left out: {problem}")

@@ -10,6 +10,9 @@ from tqdm import tqdm
 from firstlight.log import logger
 from firstlight.recorder import Recorder
 
+# The first four of these that a task has.
+_SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_per_character", "val/mse", "val/r2")
+
 
 class Progress(Checkpoint):
     """Draws nothing that a file would not want: the bar needs a terminal, the lines do not.
@@ -49,7 +52,7 @@ class Progress(Checkpoint):
             return
         width = len(str(trainer.max_epochs))
         of = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
-        shown = [name for name in ("train/loss", "val/loss", "val/accuracy") if name in row]
+        shown = [name for name in _SHOWN if name in row][:4]
         values = "  ".join(f"{name} {row[name]:.4f}" for name in shown)
         logger.info(
             "epoch %*d%s  %s  lr %.1e  %.1f s", width, trainer.current_epoch + 1, of, values, row["lr"], row["seconds"]

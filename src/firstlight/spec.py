@@ -37,6 +37,13 @@ class DataSpec:
         return "numbers" if self.mean else "tokens"
 
     @property
+    def targets(self) -> str:
+        """What a sample's target is: "classes", "tokens" or "numbers"."""
+        if self.target_mean:
+            return "numbers"
+        return "tokens" if self.kind == "tokens" else "classes"
+
+    @property
     def picture_size(self) -> tuple[int, int]:
         """Height and width of a picture."""
         _, height, width = self.input_shape

@@ -46,6 +46,9 @@ class Task(LightningModule, ABC):
 
     A subclass says what a meter is and what one batch costs; here stand the order of things and the randomness.
 
+    What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `measures_first` says that
+    the untrained network is measured too, and told.
+
     Args:
         spec: of the data.
         network: takes what `augment` gives.
@@ -56,12 +59,15 @@ class Task(LightningModule, ABC):
         metrics: the metrics of this epoch so far, by their names `<split>/<name>`.
     """
 
-    metric_names: ClassVar[tuple[str, ...]] = ("loss",)
+    needs: ClassVar[str] = "anything"
+    measures_first: ClassVar[bool] = False
+    metric_names: tuple[str, ...] = ("loss",)
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
         super().__init__()
+        self._check(spec, network)
         self.spec = spec
-        self.network = network
+        self.network: Any = network  # some tasks ask for methods of its own
         self.augment = augment
         self.recipe = recipe
         self.metrics: dict[str, float] = {}
@@ -70,6 +76,26 @@ class Task(LightningModule, ABC):
         self._train_meter: Meter | None = None
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until there is a plateau to load it
+
+    @property
+    def task_name(self) -> str:
+        """As the command line has it: task=<name>."""
+        return type(self).__name__.lower()
+
+    @classmethod
+    def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
+        """The spec for the network, where the task, with these options, asks for other outputs than the data has."""
+        return spec
+
+    def _check(self, spec: DataSpec, network: nn.Module) -> None:
+        """Refuse targets that the task has no use for, and a network that was made for another task."""
+        name = self.task_name
+        if self.needs not in ("anything", spec.targets):
+            fitting = {"classes": "classification", "numbers": "regression", "tokens": "language"}[spec.targets]
+            raise ValueError(f"{name} needs {self.needs} as targets; the data has {spec.targets}: task={fitting} fits.")
+        made_for = getattr(network, "task", name)
+        if made_for != name:
+            raise ValueError(f"{type(network).__name__} is a network for task={made_for}, not for {name}.")
 
     @property
     def preprocess(self) -> Preprocess:
@@ -93,23 +119,31 @@ class Task(LightningModule, ABC):
         """Lightning asks once, before the first step."""
         assert self.recipe is not None
         optimizer = self.recipe.optimizer(self.network.parameters())
-        self.trainer.fit_loop.setup_data()  # else a run without end does not know the length of an epoch
-        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation and max_epochs
-        if self.recipe.max_steps is not None:
-            total_steps = min(total_steps, self.recipe.max_steps)
-        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        scheduler = self.recipe.scheduler(optimizer, Plan(total_steps, steps_per_epoch, mode_of(self.recipe.monitor)))
+        scheduler = self.recipe.scheduler(optimizer, self._plan())
         if isinstance(scheduler, ReduceLROnPlateau):
             # Lightning steps these after the epoch's checkpoint is written, which would lose an epoch on resuming.
             self._plateau = scheduler
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def _plan(self) -> Plan:
+        """What schedulers have to know of the run."""
+        assert self.recipe is not None
+        self.trainer.fit_loop.setup_data()  # else a run without end does not know the length of an epoch
+        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation and max_epochs
+        if self.recipe.max_steps is not None:
+            total_steps = min(total_steps, self.recipe.max_steps)
+        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+        return Plan(total_steps, steps_per_epoch, mode_of(self.recipe.monitor))
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: its randomness follows from the seed, the epoch, the batch and the rank alone."""
+        self._reseed(batch_idx)
+        return self.batch_loss(batch, self._meter)
+
+    def _reseed(self, batch_idx: int) -> None:
         assert self.recipe is not None
         reseed(derive(self.recipe.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
-        return self.batch_loss(batch, self._meter)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure one batch."""

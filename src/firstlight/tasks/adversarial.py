@@ -1,0 +1,193 @@
+"""Pictures of nothing: a generator against a discriminator."""
+
+import copy
+from typing import Any
+
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from firstlight.augment import Augment
+from firstlight.nearest import suggestion
+from firstlight.randomness import generator
+from firstlight.schedulers import plateau
+from firstlight.spec import DataSpec
+from firstlight.tasks.reconstruction import to_pixels
+from firstlight.tasks.sums import Sums, Totals
+from firstlight.tasks.task import Batch, Recipe, Task
+
+LOSSES = ("non_saturating", "hinge")
+_DIRECTIONS = 128
+
+
+class Adversarial(Task):
+    """The discriminator learns to tell real pictures from generated ones, the generator to deceive it.
+
+    Of each batch both learn, one after the other; that is one step of the run. Pictures are generated for use by an
+    exponential moving average of the generator's weights (Karras et al. 2018), which is in every checkpoint.
+
+    What a run is judged by is `distance`: the sliced Wasserstein distance (Rabin et al. 2011) between held-out
+    pictures and as many generated ones, which tells of missing variety too; the losses only tell who is ahead.
+
+    Args:
+        spec: of the data.
+        network: has `generator`, `generate`, `discriminate` and `code_size`, see `firstlight.networks.GAN`.
+        augment: from raw batches to the network's inputs.
+        recipe: how to train; each of the two gets an optimizer and a scheduler of its own.
+        loss: non_saturating (Goodfellow et al. 2014, section 3) or hinge (Lim & Ye 2017).
+        ema: share of the average that each step keeps.
+
+    Raises:
+        ValueError: an unknown loss, a share outside 0 to 1, or a network that does not generate.
+    """
+
+    metric_names = ("loss", "generator_loss", "discriminator_loss", "distance")
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        network: nn.Module,
+        augment: Augment,
+        recipe: Recipe | None = None,
+        *,
+        loss: str = "non_saturating",
+        ema: float = 0.995,
+    ) -> None:
+        super().__init__(spec, network, augment, recipe)
+        if not hasattr(network, "discriminate"):
+            raise ValueError(f"{type(network).__name__} does not generate pictures; model=gan does.")
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
+        if not 0 <= ema < 1:
+            raise ValueError(f"ema={ema}: a share from 0 to below 1.")
+        self.automatic_optimization = False
+        self.loss = loss
+        self.ema = ema
+        self.average: Any = copy.deepcopy(network.generator).requires_grad_(False)
+
+    def configure_optimizers(self) -> Any:
+        """One optimizer for each of the two."""
+        assert self.recipe is not None
+        plan = self._plan()
+        if getattr(self.recipe.scheduler, "func", None) is plateau:
+            raise ValueError("scheduler=plateau: the losses of an adversarial training have no plateau; take another.")
+        optimizers = [
+            self.recipe.optimizer(part.parameters()) for part in (self.network.generator, self.network.discriminator)
+        ]
+        return optimizers, [self.recipe.scheduler(optimizer, plan) for optimizer in optimizers]
+
+    def new_meter(self) -> Sums:
+        """Sums over pictures."""
+        return Sums(("count", *self.metric_names), _means, self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The discriminator's step, then the generator's, which alone counts as a step of the run."""
+        self._reseed(batch_idx)
+        real = self._real(batch)
+        for_generator, for_discriminator = self._raw_optimizers()
+        codes = torch.randn(len(real), self.network.code_size, device=self.device)
+
+        for_discriminator.zero_grad()
+        with torch.no_grad():
+            fakes = self.network.generate(codes)
+        discriminator_loss = self._discriminator_loss(real, fakes)
+        self.manual_backward(discriminator_loss)
+        for_discriminator.step()
+
+        self.network.discriminator.requires_grad_(False)
+        for_generator.zero_grad()
+        generator_loss = self._generator_loss(self.network.generate(codes))
+        self.manual_backward(generator_loss)
+        for_generator.step()
+        self.network.discriminator.requires_grad_(True)
+
+        schedulers: Any = self.lr_schedulers()
+        for scheduler in schedulers:
+            scheduler.step()
+        self._update_average()
+        self._note(self._meter, len(real), generator_loss, discriminator_loss, torch.zeros((), device=self.device))
+        return (generator_loss + discriminator_loss).detach()
+
+    def _raw_optimizers(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:
+        """Steps of Lightning's own optimizers count; the discriminator's is to count for nothing."""
+        counting: Any = self.optimizers()
+        silent: Any = self.optimizers(use_pl_optimizer=False)
+        return counting[0], silent[1]
+
+    @torch.no_grad()
+    def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
+        """Measure the average generator on a raw batch; the same codes and directions every time."""
+        real = self._real(batch)
+        random = generator(0, "measure", len(real), device="cpu")
+        codes = torch.randn(len(real), self.network.code_size, generator=random).to(self.device)
+        directions = torch.randn(real[0].numel(), _DIRECTIONS, generator=random).to(self.device)
+        fakes = self.average(codes)
+        distance = sliced_wasserstein(real.flatten(1), fakes.flatten(1), directions / directions.norm(dim=0))
+        losses = self._generator_loss(fakes), self._discriminator_loss(real, fakes)
+        self._note(meter, len(real), *losses, distance)
+        return losses[0] + losses[1]
+
+    def _note(
+        self, meter: Any, count: int, generator_loss: Tensor, discriminator_loss: Tensor, distance: Tensor
+    ) -> None:
+        if count:
+            meter.add(
+                count=count,
+                loss=(generator_loss + discriminator_loss) * count,
+                generator_loss=generator_loss * count,
+                discriminator_loss=discriminator_loss * count,
+                distance=distance * count,
+            )
+
+    def _real(self, batch: Batch) -> Tensor:
+        """Real pictures as the generator gives its own: from -1 to 1."""
+        inputs, _ = self.prepared(batch)
+        return to_pixels(self.preprocess, inputs) * 2 - 1
+
+    def _generator_loss(self, fakes: Tensor) -> Tensor:
+        scores = self.network.discriminate(fakes)
+        return F.softplus(-scores).mean() if self.loss == "non_saturating" else -scores.mean()
+
+    def _discriminator_loss(self, real: Tensor, fakes: Tensor) -> Tensor:
+        # One pass each: the batch statistics of real and generated pictures are to stay apart.
+        of_real, of_fakes = self.network.discriminate(real), self.network.discriminate(fakes)
+        if self.loss == "non_saturating":
+            return F.softplus(-of_real).mean() + F.softplus(of_fakes).mean()
+        return F.relu(1 - of_real).mean() + F.relu(1 + of_fakes).mean()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        new = self.network.generator.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(new[name], 1 - self.ema)
+            else:  # how many batches a normalisation has seen
+                value.copy_(new[name])
+
+    @torch.inference_mode()
+    def generate(self, num_pictures: int, seed: int = 1) -> Tensor:
+        """Pictures from 0 to 1 by the average generator: (pictures, channels, height, width)."""
+        was_training = self.training
+        self.eval()
+        codes = torch.randn(num_pictures, self.network.code_size, generator=generator(seed, "codes"))
+        made = [self.average(part.to(self.device)).cpu() for part in codes.split(256)]
+        self.train(was_training)
+        return (torch.cat(made) + 1) / 2
+
+
+def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Tensor:
+    """Mean over directions of the distance between two clouds of points, seen along the direction alone.
+
+    Args:
+        first: (points, dimensions).
+        second: as many points.
+        directions: (dimensions, directions), of length 1.
+    """
+    along = [(points @ directions).sort(dim=0).values for points in (first, second)]
+    return (along[0] - along[1]).abs().mean() if len(first) else first.new_zeros(())
+
+
+def _means(sums: Totals) -> Totals:
+    count = max(1.0, sums["count"])
+    return {name: value / count for name, value in sums.items() if name != "count"}

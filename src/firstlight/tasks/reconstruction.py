@@ -1,0 +1,98 @@
+"""A picture through a code and back."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from firstlight.augment import Augment
+from firstlight.augment.preprocess import PicturePreprocess
+from firstlight.nearest import suggestion
+from firstlight.spec import DataSpec
+from firstlight.tasks.sums import Sums, Totals
+from firstlight.tasks.task import Batch, Recipe, Task
+
+LOSSES = ("mse", "bce")
+
+
+class Reconstruction(Task):
+    """The network gives its input back, as pixels from 0 to 1.
+
+    Where the network is variational, the loss is the negative evidence lower bound per pixel (Kingma & Welling 2014,
+    equation 10): the reconstruction's part and the divergence of the codes from the standard normal distribution.
+
+    Args:
+        spec: of the data.
+        network: has `reconstruct`, see `firstlight.networks.Autoencoder`.
+        augment: from raw batches to the network's inputs.
+        recipe: how to train.
+        loss: mse of the pixels, or bce: binary cross entropy, for pictures that are mostly black and white.
+        kl_weight: of the divergence: 1 is the bound itself, more asks for tidier codes (Higgins et al. 2017).
+
+    Raises:
+        ValueError: an unknown loss, a negative weight, or a network that does not reconstruct.
+    """
+
+    metric_names = ("loss", "mse", "kl")
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        network: nn.Module,
+        augment: Augment,
+        recipe: Recipe | None = None,
+        *,
+        loss: str = "mse",
+        kl_weight: float = 1.0,
+    ) -> None:
+        super().__init__(spec, network, augment, recipe)
+        if not hasattr(network, "reconstruct"):
+            raise ValueError(f"{type(network).__name__} does not reconstruct pictures; model=autoencoder does.")
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
+        if kl_weight < 0:
+            raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
+        self.loss = loss
+        self.kl_weight = kl_weight
+
+    def new_meter(self) -> Sums:
+        """Sums over pictures."""
+        return Sums(("count", "loss", "mse", "kl"), _means, self.device)
+
+    def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
+        """Mean loss per pixel of a raw batch."""
+        inputs, _ = self.prepared(batch)
+        pixels = to_pixels(self.preprocess, inputs)
+        scores, mean, log_variance = self.network.reconstruct(inputs)
+        outputs = self.as_pixels(scores)
+        mse = F.mse_loss(outputs, pixels)
+        loss = F.binary_cross_entropy_with_logits(scores, pixels) if self.loss == "bce" else mse
+        kl = torch.zeros((), device=loss.device)
+        if log_variance is not None:
+            kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+            loss = loss + self.kl_weight * kl / pixels[0].numel()
+        if len(inputs):
+            count = len(inputs)
+            meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
+        return loss
+
+    def as_pixels(self, scores: Tensor) -> Tensor:
+        """What the network gives, as pixels: 0 is black and 1 is white."""
+        return scores.sigmoid() if self.loss == "bce" else scores
+
+    def samples(self, raw: Tensor) -> Tensor:
+        """Pictures from 0 to 1, a network's input and what comes back: (2 * batch, channels, height, width)."""
+        inputs = self.preprocess(raw)
+        pair = to_pixels(self.preprocess, inputs), self.as_pixels(self.network(inputs))
+        return torch.stack(pair, 1).flatten(0, 1).clamp(0, 1)
+
+
+def to_pixels(preprocess: nn.Module, inputs: Tensor) -> Tensor:
+    """The pixels, from 0 to 1, of which normalised pictures were made."""
+    assert isinstance(preprocess, PicturePreprocess)
+    # Bilinear weights and rounding can lead out of the range by a hair, which a cross entropy does not forgive.
+    return ((inputs - preprocess.shift) / (255 * preprocess.scale)).clamp(0, 1)
+
+
+def _means(sums: Totals) -> Totals:
+    count = max(1.0, sums["count"])
+    return {name: sums[name] / count for name in ("loss", "mse", "kl")}
