@@ -1,0 +1,92 @@
+"""Generative adversarial networks."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
+
+from firstlight.networks.strided import double, halve, halvings
+from firstlight.spec import DataSpec
+
+
+class GAN(nn.Module):
+    """A generator that makes pictures of random codes, and a discriminator that tells them from real ones
+    (Goodfellow et al. 2014), both convolutional (DCGAN; Radford, Metz & Chintala 2016, section 3).
+
+    The discriminator halves a picture until its shorter side is from 4 to 7 pixels and doubles its maps every time;
+    the generator is its mirror image. Batches are normalised but where pictures come in or out.
+
+    Args:
+        spec: of pictures of 8x8 or more.
+        code_size: numbers in a code, drawn from the standard normal distribution.
+        width: maps at half the size of the picture; eight times as many at the most.
+        spectral_norm: whether no layer of the discriminator can stretch its input (Miyato et al. 2018); batches are
+            not normalised there then.
+
+    Raises:
+        ValueError: smaller pictures, or a size below 1.
+    """
+
+    takes: ClassVar[str] = "pictures"
+    min_size: ClassVar[int] = 8
+
+    def __init__(self, spec: DataSpec, *, code_size: int = 64, width: int = 32, spectral_norm: bool = False) -> None:
+        super().__init__()
+        for name, size in {"code_size": code_size, "width": width}.items():
+            if size < 1:
+                raise ValueError(f"{name}={size}: one or more.")
+        _, *picture = spec.input_shape
+        if min(picture) < self.min_size:
+            raise ValueError(f"GAN takes pictures of 8x8 or more, not {picture[0]}x{picture[1]}.")
+        self.code_size = code_size
+        self.generator = _generator(spec.input_shape, code_size, width)
+        self.discriminator = _discriminator(spec.input_shape, width, spectral_norm)
+
+    def generate(self, codes: Tensor) -> Tensor:
+        """(batch, code_size) -> pictures (batch, channels, height, width) from -1, black, to 1, white."""
+        return self.generator(codes)
+
+    def discriminate(self, pictures: Tensor) -> Tensor:
+        """(batch, channels, height, width) from -1 to 1 -> scores (batch,), the larger the more real."""
+        return self.discriminator(pictures)[:, 0]
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """`generate`."""
+        return self.generate(codes)
+
+    def example(self, batch_size: int, device: torch.device | str) -> Tensor:
+        """Something that `forward` takes."""
+        return torch.zeros(batch_size, self.code_size, device=device)
+
+
+def _plan(shape: tuple[int, ...], width: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Maps and sizes from the picture inwards."""
+    channels, height, columns = shape
+    times = min(height, columns).bit_length() - 3
+    return [channels, *(width * 2 ** min(step, 3) for step in range(times))], halvings(height, columns, times)
+
+
+def _generator(shape: tuple[int, ...], code_size: int, width: int) -> nn.Sequential:
+    maps, sizes = _plan(shape, width)
+    grid = (maps[-1], *sizes[-1])
+    layers: list[nn.Module] = [nn.Linear(code_size, math.prod(grid), bias=False), nn.Unflatten(1, grid)]
+    for step in range(len(maps) - 1, 0, -1):
+        layers += [nn.BatchNorm2d(maps[step]), nn.ReLU()]
+        layers.append(double(maps[step], maps[step - 1], sizes[step - 1], bias=step == 1))
+    return nn.Sequential(*layers, nn.Tanh())
+
+
+def _discriminator(shape: tuple[int, ...], width: int, spectral_norm: bool) -> nn.Sequential:
+    maps, sizes = _plan(shape, width)
+    layers: list[nn.Module] = []
+    for step in range(1, len(maps)):
+        normalised = step > 1 and not spectral_norm
+        layers.append(halve(maps[step - 1], maps[step], bias=not normalised))
+        layers += [nn.BatchNorm2d(maps[step])] if normalised else []
+        layers.append(nn.LeakyReLU(0.2))
+    layers += [nn.Flatten(), nn.Linear(maps[-1] * math.prod(sizes[-1]), 1)]
+    if spectral_norm:
+        layers = [with_spectral_norm(layer) if hasattr(layer, "weight") else layer for layer in layers]
+    return nn.Sequential(*layers)

@@ -1,0 +1,181 @@
+import copy
+import io
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from firstlight.networks import GAN
+from firstlight.spec import DataSpec
+
+SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 45, 30), (1, 9, 33)]
+every_discriminator = pytest.mark.parametrize("spectral_norm", [False, True])
+
+
+def spec(channels: int = 1, height: int = 16, width: int = 16) -> DataSpec:
+    return DataSpec((channels, height, width), 3, ("a", "b", "c"), (0.5,) * channels, (0.2,) * channels)
+
+
+def small(**options: int) -> GAN:
+    return GAN(spec(), **({"code_size": 5, "width": 4} | options))
+
+
+def codes(batch: int = 6, seed: int = 0) -> Tensor:
+    return torch.randn(batch, 5, generator=torch.Generator().manual_seed(seed))
+
+
+def without_gradient(network: nn.Module) -> list[str]:
+    return [name for name, weights in network.named_parameters() if weights.grad is None or not weights.grad.any()]
+
+
+@every_discriminator
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_code_becomes_a_picture_and_a_picture_a_score(shape: tuple[int, int, int], spectral_norm: bool) -> None:
+    network = GAN(spec(*shape), code_size=5, width=4, spectral_norm=spectral_norm)
+    made = network.generate(codes())
+    assert made.shape == (6, *shape)
+    assert network.discriminate(made).shape == (6,)
+    assert network(network.example(2, "cpu")).shape == (2, *shape)
+
+
+@torch.no_grad()
+def test_pictures_are_from_black_to_white_and_scores_are_not_bounded() -> None:
+    network = small().eval()
+    made = network.generate(1000 * codes(100))
+    assert -1 <= float(made.min()) < -0.9
+    assert 0.9 < float(made.max()) <= 1
+    assert float(network.discriminate(1000 * made).abs().max()) > 2
+
+
+def test_other_codes_make_other_pictures() -> None:
+    network = small().eval()
+    assert not torch.allclose(network(codes()), network(codes(seed=1)))
+
+
+@every_discriminator
+def test_a_gradient_reaches_every_parameter_of_both(spectral_norm: bool) -> None:
+    network = small(spectral_norm=spectral_norm)
+    # Weights of their own: after normalisation over the batch, a plain sum has no gradient.
+    network.discriminate(network.generate(codes())).square().sum().backward()
+    assert without_gradient(network) == []
+
+
+@every_discriminator
+def test_the_discriminator_learns_to_tell_two_kinds_of_pictures(spectral_norm: bool) -> None:
+    torch.manual_seed(0)
+    network, inputs = small(spectral_norm=spectral_norm), torch.rand(16, 1, 16, 16) * 2 - 1
+    truth = torch.arange(16) % 2
+    optimizer = torch.optim.Adam(network.discriminator.parameters(), 1e-2)
+    for _ in range(100):
+        loss = F.binary_cross_entropy_with_logits(5 * network.discriminate(inputs), truth.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.1
+
+
+def test_the_generator_learns_to_make_a_picture_of_every_code() -> None:
+    torch.manual_seed(0)
+    network, targets = small(width=16), torch.rand(6, 1, 16, 16) * 1.8 - 0.9
+    optimizer = torch.optim.Adam(network.generator.parameters(), 1e-2)
+    for _ in range(150):
+        loss = F.mse_loss(network(codes()), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.01
+
+
+def test_the_generator_mirrors_the_discriminator() -> None:
+    network = GAN(spec(3, 256, 128), width=2)
+    down = [(layer.in_channels, layer.out_channels) for layer in network.discriminator if isinstance(layer, nn.Conv2d)]
+    up = [
+        (layer.out_channels, layer.in_channels) for layer in network.generator if isinstance(layer, nn.ConvTranspose2d)
+    ]
+    assert down == up[::-1] == [(3, 2), (2, 4), (4, 8), (8, 16), (16, 16)]
+
+
+def test_batches_are_normalised_but_where_pictures_come_in_or_out() -> None:
+    network = GAN(spec(3, 32, 32), width=2)
+    normalised = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert normalised == [8, 4, 2, 4, 8]  # the generator's, then the discriminator's
+    discriminator = GAN(spec(3, 32, 32), width=2, spectral_norm=True).discriminator
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator)
+
+
+def test_spectral_normalisation_leaves_no_matrix_that_stretches() -> None:
+    network = small(spectral_norm=True)
+    with torch.no_grad():
+        for layer in network.discriminator:
+            if hasattr(layer, "parametrizations"):
+                layer.parametrizations.weight.original.mul_(30)
+    for _ in range(50):  # each step in training comes nearer to the largest singular value
+        network.discriminate(network.generate(codes()))
+    network.eval()
+    layers = [layer for layer in network.discriminator if hasattr(layer, "weight")]
+    assert len(layers) == 3
+    for layer in layers:
+        assert float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) == pytest.approx(1, abs=0.01)
+
+
+@every_discriminator
+def test_its_state_survives_a_file(spectral_norm: bool) -> None:
+    saved, loaded = (small(spectral_norm=spectral_norm) for _ in range(2))
+    saved.discriminate(saved.generate(codes()))
+    file = io.BytesIO()
+    torch.save(saved.state_dict(), file)
+    file.seek(0)
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    for network in (saved, loaded):
+        network.eval()
+    assert torch.equal(loaded(codes()), saved(codes()))
+    assert torch.equal(loaded.discriminate(saved(codes())), saved.discriminate(saved(codes())))
+
+
+@every_discriminator
+def test_a_copy_is_the_same_and_goes_its_own_way(spectral_norm: bool) -> None:
+    network = small(spectral_norm=spectral_norm).eval()
+    twin, made = copy.deepcopy(network), network(codes())
+    assert torch.equal(twin.discriminate(made), network.discriminate(made))
+    before = network.discriminate(made)
+    with torch.no_grad():
+        for weights in twin.parameters():
+            weights.add_(0.1)
+    assert torch.equal(network.discriminate(made), before)
+    assert not torch.equal(twin.discriminate(made), before)
+
+
+@every_discriminator
+def test_shapes_alone_pass_through_a_copy_on_the_meta_device(spectral_norm: bool) -> None:
+    network = small(spectral_norm=spectral_norm).to(memory_format=torch.channels_last)
+    shadow = copy.deepcopy(network).to("meta").eval()
+    made = shadow(shadow.example(1, "meta"))
+    assert made.shape == (1, 1, 16, 16)
+    assert shadow.discriminate(made).shape == (1,)
+
+
+@every_discriminator
+def test_measured_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> None:
+    network = small(spectral_norm=spectral_norm).eval()
+    together = network(codes())
+    torch.testing.assert_close(torch.cat([network(code[None]) for code in codes()]), together)
+    alone = torch.cat([network.discriminate(picture[None]) for picture in together])
+    torch.testing.assert_close(alone, network.discriminate(together))
+
+
+def test_a_batch_of_one_can_be_trained_on() -> None:
+    network = GAN(spec(1, 8, 8))
+    assert network.discriminate(network.generate(torch.randn(1, 64))).isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(7, 8), (8, 7)])
+def test_a_smaller_picture_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"8x8 or more, not {size[0]}x{size[1]}"):
+        GAN(spec(1, *size))
+
+
+@pytest.mark.parametrize("name", ["code_size", "width"])
+def test_a_size_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: one or more"):
+        small(**{name: 0})

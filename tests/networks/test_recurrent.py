@@ -1,0 +1,217 @@
+import copy
+import io
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from firstlight.flops import num_parameters
+from firstlight.networks import GRU, LSTM, RNN
+from firstlight.networks.recurrent import Recurrent
+from firstlight.spec import DataSpec
+
+TEXT = DataSpec((12,), 9, tuple("abcdefghi"), (), ())
+NETWORKS = [RNN, GRU, LSTM]
+every_network = pytest.mark.parametrize("network_class", NETWORKS)
+
+
+def pictures(channels: int = 1, height: int = 8, width: int = 6) -> DataSpec:
+    return DataSpec((channels, height, width), 3, ("a", "b", "c"), (0.5,) * channels, (0.2,) * channels)
+
+
+def tokens(batch: int = 4, length: int = 12, seed: int = 0) -> Tensor:
+    return torch.randint(0, 9, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+def tensors(state: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def train(network: nn.Module, inputs: Tensor, targets: Tensor, steps: int = 150) -> float:
+    """The loss at the end."""
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(steps):
+        loss = F.cross_entropy(network(inputs).flatten(0, -2), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return float(loss.detach())
+
+
+@every_network
+@pytest.mark.parametrize("tied_weights", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_every_token_has_a_score_for_each_that_may_follow(
+    network_class: type[Recurrent], tied_weights: bool, num_layers: int
+) -> None:
+    network = network_class(TEXT, hidden_size=10, num_layers=num_layers, tied_weights=tied_weights)
+    assert network(tokens()).shape == (4, 12, 9)
+    assert network(tokens(2, 30)).shape == (2, 30, 9)
+    assert network(network.example(3, "cpu")).shape == (3, 12, 9)
+
+
+@every_network
+@pytest.mark.parametrize("shape", [(1, 8, 6), (3, 5, 7), (1, 28, 28)], ids=str)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_picture_has_a_score_for_each_class(
+    network_class: type[Recurrent], shape: tuple[int, int, int], bidirectional: bool
+) -> None:
+    network = network_class(pictures(*shape), hidden_size=10, bidirectional=bidirectional, num_layers=2)
+    assert network(torch.randn(4, *shape)).shape == (4, 3)
+    assert network(network.example(2, "cpu")).shape == (2, 3)
+
+
+@every_network
+def test_the_state_has_the_batch_as_its_second_dimension(network_class: type[Recurrent]) -> None:
+    _, state = network_class(TEXT, hidden_size=10, num_layers=2).step(tokens(), None)
+    assert [tuple(tensor.shape) for tensor in tensors(state)] == [(2, 4, 10)] * (2 if network_class is LSTM else 1)
+
+
+@every_network
+def test_two_windows_with_the_state_carried_are_one_long_window(network_class: type[Recurrent]) -> None:
+    network = network_class(TEXT, hidden_size=10, num_layers=2)
+    whole, last = network.step(tokens(), None)
+    first_half, state = network.step(tokens()[:, :6], None)
+    second_half, carried = network.step(tokens()[:, 6:], state)
+    torch.testing.assert_close(torch.cat([first_half, second_half], 1), whole)
+    torch.testing.assert_close(tensors(carried), tensors(last))
+    assert not torch.allclose(second_half, network(tokens()[:, 6:]))
+
+
+@every_network
+def test_a_later_token_changes_nothing_before_it(network_class: type[Recurrent]) -> None:
+    network, changed = network_class(TEXT, num_layers=2), tokens()
+    changed[:, 7] = (changed[:, 7] + 1) % 9
+    before, after = network(tokens()), network(changed)
+    assert torch.equal(before[:, :7], after[:, :7])
+    assert not torch.equal(before[:, 7:], after[:, 7:])
+
+
+@every_network
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_picture_is_read_from_the_first_row_to_the_last_and_back_where_asked(
+    network_class: type[Recurrent], bidirectional: bool
+) -> None:
+    network = network_class(pictures(2, 8, 6), hidden_size=10, bidirectional=bidirectional)
+    picture = torch.randn(2, 8, 6)
+    rows = torch.stack([picture[:, row].reshape(-1) for row in range(8)])
+    outputs = network.layers(rows[None])[0][0]  # (height, directions * hidden_size)
+    ends = [outputs[-1, :10]] + ([outputs[0, 10:]] if bidirectional else [])
+    torch.testing.assert_close(network(picture[None])[0], network.output(torch.cat(ends)))
+
+
+@every_network
+@pytest.mark.parametrize("tied_weights", [False, True])
+def test_a_gradient_reaches_every_parameter_of_a_language_model(
+    network_class: type[Recurrent], tied_weights: bool
+) -> None:
+    network = network_class(TEXT, hidden_size=10, num_layers=2, dropout=0.1, tied_weights=tied_weights)
+    F.cross_entropy(network(tokens()).flatten(0, 1), tokens(seed=1).flatten()).backward()
+    assert [
+        name for name, weights in network.named_parameters() if weights.grad is None or not weights.grad.any()
+    ] == []
+
+
+@every_network
+def test_a_gradient_reaches_every_parameter_of_a_classifier(network_class: type[Recurrent]) -> None:
+    network = network_class(pictures(), hidden_size=10, num_layers=2, bidirectional=True)
+    F.cross_entropy(network(torch.randn(3, 1, 8, 6)), torch.tensor([0, 1, 2])).backward()
+    assert [
+        name for name, weights in network.named_parameters() if weights.grad is None or not weights.grad.any()
+    ] == []
+
+
+@every_network
+def test_it_learns_a_text_by_heart(network_class: type[Recurrent]) -> None:
+    torch.manual_seed(0)
+    network = network_class(TEXT, hidden_size=48, embedding_size=16)
+    assert train(network, tokens(), torch.cat([tokens()[:, 1:], tokens(seed=1)[:, :1]], 1)) < 0.05
+
+
+@every_network
+def test_it_learns_pictures_by_heart(network_class: type[Recurrent]) -> None:
+    torch.manual_seed(0)
+    network = network_class(pictures(), hidden_size=24)
+    inputs = torch.randn(12, 1, 8, 6, generator=torch.Generator().manual_seed(0))
+    assert train(network, inputs, torch.arange(12) % 3, steps=80) < 0.05
+
+
+@every_network
+def test_tied_weights_are_one_matrix_and_stay_one(network_class: type[Recurrent]) -> None:
+    free, tied = (network_class(TEXT, embedding_size=6, hidden_size=6, tied_weights=tied) for tied in (False, True))
+    assert num_parameters(free) - num_parameters(tied) == 9 * 6
+    for network in (tied, copy.deepcopy(tied), tied.double()):
+        assert network.output.weight is network.embedding.weight
+
+
+def test_tied_weights_of_other_sizes_need_a_projection() -> None:
+    network = LSTM(TEXT, embedding_size=6, hidden_size=10, tied_weights=True)
+    outputs, _ = network.layers(network.embedding(tokens()))
+    projected = outputs @ network.projection.weight.T + network.projection.bias
+    expected = projected @ network.embedding.weight.T + network.output.bias
+    torch.testing.assert_close(network(tokens()), expected)
+
+
+@every_network
+def test_recurrent_matrices_start_orthogonal_gate_by_gate(network_class: type[Recurrent]) -> None:
+    layers = network_class(TEXT, hidden_size=10, num_layers=2).layers
+    for weights in (layers.weight_hh_l0, layers.weight_hh_l1):
+        for gate in weights.split(10):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(10), atol=1e-5, rtol=0)
+
+
+def test_forget_gates_of_an_lstm_start_with_a_bias_of_one() -> None:
+    layers = LSTM(TEXT, hidden_size=10, num_layers=2).layers
+    for first, second in ((layers.bias_ih_l0, layers.bias_hh_l0), (layers.bias_ih_l1, layers.bias_hh_l1)):
+        assert (first + second)[10:20].tolist() == [1.0] * 10
+        assert not (first + second)[:10].eq(1).any()
+
+
+@every_network
+def test_dropout_works_in_training_alone(network_class: type[Recurrent]) -> None:
+    network = network_class(TEXT, num_layers=2, dropout=0.5)
+    assert not torch.equal(network(tokens()), network(tokens()))
+    network.eval()
+    assert torch.equal(network(tokens()), network(tokens()))
+
+
+@every_network
+def test_its_state_survives_a_file(network_class: type[Recurrent]) -> None:
+    saved, loaded = (network_class(TEXT, hidden_size=10, tied_weights=True) for _ in range(2))
+    assert not torch.equal(saved(tokens()), loaded(tokens()))
+    file = io.BytesIO()
+    torch.save(saved.state_dict(), file)
+    file.seek(0)
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(saved(tokens()), loaded(tokens()))
+
+
+@every_network
+def test_shapes_alone_pass_through_a_copy_on_the_meta_device(network_class: type[Recurrent]) -> None:
+    network = network_class(TEXT, tied_weights=True).to(memory_format=torch.channels_last)
+    shadow = copy.deepcopy(network).to("meta")
+    assert shadow(shadow.example(1, "meta")).shape == (1, 12, 9)
+    assert network.embedding.weight.device.type == "cpu"
+
+
+def test_a_batch_of_no_samples_passes_through() -> None:
+    assert GRU(TEXT)(tokens(0)).shape == (0, 12, 9)
+    assert GRU(pictures())(torch.randn(0, 1, 8, 6)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["embedding_size", "hidden_size", "num_layers"])
+def test_a_size_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: one or more"):
+        LSTM(TEXT, **{name: 0})
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
+    with pytest.raises(ValueError, match=f"dropout={dropout}"):
+        GRU(TEXT, dropout=dropout)
+
+
+def test_a_text_is_not_read_backwards() -> None:
+    with pytest.raises(ValueError, match=r"bidirectional=true: .* this is for pictures"):
+        RNN(TEXT, bidirectional=True)

@@ -1,0 +1,150 @@
+import copy
+import io
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from firstlight.flops import num_parameters
+from firstlight.networks import Transformer
+from firstlight.spec import DataSpec
+
+TEXT = DataSpec((12,), 9, tuple("abcdefghi"), (), ())
+
+
+def small(**options: float) -> Transformer:
+    return Transformer(TEXT, **({"width": 16, "num_layers": 2, "num_heads": 2} | options))
+
+
+def tokens(batch: int = 4, length: int = 12, seed: int = 0) -> Tensor:
+    return torch.randint(0, 9, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+def loss_of(network: Transformer) -> Tensor:
+    return F.cross_entropy(network(tokens()).flatten(0, 1), tokens(seed=1).flatten())
+
+
+@pytest.mark.parametrize("length", [1, 5, 12])
+def test_every_token_has_a_score_for_each_that_may_follow(length: int) -> None:
+    assert small()(tokens(3, length)).shape == (3, length, 9)
+
+
+def test_a_sequence_longer_than_the_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="13 tokens: this transformer reads 12 at the most"):
+        small()(tokens(1, 13))
+
+
+def test_a_later_token_changes_nothing_before_it() -> None:
+    network, changed = small(), tokens()
+    changed[:, 7] = (changed[:, 7] + 1) % 9
+    before, after = network(tokens()), network(changed)
+    torch.testing.assert_close(before[:, :7], after[:, :7], atol=1e-6, rtol=0)
+    assert not torch.allclose(before[:, 7:], after[:, 7:])
+
+
+def test_an_earlier_token_changes_what_comes_after_it() -> None:
+    network, changed = small(), tokens()
+    changed[:, 0] = (changed[:, 0] + 1) % 9
+    difference = (network(tokens()) - network(changed)).abs().amax(2)
+    assert (difference > 1e-6).all()
+
+
+def test_a_shorter_sequence_is_the_beginning_of_a_longer_one() -> None:
+    network = small()
+    torch.testing.assert_close(network(tokens()[:, :5]), network(tokens())[:, :5], atol=1e-6, rtol=1e-5)
+
+
+def test_the_order_of_earlier_tokens_matters() -> None:
+    network = small()
+    assert not torch.allclose(network(torch.tensor([[1, 2, 3]]))[:, -1], network(torch.tensor([[2, 1, 3]]))[:, -1])
+
+
+def test_attention_is_the_softmax_of_products_over_the_positions_so_far() -> None:
+    block, hidden = small(num_heads=1).blocks[0], torch.randn(2, 5, 16)
+    queries, keys, values = block.queries_keys_values(hidden).split(16, dim=2)
+    products = queries @ keys.transpose(1, 2) / math.sqrt(16)
+    weights = products.masked_fill(torch.ones(5, 5).triu(1).bool(), -math.inf).softmax(2)
+    torch.testing.assert_close(block._attend(hidden), weights @ values)
+
+
+def test_a_gradient_reaches_every_parameter() -> None:
+    network = small(dropout=0.1)
+    loss_of(network).backward()
+    assert [
+        name for name, weights in network.named_parameters() if weights.grad is None or not weights.grad.any()
+    ] == []
+
+
+def test_it_learns_a_text_by_heart() -> None:
+    torch.manual_seed(0)
+    network = small(width=32)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(100):
+        loss = loss_of(network)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.05
+
+
+def test_it_has_as_many_parameters_as_counting_by_hand_gives() -> None:
+    block = 16 * 48 + 48 + 16 * 16 + 16 + 16 * 64 + 64 + 64 * 16 + 16 + 2 * 32
+    assert num_parameters(small()) == 9 * 16 + 12 * 16 + 2 * block + 32
+
+
+def test_scores_are_products_with_the_embeddings_themselves() -> None:
+    for network in (small(), copy.deepcopy(small()), small().double()):
+        assert network.output.weight is network.embedding.weight
+
+
+def test_at_first_every_token_is_about_as_likely() -> None:
+    assert loss_of(small(width=128, num_layers=8)).item() == pytest.approx(math.log(9), abs=0.1)
+
+
+def test_dropout_works_in_training_alone() -> None:
+    network = small(dropout=0.5)
+    assert not torch.equal(network(tokens()), network(tokens()))
+    network.eval()
+    assert torch.equal(network(tokens()), network(tokens()))
+
+
+def test_its_state_survives_a_file() -> None:
+    saved, loaded, file = small(), small(), io.BytesIO()
+    torch.save(saved.state_dict(), file)
+    file.seek(0)
+    assert not torch.equal(saved(tokens()), loaded(tokens()))
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(saved(tokens()), loaded(tokens()))
+
+
+def test_shapes_alone_pass_through_a_copy_on_the_meta_device() -> None:
+    shadow = copy.deepcopy(small().to(memory_format=torch.channels_last)).to("meta")
+    assert shadow(shadow.example(1, "meta")).shape == (1, 12, 9)
+
+
+def test_a_batch_of_no_samples_passes_through() -> None:
+    assert small()(tokens(0)).shape == (0, 12, 9)
+
+
+@pytest.mark.parametrize("name", ["width", "num_layers", "num_heads"])
+def test_a_size_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: one or more"):
+        small(**{name: 0})
+
+
+def test_a_width_that_the_heads_cannot_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_heads=3: the heads share a width of 16"):
+        small(num_heads=3)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
+    with pytest.raises(ValueError, match=f"dropout={dropout}"):
+        small(dropout=dropout)
+
+
+def test_an_unknown_activation_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"activation=gellu: .* Did you mean 'gelu'\?"):
+        Transformer(TEXT, activation="gellu")
