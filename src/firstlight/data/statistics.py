@@ -35,8 +35,8 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     means, stds = [], []
     for channel in range(images.shape[1]):
         counts = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(images), 1024):  # bincount makes 64 bits of each pixel
-            counts += np.bincount(images[start : start + 1024, channel].reshape(-1), minlength=256)
+        for start in range(0, len(images), 128):  # bincount makes 64 bits of each pixel
+            counts += np.bincount(images[start : start + 128, channel].reshape(-1), minlength=256)
         mean = float(counts @ values / counts.sum())
         variance = float(counts @ (values - mean) ** 2 / counts.sum())
         means.append(mean)

@@ -95,12 +95,9 @@ class Table(Source):
         left_out = [name for name, column in columns.items() if column is None]
         if left_out:
             logger.warning("%s: left out, because there are no numbers in it: %s", sheet.origin, ", ".join(left_out))
-        if self.classes:
-            labels, targets = _classes(sheet, target)
-            is_test = hold_out(targets, labels, self.test_fraction, self.split_seed)
-        else:
-            labels, targets = (target,), _targets(sheet, target)
-            is_test = hold_out(np.zeros(len(targets)), labels, self.test_fraction, self.split_seed)
+        labels, targets = _classes(sheet, target) if self.classes else ((target,), _targets(sheet, target))
+        drawn_by = targets if self.classes else np.zeros(len(targets))  # numbers are one class
+        is_test = hold_out(drawn_by, labels, self.test_fraction, self.split_seed)
         table = np.stack(inputs, axis=1)
         return labels, {
             "train": Arrays(table[~is_test], targets[~is_test]),
