@@ -45,8 +45,8 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
     network_class = _partial(config, "model")
-    min_size = getattr(network_class.func, "min_size", 1)
     _check_takes(network_class.func, spec)
+    min_size = getattr(network_class.func, "min_size", 1)
     augment = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
@@ -106,11 +106,11 @@ def _check_takes(network: Any, spec: DataSpec) -> None:
     """Networks say in `takes` what samples they are for; one that says nothing is for all."""
     if spec.kind in getattr(network, "takes", spec.kind):
         return
-    fitting = [
-        path.stem
-        for path in sorted((CONFIG_DIR / "model").glob("*.yaml"))
-        if spec.kind in getattr(get_class(str(OmegaConf.select(OmegaConf.load(path), "_target_"))), "takes", spec.kind)
-    ]
+    fitting = []
+    for path in sorted((CONFIG_DIR / "model").glob("*.yaml")):
+        target = OmegaConf.select(OmegaConf.load(path), "_target_")  # a variant of another YAML has none
+        if target and spec.kind in getattr(get_class(target), "takes", spec.kind):
+            fitting.append(path.stem)
     raise ValueError(f"model: {network.__name__} is not for {spec.kind}; {', '.join(fitting)} would fit the data.")
 
 

@@ -51,13 +51,38 @@ def predict() -> None:
     _main("predict", job)
 
 
+def sample() -> None:
+    """scripts/sample.py."""
+
+    def job(config: dict[str, Any]) -> dict[str, Any]:
+        RunFolder.open(config["run"])
+        from firstlight.sample import sample
+
+        sample(**config)
+        return {}
+
+    _main("sample", job)
+
+
+def preview() -> None:
+    """scripts/preview.py."""
+
+    def job(config: dict[str, Any]) -> dict[str, Any]:
+        from firstlight.preview import preview
+
+        preview(**config.pop("preview"), config=config)
+        return {}
+
+    _main("preview", job)
+
+
 def main() -> None:
-    """The installed command: `firstlight train data=mnist`, likewise evaluate and predict."""
-    commands = {"train": train, "evaluate": evaluate, "predict": predict}
+    """The installed command: `firstlight train data=mnist`, and likewise the others."""
+    commands = {"train": train, "evaluate": evaluate, "predict": predict, "preview": preview, "sample": sample}
     command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if command in commands:
         return commands[command]()
-    usage = "firstlight train | evaluate | predict, and --help after each of them tells more"
+    usage = f"firstlight {' | '.join(commands)}, and --help after each of them tells more"
     if command in ("", "-h", "--help"):
         return print(usage)
     sys.exit(f"There is no '{command}'. {suggestion(command, list(commands))}")

@@ -9,8 +9,10 @@ from lightning.pytorch import Trainer
 
 from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
+from firstlight.contact_sheet import contact_sheet
 from firstlight.data import BatchLoader, Split
 from firstlight.environment import quieten, spare_cuda_checks
+from firstlight.files import whole_file, write_text
 from firstlight.flops import flops_per_sample, num_parameters
 from firstlight.load import load_weights
 from firstlight.log import logger
@@ -20,6 +22,8 @@ from firstlight.run_folder import RunFolder
 from firstlight.step_limit import StepLimit
 from firstlight.summary import closing_words
 from firstlight.tasks import Task
+
+_SHOWN = 32  # samples in what is kept to look at
 
 
 def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
@@ -67,6 +71,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     fit_seconds = time.perf_counter() - fit_started
     measure(trainer, task, test_loader, folder, "best")
     if trainer.is_global_zero:
+        show(task, splits["test"], folder, recorder)
         flops = flops_per_sample(task.network, task.preprocess.output_spec)
         metrics: dict[str, Any] = checkpoints.best | {
             name: value for name, value in task.metrics.items() if name.startswith("test/")
@@ -106,6 +111,20 @@ def measure(trainer: Trainer, task: Task, loader: BatchLoader, folder: RunFolder
     """Measure a checkpoint on a split that training did not touch; `evaluate` does the very same."""
     load_weights(task, folder, checkpoint)
     trainer.test(task, loader, verbose=False)
+
+
+def show(task: Task, split: Split, folder: RunFolder, recorder: Recorder) -> None:
+    """Keep something to look at, where the task has something: in the run folder and in TensorBoard."""
+    raw, _ = split.take(torch.arange(min(len(split), _SHOWN)))
+    shown = task.eval().show(raw.to(task.device))
+    if isinstance(shown, str):
+        write_text(folder.path / "samples.txt", shown)
+        recorder.add_text("samples", shown)
+    elif shown is not None:
+        sheet = contact_sheet(shown)
+        with whole_file(folder.path / "samples.png") as file:
+            sheet.save(file, "png")
+        recorder.add_picture("samples", sheet)
 
 
 def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) -> str:

@@ -1,6 +1,7 @@
 """What a network costs."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ def flops_per_sample(network: nn.Module, spec: DataSpec) -> int:
     Counts matrix products and convolutions, as torch's counter does. Takes no time and no memory: the shapes
     alone pass through the network, on torch's meta device.
     """
-    shadow = copy.deepcopy(network).to("meta").eval()
+    shadow: Any = copy.deepcopy(network).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         if hasattr(shadow, "example"):
             shadow(shadow.example(1, "meta"))

@@ -5,14 +5,17 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from omegaconf import OmegaConf
+from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from firstlight.preview import preview_sheet
 from firstlight.run_folder import RunFolder
 from firstlight.tasks.task import Task
 
@@ -64,7 +67,20 @@ class Recorder(Checkpoint):
             writer.writerows(kept)
         self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step + 1)
         if not kept:
-            self._writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(self.config)}```")
+            self.add_text("config", OmegaConf.to_yaml(self.config))
+            if pl_module.spec.kind == "pictures":
+                loader: Any = trainer.train_dataloader
+                self.add_picture("augmentation", preview_sheet(pl_module, loader.split, self.config["seed"]))
+
+    def add_text(self, name: str, text: str) -> None:
+        """A text for TensorBoard, as it is."""
+        if self._writer is not None:
+            self._writer.add_text(name, f"```\n{text}\n```")
+
+    def add_picture(self, name: str, picture: Image.Image) -> None:
+        """A picture for TensorBoard."""
+        if self._writer is not None:
+            self._writer.add_image(name, np.asarray(picture), dataformats="HWC")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time and count the samples from here."""

@@ -36,7 +36,9 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any]) -> str:
             f"fit {metrics['seconds/fit']:.1f} s, all {metrics['seconds/total']:.1f} s",
             f"run folder  {path}",
             f"evaluate    {command('evaluate')} run={path}",
-            f"predict     {command('predict')} run={path} input=<picture or folder>",
+            f"predict     {command('predict')} run={path} input=<picture or folder>"
+            if "test/accuracy" in metrics and "test/perplexity" not in metrics
+            else f"sample      {command('sample')} run={path}",
             f"curves      {_runner()}tensorboard --logdir {path}",
         ]
     )

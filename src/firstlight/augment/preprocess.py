@@ -67,6 +67,11 @@ class PicturePreprocess(Preprocess):
         """Pixels from 0 to 255 to mean 0 and deviation 1."""
         return torch.addcmul(self.shift, pixels.float(), self.scale)
 
+    def to_pixels(self, pictures: Tensor) -> Tensor:
+        """Back from mean 0 and deviation 1 to pixels from 0, black, to 1, white."""
+        # Bilinear weights and rounding can lead out of the range by a hair, which a cross entropy does not forgive.
+        return ((pictures - self.shift) / (255 * self.scale)).clamp(0, 1)
+
     def resize(self, pictures: Tensor) -> Tensor:
         """Pictures of any size, float32, at the network's size."""
         size = self.output_spec.picture_size

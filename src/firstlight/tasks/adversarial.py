@@ -13,7 +13,6 @@ from firstlight.nearest import suggestion
 from firstlight.randomness import generator
 from firstlight.schedulers import plateau
 from firstlight.spec import DataSpec
-from firstlight.tasks.reconstruction import to_pixels
 from firstlight.tasks.sums import Sums, Totals
 from firstlight.tasks.task import Batch, Recipe, Task
 
@@ -143,7 +142,7 @@ class Adversarial(Task):
     def _real(self, batch: Batch) -> Tensor:
         """Real pictures as the generator gives its own: from -1 to 1."""
         inputs, _ = self.prepared(batch)
-        return to_pixels(self.preprocess, inputs) * 2 - 1
+        return self.preprocess.to_pixels(inputs) * 2 - 1
 
     def _generator_loss(self, fakes: Tensor) -> Tensor:
         scores = self.network.discriminate(fakes)
@@ -164,6 +163,10 @@ class Adversarial(Task):
                 value.lerp_(new[name], 1 - self.ema)
             else:  # how many batches a normalisation has seen
                 value.copy_(new[name])
+
+    def show(self, raw: Tensor) -> Tensor:
+        """As many generated pictures: (batch, channels, height, width), from 0 to 1."""
+        return self.generate(len(raw))
 
     @torch.inference_mode()
     def generate(self, num_pictures: int, seed: int = 1) -> Tensor:

@@ -73,6 +73,10 @@ class Language(Task):
         super().on_validation_epoch_end()
         self._state = self._training_state
 
+    def show(self, raw: Tensor) -> str:
+        """A text that nobody wrote."""
+        return self.sample()
+
     @torch.inference_mode()
     def sample(self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1) -> str:
         """A continuation of the prompt, token by token.

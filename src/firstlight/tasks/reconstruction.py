@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.augment.preprocess import PicturePreprocess
 from firstlight.nearest import suggestion
 from firstlight.spec import DataSpec
 from firstlight.tasks.sums import Sums, Totals
@@ -61,7 +60,7 @@ class Reconstruction(Task):
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
         """Mean loss per pixel of a raw batch."""
         inputs, _ = self.prepared(batch)
-        pixels = to_pixels(self.preprocess, inputs)
+        pixels = self.preprocess.to_pixels(inputs)
         scores, mean, log_variance = self.network.reconstruct(inputs)
         outputs = self.as_pixels(scores)
         mse = F.mse_loss(outputs, pixels)
@@ -79,18 +78,12 @@ class Reconstruction(Task):
         """What the network gives, as pixels: 0 is black and 1 is white."""
         return scores.sigmoid() if self.loss == "bce" else scores
 
-    def samples(self, raw: Tensor) -> Tensor:
-        """Pictures from 0 to 1, a network's input and what comes back: (2 * batch, channels, height, width)."""
+    @torch.inference_mode()
+    def show(self, raw: Tensor) -> Tensor:
+        """Pictures and what comes back, in turn: (2 * batch, channels, height, width), from 0 to 1."""
         inputs = self.preprocess(raw)
-        pair = to_pixels(self.preprocess, inputs), self.as_pixels(self.network(inputs))
-        return torch.stack(pair, 1).flatten(0, 1).clamp(0, 1)
-
-
-def to_pixels(preprocess: nn.Module, inputs: Tensor) -> Tensor:
-    """The pixels, from 0 to 1, of which normalised pictures were made."""
-    assert isinstance(preprocess, PicturePreprocess)
-    # Bilinear weights and rounding can lead out of the range by a hair, which a cross entropy does not forgive.
-    return ((inputs - preprocess.shift) / (255 * preprocess.scale)).clamp(0, 1)
+        pair = self.preprocess.to_pixels(inputs), self.as_pixels(self.network(inputs)).clamp(0, 1)
+        return torch.stack(pair, 1).flatten(0, 1)
 
 
 def _means(sums: Totals) -> Totals:

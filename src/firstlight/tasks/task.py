@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from firstlight.augment import Augment, Preprocess
+from firstlight.augment import Augment
 from firstlight.monitor import mode_of
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
@@ -97,8 +97,16 @@ class Task(LightningModule, ABC):
         if made_for != name:
             raise ValueError(f"{type(network).__name__} is a network for task={made_for}, not for {name}.")
 
+    def show(self, raw: Tensor) -> Tensor | str | None:
+        """What there is to look at once the network is trained: pictures from 0 to 1, a text, or nothing.
+
+        Args:
+            raw: some raw inputs of the test split.
+        """
+        return None
+
     @property
-    def preprocess(self) -> Preprocess:
+    def preprocess(self) -> Any:
         """From raw batches to the network's inputs, where nothing is augmented."""
         return self.augment.preprocess
 
