@@ -25,8 +25,10 @@ def test_every_data_set_trains_with_every_network(data: str, model: str, all_dat
         f"data={data}",
         f"data.dir={all_data}",
         f"model={model}",
+        "data.batch_size=4",
         "trainer.max_steps=1",
         "+trainer.limit_val_batches=1",
+        "+trainer.limit_test_batches=1",
     ]
     metrics = train(compose(*overrides, "trainer.accelerator=cpu"), run_dir=tmp_path / "run")
     assert metrics["status"] == "completed"

@@ -22,6 +22,24 @@ def test_an_activation_is_the_function_of_its_name(name: str) -> None:
     assert float(activation_named(name)(torch.tensor(-1.0))) == pytest.approx(AT_MINUS_1[name], abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_writing_over_the_input_changes_neither_values_nor_gradients(name: str) -> None:
+    inputs = torch.linspace(-3, 3, 20, requires_grad=True)
+    found = []
+    for inplace in (False, True):
+        outputs = activation_named(name, inplace=inplace)(inputs * 1)  # a copy that may be written over
+        found.append((outputs, *torch.autograd.grad(outputs.sum(), inputs)))
+    torch.testing.assert_close(*found)
+
+
+def test_relu_writes_over_its_input_where_it_may() -> None:
+    inputs = torch.tensor([-1.0, 1.0])
+    activation_named("relu")(inputs)
+    assert inputs.tolist() == [-1, 1]
+    activation_named("relu", inplace=True)(inputs)
+    assert inputs.tolist() == [0, 1]
+
+
 def test_every_call_makes_a_new_module() -> None:
     assert activation_named("relu") is not activation_named("relu")
 

@@ -67,7 +67,7 @@ def test_activation_and_pooling_can_be_chosen() -> None:
 
 
 def test_an_unknown_pooling_is_refused() -> None:
-    with pytest.raises(ValueError, match="pooling=median: LeNet has average and max pooling"):
+    with pytest.raises(ValueError, match="pooling=median: there is average and max pooling"):
         LeNet(spec(), pooling="median")
 
 

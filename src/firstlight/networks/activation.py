@@ -14,14 +14,19 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
+_WRITE_OVER = ("relu", "leaky_relu", "elu", "silu")
 
 
-def activation_named(name: str) -> nn.Module:
+def activation_named(name: str, *, inplace: bool = False) -> nn.Module:
     """A new module of the activation.
+
+    Args:
+        name: of `ACTIVATIONS`.
+        inplace: let it write over its input, where it can; for inputs that nothing else reads.
 
     Raises:
         ValueError: there is none of this name.
     """
     if name not in ACTIVATIONS:
         raise ValueError(f"activation={name}: there is no such activation. {suggestion(name, list(ACTIVATIONS))}")
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[name](inplace=True) if inplace and name in _WRITE_OVER else ACTIVATIONS[name]()

@@ -5,9 +5,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from firstlight.networks.activation import activation_named
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.pooling import pooling_named
+from firstlight.networks.size import picture_shape
 from firstlight.spec import DataSpec
-
-_POOLINGS: dict[str, type[nn.AvgPool2d] | type[nn.MaxPool2d]] = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
 
 
 class LeNet(nn.Module):
@@ -21,24 +22,29 @@ class LeNet(nn.Module):
         spec: of pictures of 32x32 or more.
         activation: by name; the paper's is a scaled tanh.
         pooling: average, as in the paper, or max.
+        initialisation: of the weights, by name, such as xavier; None for PyTorch's.
 
     Raises:
-        ValueError: smaller pictures, or an unknown activation or pooling.
+        ValueError: smaller pictures, or an unknown activation, pooling or initialisation.
     """
 
+    takes: ClassVar[str] = "pictures"
     min_size: ClassVar[int] = 32
 
-    def __init__(self, spec: DataSpec, *, activation: str = "tanh", pooling: str = "average") -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        activation: str = "tanh",
+        pooling: str = "average",
+        initialisation: str | None = None,
+    ) -> None:
         super().__init__()
-        channels, height, width = spec.input_shape
-        if min(height, width) < self.min_size:
-            raise ValueError(f"LeNet takes pictures of {self.min_size}x{self.min_size} or more, not {height}x{width}.")
-        if pooling not in _POOLINGS:
-            raise ValueError(f"pooling={pooling}: LeNet has {' and '.join(_POOLINGS)} pooling.")
+        channels, height, width = picture_shape(self, spec)
         rows, columns = (((size - 4) // 2 - 4) // 2 - 4 for size in (height, width))
 
         def squash_and_pool() -> list[nn.Module]:
-            pair = [activation_named(activation), _POOLINGS[pooling](2)]
+            pair = [activation_named(activation), pooling_named(pooling)]
             # What only rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
             return pair[::-1] if pooling == "max" and activation not in ("gelu", "silu") else pair
 
@@ -52,6 +58,7 @@ class LeNet(nn.Module):
         )
         self.hidden = nn.Sequential(nn.Linear(120 * rows * columns, 84), activation_named(activation))
         self.output = nn.Linear(84, spec.num_outputs)
+        initialise(self, initialisation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""

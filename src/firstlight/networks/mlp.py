@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from firstlight.networks.activation import activation_named
+from firstlight.networks.dropout import dropout_of
+from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
 
@@ -18,25 +20,31 @@ class MLP(nn.Module):
         widths: units of each hidden layer; none at all makes it linear.
         activation: by name, such as relu or tanh.
         dropout: probability that a hidden unit is dropped in training (Srivastava et al. 2014).
+        initialisation: of the weights, by name, such as xavier; None for PyTorch's.
 
     Raises:
-        ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation.
+        ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation or initialisation.
     """
 
     def __init__(
-        self, spec: DataSpec, *, widths: Sequence[int] = (256, 128), activation: str = "relu", dropout: float = 0.0
+        self,
+        spec: DataSpec,
+        *,
+        widths: Sequence[int] = (256, 128),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         if any(width < 1 for width in widths):
             raise ValueError(f"widths={list(widths)}: a layer has one unit or more.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a probability from 0 to below 1.")
         sizes = [math.prod(spec.input_shape), *widths]
         hidden: list[nn.Module] = []
         for num_inputs, num_outputs in itertools.pairwise(sizes):
-            hidden += [nn.Linear(num_inputs, num_outputs), activation_named(activation), nn.Dropout(dropout)]
+            hidden += [nn.Linear(num_inputs, num_outputs), activation_named(activation), dropout_of(dropout)]
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(sizes[-1], spec.num_outputs)
+        initialise(self, initialisation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, *input_shape) -> (batch, num_outputs)."""

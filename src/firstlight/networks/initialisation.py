@@ -1,0 +1,53 @@
+"""First weights by name."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from firstlight.nearest import suggestion
+
+
+def _normal(weight: Tensor) -> Tensor:
+    return nn.init.normal_(weight, std=0.01)
+
+
+def _he(weight: Tensor) -> Tensor:
+    return nn.init.kaiming_normal_(weight, nonlinearity="relu")
+
+
+INITIALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "zeros": nn.init.zeros_,
+    "normal": _normal,
+    "xavier": nn.init.xavier_uniform_,
+    "he": _he,
+    "orthogonal": nn.init.orthogonal_,
+}
+
+
+def initialise(network: nn.Module, name: str | None) -> None:
+    """Draw the weights of all dense and convolutional layers anew, and set their biases to zero; None leaves all.
+
+    - zeros: the units of a layer stay each other's copies; to see why the others are random.
+    - normal: deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional
+      neural networks", section 5).
+    - xavier: uniform, the variance between those that keep signals and gradients alike (Glorot & Bengio 2010,
+      "Understanding the difficulty of training deep feedforward neural networks", section 4.2.1).
+    - he: normal, the variance that keeps signals through layers of ReLUs (He et al. 2015, "Delving deep into
+      rectifiers", section 2.2).
+    - orthogonal: rows or columns at right angles, of length 1 (Saxe, McClelland & Ganguli 2014, "Exact solutions to
+      the nonlinear dynamics of learning in deep linear neural networks").
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name is None:
+        return
+    if name not in INITIALISATIONS:
+        raise ValueError(
+            f"initialisation={name}: there is no such initialisation. {suggestion(name, list(INITIALISATIONS))}"
+        )
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            INITIALISATIONS[name](layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

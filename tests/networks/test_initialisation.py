@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import nn
+from twin import pictures_of
+
+from firstlight.networks import CNN, MLP, LeNet, Linear
+from firstlight.networks.initialisation import INITIALISATIONS, initialise
+
+
+def layers() -> nn.Sequential:
+    """A convolution of 64 maps (fan in 288, fan out 576), its normalisation, and a dense layer of 400 to 200."""
+    return nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.Linear(400, 200))
+
+
+DEVIATIONS = {
+    "zeros": (0, 0),
+    "normal": (0.01, 0.01),
+    "xavier": ((2 / (288 + 576)) ** 0.5, (2 / 600) ** 0.5),
+    "he": ((2 / 288) ** 0.5, (2 / 400) ** 0.5),
+    "orthogonal": (288**-0.5, 400**-0.5),  # 64 or 200 rows of length 1
+}
+
+
+@pytest.mark.parametrize("name", INITIALISATIONS)
+def test_weights_deviate_as_the_source_says_and_biases_are_zero(name: str) -> None:
+    network = layers()
+    initialise(network, name)
+    for layer, deviation in zip((network[0], network[2]), DEVIATIONS[name], strict=True):
+        assert float(layer.weight.detach().mean()) == pytest.approx(0, abs=1e-2)
+        assert float(layer.weight.detach().std()) == pytest.approx(deviation, rel=0.05)
+        assert not layer.bias.any()
+
+
+def test_orthogonal_rows_are_orthogonal() -> None:
+    network = layers()
+    initialise(network, "orthogonal")
+    for weight in (network[0].weight.flatten(1), network[2].weight):
+        torch.testing.assert_close(weight @ weight.T, torch.eye(len(weight)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", INITIALISATIONS)
+def test_normalisation_is_left_as_it_is(name: str) -> None:
+    network = layers()
+    initialise(network, name)
+    assert torch.equal(network[1].weight, torch.ones(64))
+
+
+def test_none_leaves_everything() -> None:
+    network = layers()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    initialise(network, None)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("network_class", [CNN, LeNet, Linear, MLP])
+def test_a_network_is_initialised_as_it_is_asked_to_be(network_class: type[nn.Module]) -> None:
+    network = network_class(pictures_of(32), initialisation="zeros").eval()
+    assert not network(torch.randn(2, 3, 32, 32)).any()
+
+
+def test_an_unknown_initialisation_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"initialisation=xaver: .* Did you mean 'xavier'\?"):
+        initialise(layers(), "xaver")

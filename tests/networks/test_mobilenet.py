@@ -1,0 +1,38 @@
+import pytest
+import torch
+import torchvision
+from twin import assert_same_scores, pictures_of, size_on_imagenet
+
+from firstlight.networks import MobileNet
+from firstlight.networks.mobilenet import InvertedResidual
+
+
+def test_on_imagenet_it_has_3504872_parameters() -> None:
+    assert size_on_imagenet(MobileNet) == 3_504_872
+
+
+def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
+    assert_same_scores(MobileNet, torchvision.models.mobilenet_v2)
+
+
+@pytest.mark.parametrize(("stem", "side"), [("small", 8), ("imagenet", 2)])
+def test_the_small_stem_keeps_four_times_the_resolution(stem: str, side: int) -> None:
+    network = MobileNet(pictures_of(64), stem=stem).eval()
+    assert network.features(torch.randn(1, 3, 64, 64)).shape == (1, 1280, side, side)
+
+
+def test_the_small_one_trains_on_a_single_picture() -> None:
+    assert MobileNet(pictures_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
+
+
+@pytest.mark.parametrize(("num_outputs", "stride", "adds"), [(8, 1, True), (8, 2, False), (12, 1, False)])
+def test_a_block_adds_to_its_input_where_shapes_allow(num_outputs: int, stride: int, adds: bool) -> None:
+    block = InvertedResidual(8, num_outputs, expansion=6, stride=stride).eval()
+    maps = torch.randn(2, 8, 6, 6)
+    found = block(maps)
+    assert found.shape == (2, num_outputs, 6 // stride, 6 // stride)
+    torch.testing.assert_close(found, block.conv(maps) + maps if adds else block.conv(maps))
+
+
+def test_a_bottleneck_is_linear() -> None:
+    assert float(InvertedResidual(8, 12, expansion=6, stride=1)(torch.randn(2, 8, 6, 6)).min()) < 0
