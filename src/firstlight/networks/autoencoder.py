@@ -37,6 +37,7 @@ class Autoencoder(nn.Module):
     """
 
     takes: ClassVar[str] = "pictures"
+    task: ClassVar[str] = "reconstruction"
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class GAN(nn.Module):
     """
 
     takes: ClassVar[str] = "pictures"
+    task: ClassVar[str] = "adversarial"
     min_size: ClassVar[int] = 8
 
     def __init__(self, spec: DataSpec, *, code_size: int = 64, width: int = 32, spectral_norm: bool = False) -> None:

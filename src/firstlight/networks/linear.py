@@ -1,6 +1,7 @@
 """Softmax regression."""
 
 import math
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -20,6 +21,8 @@ class Linear(nn.Module):
     Raises:
         ValueError: an unknown initialisation.
     """
+
+    takes: ClassVar[tuple[str, ...]] = ("pictures", "numbers")
 
     def __init__(self, spec: DataSpec, *, initialisation: str | None = None) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -25,6 +26,8 @@ class MLP(nn.Module):
     Raises:
         ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation or initialisation.
     """
+
+    takes: ClassVar[tuple[str, ...]] = ("pictures", "numbers")
 
     def __init__(
         self,
