@@ -112,6 +112,13 @@ def test_one_map_is_as_good_as_two_after_another(channels: int) -> None:
     torch.testing.assert_close(apply(together, picture), expected, atol=1e-2, rtol=0)
 
 
+def test_maps_that_do_not_commute_keep_their_order() -> None:
+    picture = noisy_pictures(5, 3, 6, 7).float()
+    first, second = [(torch.randn(5, 3, 3), torch.randn(5, 3)) for _ in range(2)]
+    expected = apply(second, apply(first, picture))
+    torch.testing.assert_close(apply(then(first, second), picture), expected, atol=1e-2, rtol=1e-4)
+
+
 @pytest.mark.parametrize("step", [Brightness, Contrast, Saturation, ChannelShift])
 def test_a_negative_change_is_refused(step: type[Brightness]) -> None:
     with pytest.raises(ValueError, match=r"change=-0\.1: 0 or more"):

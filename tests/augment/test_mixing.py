@@ -51,6 +51,11 @@ def test_a_rectangle_has_the_proportions_of_the_picture() -> None:
     assert ((heights / 12 - widths / 20).abs() <= 0.5 / 12 + 0.5 / 20).all()
 
 
+def test_areas_of_rectangles_are_those_of_the_distribution() -> None:
+    _, targets = Cutmix(alpha=1).mix(*even_pictures(2000))
+    assert_uniform(1 - targets.diagonal(), 0, 1)
+
+
 def test_partners_come_from_the_whole_batch() -> None:
     _, targets = Mixup(alpha=1).mix(*even_pictures(200))
     partners = targets.fill_diagonal_(0).argmax(1)

@@ -182,6 +182,12 @@ def test_how_many_samples_are_worked_on_at_a_time_changes_nothing(
     torch.testing.assert_close(run(raw, min_size=32, **steps), expected, atol=1e-5, rtol=1e-5)
 
 
+def test_noise_has_its_share_of_white_in_every_channel() -> None:
+    raw = noisy_pictures(16, 3, 64, 64)
+    noise = levels(run(raw, noise=largest(augment.Noise(std=0.1)))) - raw
+    torch.testing.assert_close(noise.std((0, 2, 3)), torch.full((3,), 25.5), atol=0.3, rtol=0)
+
+
 def test_the_raw_batch_is_left_as_it_is() -> None:
     raw = noisy_pictures(16, 3, 20, 24)
     before = raw.clone()

@@ -111,9 +111,8 @@ class DeleteTokens(TokenStep):
     """Tokens are left out; the window's last token is repeated to keep its length."""
 
     def change(self, windows: Tensor) -> Tensor:
-        """The last token stays."""
+        """What is kept moves to the front; behind it stands the last token."""
         kept = ~self.struck(windows)
-        kept[:, -1] = True
         places = kept.cumsum(1) - 1
         length = windows.shape[1]
         changed = windows[:, -1:].expand(-1, length + 1)
