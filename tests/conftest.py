@@ -38,6 +38,14 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def the_same_draws() -> None:
+    """For tests of random draws."""
+    import torch  # which many tests do without
+
+    torch.manual_seed(0)
+
+
+@pytest.fixture
 def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs scripts/<name>.py from an empty working directory, as a user would."""
 

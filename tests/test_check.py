@@ -112,6 +112,38 @@ def test_a_config_that_lacks_a_key_is_refused_by_its_name(config: dict[str, Any]
     assert key in refusal(config)
 
 
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("+augment.rotat.degrees=15", "augment.rotat: there is no such step. Did you mean 'augment.rotate'?"),
+        ("+augment.xyz={}", "augment.xyz: there is no such step. There are: blur, brightness, "),
+        (
+            "+augment.rotate.degree=15",
+            "augment.rotate: Rotate takes no 'degree'. Did you mean 'augment.rotate.degrees'?",
+        ),
+        ("+augment.rotate.degrees=much", "augment.rotate.degrees=much: Rotate takes a number."),
+        ("+augment.replace_synonyms.rat=1", "augment.replace_synonyms: ReplaceSynonyms takes no 'rat'."),
+        ("+augment.rotate=15", "augment.rotate=15: a step takes its options by name, as in augment.rotate.p=0.5;"),
+        ("+augment.flip=true", "augment.flip=true: a step takes its options by name, as in augment.flip.p=0.5;"),
+        ("+augment.pading=zero", "augment: there is no option or step 'pading'. Did you mean 'augment.padding'?"),
+        ("augment.size=32.5", "augment.size=32.5: it takes a whole number or null."),
+        ("augment.padding=null", "augment.padding=null: it takes text."),
+    ],
+)
+def test_a_mistake_in_the_augmentation_is_refused_in_words(word: str, complaint: str) -> None:
+    assert refusal(to_plain(compose(word))).startswith(complaint)
+
+
+@pytest.mark.parametrize("word", ["+augment.rotate={}", "+augment.flip=null", "augment.size=64", "+augment.hue.p=1"])
+def test_steps_that_there_are_pass(word: str) -> None:
+    check(to_plain(compose(word)))
+
+
+def test_a_step_of_ones_own_passes_under_any_name(config: dict[str, Any]) -> None:
+    config["augment"]["again"] = {"_target_": "firstlight.augment.Flip", "p": 0.5}
+    check(config)
+
+
 def test_what_the_source_does_not_tell_passes(config: dict[str, Any]) -> None:
     config["model"] = {"_target_": "torch.nn.Conv2d", "whatever": 1}
     check(config)

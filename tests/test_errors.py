@@ -49,6 +49,20 @@ def test_an_argument_that_no_yaml_names_is_told_with_a_plus(told: Told) -> None:
     assert told("trainer.min_epochs=3").endswith("+trainer.min_epochs=...")
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["augment.rotate.degrees=9"], "put a plus before it: +augment.rotate=..."),
+        (["augment=light", "augment.rotate.p=0.5"], "put a plus before it: +augment.rotate.p=..."),
+        (["augment.rotat.degrees=9"], "Did you mean 'augment.rotate'?"),
+        (["augment=flip_crop", "augment.flip.pp=0.5"], "Did you mean 'augment.flip.p'?"),
+        (["augment.pading=zero"], "Did you mean 'augment.padding'?"),
+    ],
+)
+def test_a_step_of_the_augmentation_is_told_like_any_other_key(told: Told, words: list[str], answer: str) -> None:
+    assert told(*words).endswith(answer)
+
+
 def test_a_misspelled_key_of_a_sweep_is_told_with_the_nearest(told: Told) -> None:
     assert "Did you mean 'optimizer.lr'?" in told("-m", "model=linear,mlp", "optimizer.lerning_rate=1")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firstlight.signature import names as package_names
 from firstlight.signature import parameters
 
 Package = Callable[..., str]
@@ -53,6 +54,11 @@ def test_the_source_tells_the_same_parameters_as_the_imported_object(target: str
     module, _, name = target.rpartition(".")
     signature = inspect.signature(getattr(importlib.import_module(module), name))
     assert names(target) == list(signature.parameters)
+
+
+def test_the_names_of_a_package_are_those_that_it_imports() -> None:
+    exported = [name for name in vars(importlib.import_module("firstlight.networks")) if name[0].isupper()]
+    assert [name for name in package_names("firstlight.networks") if name[0].isupper()] == exported
 
 
 def test_annotations_are_kept() -> None:

@@ -20,6 +20,7 @@ from firstlight.data import Source
 from firstlight.nearest import suggestion
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
+from firstlight.steps import without_steps
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -47,7 +48,8 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     network_class = _partial(config, "model")
     _check_takes(network_class.func, spec)
     min_size = getattr(network_class.func, "min_size", 1)
-    augment = _call("augment", _partial(config, "augment"), spec, min_size=min_size)
+    augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
+    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
@@ -128,7 +130,7 @@ def _partial(config: Config, key: str) -> Any:
     try:
         return instantiate(config[key], _partial_=True, _convert_="all")
     except InstantiationException as error:
-        place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else key
+        place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
         reason = error.__cause__ if isinstance(error.__cause__, ValueError) else str(error).splitlines()[0]
         raise ValueError(f"{place}: {reason}") from error
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
+from firstlight.steps import OPTIONS, step_names, target_of
 
 # What the keys of train.yaml that are no group may hold.
 SETTINGS = {
@@ -43,8 +44,27 @@ def check(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}={value}: this needs a _target_, the class or function that is called.")
     if config["seed"] < 0:
         raise ValueError(f"seed={config['seed']}: a seed is 0 or larger.")
+    _check_augment(config["augment"])
     for path, node in _targets(config):
         _check_target(path, node)
+
+
+def _check_augment(augment: dict[str, Any]) -> None:
+    """Steps are named by their keys, and may have any that their own `_target_` goes with."""
+    for key, value in augment.items():
+        if key in OPTIONS:
+            _check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
+        elif isinstance(value, dict):
+            if value["_target_"] == target_of(key) and key not in step_names():
+                raise ValueError(f"augment.{key}: there is no such step. {suggestion(key, step_names(), 'augment')}")
+        elif key in step_names() and value is not None:
+            raise ValueError(
+                f"augment.{key}={_shown(value)}: a step takes its options by name, as in augment.{key}.p=0.5;"
+                " null leaves it out."
+            )
+        elif key not in ("_target_", *step_names()):
+            known = [*OPTIONS, *step_names()]
+            raise ValueError(f"augment: there is no option or step '{key}'. {suggestion(key, known, 'augment')}")
 
 
 def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -79,8 +99,12 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
 
 def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
     if not _accepts(annotation, value):
-        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
-        raise ValueError(f"{path}={shown}: {name} takes {_in_words(annotation)}.")
+        raise ValueError(f"{path}={_shown(value)}: {name} takes {_in_words(annotation)}.")
+
+
+def _shown(value: Any) -> Any:
+    """A value as it stands in YAML."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _in_words(annotation: ast.expr) -> str:

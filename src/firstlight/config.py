@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from firstlight.steps import give_targets
+
 _CHECKOUT = Path(__file__).resolve().parents[2] / "configs"
 _INSTALLED = Path(__file__).resolve().parent / "configs"  # where the wheel carries them
 CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
@@ -38,16 +40,13 @@ def compose_lazily(*overrides: str, config_name: str = "train") -> DictConfig:
 def to_plain(config: DictConfig) -> dict[str, Any]:
     """The config as dicts, lists and numbers, every interpolation resolved, without Hydra's own node.
 
-    A step of an augmentation is named by its key: `flip` stands for firstlight.augment.Flip, unless it has a
-    `_target_` of its own.
+    Steps of the augmentation, which YAML names by their keys, have a `_target_` as all else.
     """
     plain: dict[str, Any] = {}
     for key in config:
         if key != "hydra":
             value = config[key]
             plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    for name, step in plain.get("augment", {}).items():
-        if isinstance(step, dict) and "_target_" not in step:
-            class_name = name.title().replace("_", "")
-            plain["augment"][name] = {"_target_": f"firstlight.augment.{class_name}"} | step
+    if isinstance(plain.get("augment"), dict):
+        give_targets(plain["augment"])
     return plain

@@ -13,6 +13,7 @@ from firstlight.check import GROUPS, SUPPLIED
 from firstlight.config import compose_lazily
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
+from firstlight.steps import give_targets, step_names
 
 MAX_LINES = 10
 
@@ -50,6 +51,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
         return None
     assert isinstance(config, dict)
     config.pop("hydra")
+    give_targets(config.get("augment", {}))
     parent, _, name = key.rpartition(".")
     node: Any = config
     for part in parent.split(".") if parent else ():
@@ -58,6 +60,8 @@ def _unknown_key(key: str, config_name: str) -> str | None:
         return f"There is no '{key}' in the config. {suggestion(key, list(_dotted(config)))}"
     accepted = parameters(str(node["_target_"])) if "_target_" in node else None
     passed = [option for option in accepted or () if option not in SUPPLIED]
+    if parent == "augment":
+        passed.extend(step_names())
     if name in passed:
         return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{key}=..."
     siblings = [*(option for option in node if option != "_target_"), *passed]

@@ -36,7 +36,7 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
     store, splits = build_source(config).splits(config["seed"])
     if store.spec.kind == "numbers":
         raise ValueError("data: there is nothing to look at in numbers.")
-    task = build_task(config, store.spec, with_recipe=False)
+    task = build_task(config, store.spec)
     if store.spec.kind == "tokens":
         return print(_texts(task, splits["train"], config["seed"], samples))
     target = Path(output).expanduser()

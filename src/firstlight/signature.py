@@ -27,6 +27,13 @@ def parameters(target: str) -> Parameters | None:
     return _parameters_in(module, names[0], target)
 
 
+def names(package: str) -> list[str]:
+    """What a package's `__init__` defines or imports from elsewhere, in order."""
+    path, _ = _find_module(package)
+    assert path is not None
+    return list(_definitions(path))
+
+
 def _find_module(target: str) -> tuple[Path | None, list[str]]:
     """The source file of the module part of `target`, and the names that are left."""
     first, *rest = target.split(".")

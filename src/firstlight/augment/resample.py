@@ -48,7 +48,8 @@ def _grid(matrices: Tensor, view: Size, size: Size, source: Size) -> Tensor:
     # A sum of what depends on x and what depends on y: no product of matrices over all pixels.
     places = (a * x) + (b * y[:, None] + c)  # (batch, 3, *size)
     grid = torch.empty(len(matrices), *size, 2, device=device)
-    inverse = places[:, 2].reciprocal()
+    # A horizon comes into view where a perspective is zoomed out: what lies on it or behind it is far away.
+    inverse = places[:, 2].clamp_min(1e-3).reciprocal()
     torch.mul(places[:, 0], inverse, out=grid[..., 0])
     torch.mul(places[:, 1], inverse, out=grid[..., 1])
     return grid

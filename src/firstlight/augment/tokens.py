@@ -111,9 +111,8 @@ class DeleteTokens(TokenStep):
     """Tokens are left out; the window's last token is repeated to keep its length."""
 
     def change(self, windows: Tensor) -> Tensor:
-        """The last token stays."""
+        """What is kept moves to the front; behind it stands the last token."""
         kept = ~self.struck(windows)
-        kept[:, -1] = True
         places = kept.cumsum(1) - 1
         length = windows.shape[1]
         changed = windows[:, -1:].expand(-1, length + 1)
@@ -126,8 +125,7 @@ class SwapTokens(TokenStep):
     def change(self, windows: Tensor) -> Tensor:
         """No token moves by more than one place."""
         first = self.struck(windows)
-        first[:, -1:] = False
-        first[:, 1:] &= ~_starts_of_pairs(first)[:, :-1]
+        first[:, -1] = False
         first = _starts_of_pairs(first)
         second = first.roll(1, 1)
         places = torch.arange(windows.shape[1], device=windows.device)
@@ -137,8 +135,7 @@ class SwapTokens(TokenStep):
 def _starts_of_pairs(struck: Tensor) -> Tensor:
     """Of neighbours that were struck in a row, the first, the third and so on: their pairs do not overlap."""
     places = torch.arange(struck.shape[1], device=struck.device)
+    # The last token was not struck, so that no run goes on around the end.
     run_starts = torch.where(struck & ~struck.roll(1, 1), places, 0)
-    if struck.shape[1]:
-        run_starts[:, 0] = 0
     since = places - run_starts.cummax(1).values
     return struck & (since % 2 == 0)

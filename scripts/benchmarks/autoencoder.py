@@ -1,0 +1,35 @@
+"""Test error of a trained autoencoder, beside that of principal components of as many numbers.
+
+uv run scripts/benchmarks/autoencoder.py run=outputs/mnist-autoencoder/...
+"""
+
+import sys
+
+import torch
+from sklearn.decomposition import PCA
+
+from firstlight.build import build_source
+from firstlight.config import to_plain
+from firstlight.evaluate import evaluate
+from firstlight.run_folder import RunFolder
+
+
+def main() -> None:
+    """Print both mean squared errors, of pixels from 0 to 1, and their ratio."""
+    run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
+    config = to_plain(RunFolder.open(run).config())
+    code_size = config["model"]["code_size"]
+    _, splits = build_source(config).splits(config["seed"])
+    train, test = (
+        splits[name].take(torch.arange(len(splits[name])))[0].flatten(1).numpy() / 255 for name in ("train", "test")
+    )
+    components = PCA(code_size, svd_solver="covariance_eigh").fit(train)
+    pca = float(((components.inverse_transform(components.transform(test)) - test) ** 2).mean())
+    ours = evaluate(run)["test/mse"]
+    print(f"{f'PCA, {code_size} components':24} {pca:.5f}")
+    print(f"{f'autoencoder, {code_size} numbers':24} {ours:.5f}")
+    print(f"{'ratio':24} {ours / pca:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""How many of 10,000 generated pictures a classifier recognises, and how evenly they are spread over the classes.
+
+    uv run scripts/benchmarks/gan.py run=outputs/mnist-gan/... judge=outputs/mnist-lenet/...
+
+`judge` is a run of a classifier, trained apart on the same data.
+"""
+
+import sys
+
+import torch
+
+from firstlight.load import load_run
+from firstlight.run_folder import RunFolder
+from firstlight.tasks import Adversarial, Classification
+
+NUMBER = 10_000
+CONFIDENCE = 0.9
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Print the share that is recognised with confidence, and the entropy of the predicted classes."""
+    words = dict(word.split("=", 1) for word in sys.argv[1:])
+    gan, judge = load_run(words["run"]), load_run(words["judge"])
+    assert isinstance(gan, Adversarial)
+    assert isinstance(judge, Classification)
+    pictures = (gan.generate(NUMBER) * 255).round().to(torch.uint8)
+    outputs = [judge.network(judge.preprocess(batch)) for batch in pictures.split(500)]
+    probabilities = judge.class_scores(torch.cat(outputs)).softmax(1)
+    confidence, classes = probabilities.max(1)
+    shares = classes.bincount(minlength=judge.spec.num_outputs) / NUMBER
+    entropy = float(torch.special.entr(shares).sum())
+    print(f"judge's test accuracy       {RunFolder.open(words['judge']).metrics()['test/accuracy']:.4f}")
+    print(f"recognised at {CONFIDENCE} or more  {float((confidence >= CONFIDENCE).float().mean()):.4f}")
+    print(f"entropy of the classes      {entropy:.3f} nats (uniform: {torch.tensor(len(shares)).log():.3f})")
+
+
+if __name__ == "__main__":
+    main()

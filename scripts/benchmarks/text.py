@@ -1,0 +1,59 @@
+"""Bits per character of a trained language model on its test text, beside gzip -9 and a smoothed 5-gram model.
+
+    uv run scripts/benchmarks/text.py run=outputs/text-lstm/...
+
+All three see the same split: gzip compresses the test text, the 5-gram model counts the training text.
+"""
+
+import gzip
+import math
+import sys
+from collections import Counter, defaultdict
+
+from firstlight.build import build_source
+from firstlight.config import to_plain
+from firstlight.data import Text
+from firstlight.evaluate import evaluate
+from firstlight.run_folder import RunFolder
+
+ORDER = 5
+DISCOUNT = 0.75
+
+
+def main() -> None:
+    """Print the three."""
+    run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
+    source = build_source(to_plain(RunFolder.open(run).config()))
+    assert isinstance(source, Text)
+    parts = source.parts()
+    ours = evaluate(run)["test/bits_per_character"]
+    print(f"{'gzip -9':12} {len(gzip.compress(parts['test'].encode(), 9)) * 8 / len(parts['test']):6.3f}")
+    print(f"{'5-gram':12} {n_gram_bits(parts['train'], parts['test']):6.3f}")
+    print(f"{'firstlight':12} {ours:6.3f}")
+
+
+def n_gram_bits(train: str, test: str) -> float:
+    """Bits per character of interpolated Kneser-Ney smoothing (Kneser & Ney 1995; Chen & Goodman 1999, section 2.7)."""
+    followers: list[dict[str, Counter[str]]] = [defaultdict(Counter) for _ in range(ORDER)]  # by length of the context
+    longest = ORDER - 1
+    for end in range(longest, len(train)):
+        followers[longest][train[end - longest : end]][train[end]] += 1
+    for length in range(longest - 1, -1, -1):  # shorter contexts count in how many longer ones a character follows
+        for context, characters in followers[length + 1].items():
+            followers[length][context[1:]].update(dict.fromkeys(characters, 1))
+    totals = [{context: sum(counts.values()) for context, counts in level.items()} for level in followers]
+    bits = 0.0
+    for end, character in enumerate(test):
+        probability = 1 / (len(set(train)) + 1)  # one more for all that the training text lacks
+        for length in range(min(end, longest) + 1):
+            context = test[end - length : end]
+            if context in totals[length]:
+                counts, total = followers[length][context], totals[length][context]
+                kept = max(counts[character] - DISCOUNT, 0.0)
+                probability = (kept + DISCOUNT * len(counts) * probability) / total
+        bits -= math.log2(probability)
+    return bits / len(test)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from samples import grey_levels, noisy_pictures, picture_spec, smooth_pictures
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as reference
+
+from firstlight import augment
+from firstlight.augment import Augment, pipeline
+from firstlight.augment.step import Step
+from firstlight.spec import DataSpec
+from firstlight.steps import step_names, target_of
+
+pytestmark = pytest.mark.usefixtures("the_same_draws")
+
+CPU = torch.device("cpu")
+ALL_STEPS: dict[str, type[Step]] = {name: getattr(augment, target_of(name).rpartition(".")[2]) for name in step_names()}
+PICTURE_STEPS = [name for name, step in ALL_STEPS.items() if step.takes == "pictures"]
+CLASSES = torch.arange(64) % 7
+
+
+def run(raw: Tensor, *, room: int = 0, min_size: int = 1, **options: Any) -> Tensor:
+    """The network's input."""
+    _, channels, height, width = raw.shape
+    spec = picture_spec(channels, height - 2 * room, width - 2 * room, room)
+    return Augment(spec, min_size=min_size, **options)(raw, CLASSES[: len(raw)])[0]
+
+
+def levels(normalised: Tensor) -> Tensor:
+    """Grey levels from 0 to 255 of a network's input."""
+    spec = picture_spec(normalised.shape[1], 1, 1)
+    mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]
+    return (normalised * std + mean) * 255
+
+
+def rotated(picture: Tensor, degrees: float) -> Tensor:
+    return reference.rotate(picture, degrees, interpolation=InterpolationMode.BILINEAR)
+
+
+def slanted(picture: Tensor, degrees: float) -> Tensor:
+    return reference.affine(picture, 0, [0, 0], 1, [-degrees, 0], InterpolationMode.BILINEAR)
+
+
+def largest(step: Step) -> Step:
+    """A step whose draws are always the largest that they can be."""
+    step.uniform = lambda shape, low, high, device: torch.full(shape, float(high), device=device)
+    return step
+
+
+FLIP, TURN, SLANT = augment.Flip(p=1), largest(augment.Rotate(degrees=20)), largest(augment.Shear(degrees=15))
+BRIGHTNESS, CONTRAST = largest(augment.Brightness(change=0.3)), largest(augment.Contrast(change=0.2))
+HUE = largest(augment.Hue(turns=0.2))
+SEQUENCES: dict[str, tuple[list[Step], Callable[[Tensor], Tensor]]] = {
+    "flip, turn": ([FLIP, TURN], lambda x: rotated(reference.horizontal_flip(x), 20)),
+    "turn, flip": ([TURN, FLIP], lambda x: reference.horizontal_flip(rotated(x, 20))),
+    "slant, turn": (
+        [SLANT, TURN],
+        lambda x: rotated(slanted(x, 15), 20),
+    ),
+    "turn, slant": (
+        [TURN, SLANT],
+        lambda x: slanted(rotated(x, 20), 15),
+    ),
+    "brightness, contrast": (
+        [BRIGHTNESS, CONTRAST],
+        lambda x: reference.adjust_contrast(reference.adjust_brightness(x, 1.3), 1.2),
+    ),
+    "contrast, brightness": (
+        [CONTRAST, BRIGHTNESS],
+        lambda x: reference.adjust_brightness(reference.adjust_contrast(x, 1.2), 1.3),
+    ),
+    "brightness, hue": (
+        [BRIGHTNESS, HUE],
+        lambda x: reference.adjust_hue(reference.adjust_brightness(x, 1.3), 0.2),
+    ),
+}
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_steps_follow_each_other_as_in_torchvision(sequence: str) -> None:
+    steps, expected = SEQUENCES[sequence]
+    raw = smooth_pictures(2, 3, 96, 128) // 2 + 20  # so that nothing is cut off between two steps
+    found = levels(run(raw, padding="zero", **{f"step{number}": step for number, step in enumerate(steps)}))
+    assert grey_levels(found, expected(raw), margin=30) < 1
+    assert grey_levels(found, raw, margin=30) > 3
+
+
+def test_colours_are_cut_off_at_black_and_white() -> None:
+    raw = noisy_pictures(4, 3, 8, 8)
+    found = levels(run(raw, brightness=largest(augment.Brightness(change=1))))
+    assert grey_levels(found, reference.adjust_brightness(raw, 2.0)) < 1e-3
+    found = levels(run(raw, channel_shift=augment.ChannelShift(change=1)))
+    torch.testing.assert_close(torch.stack(found.aminmax()), torch.tensor([0.0, 255.0]), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("size", [None, 30, 64])
+@pytest.mark.parametrize("step", PICTURE_STEPS)
+def test_a_step_of_probability_zero_leaves_what_preprocessing_alone_gives(step: str, size: int | None) -> None:
+    raw = smooth_pictures(4, 3, 30, 40) if size == 30 else noisy_pictures(4, 3, 30, 40)
+    spec = picture_spec(3, 30, 40)
+    pipe = Augment(spec, size=size, **{step: ALL_STEPS[step](p=0.0)})
+    # Where a picture shrinks by less than half, the resampling sees four neighbours and preprocessing some more.
+    tolerance = 0.1 if size == 30 else 1e-4
+    torch.testing.assert_close(pipe(raw, CLASSES[:4])[0], pipe.preprocess(raw), atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("step", PICTURE_STEPS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_of_any_number_of_channels_pass_every_step(channels: int, step: str) -> None:
+    found = run(noisy_pictures(16, channels, 9, 12), **{step: ALL_STEPS[step]()})
+    assert found.shape == (16, channels, 9, 12)
+    assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("step", ["saturation", "hue", "grey"])
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_what_needs_three_colours_leaves_others_as_they_are(channels: int, step: str) -> None:
+    raw = noisy_pictures(4, channels, 9, 12)
+    torch.testing.assert_close(run(raw, **{step: ALL_STEPS[step](p=1.0)}), run(raw), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("step", [step for step in PICTURE_STEPS if step not in ("mixup", "cutmix")])
+def test_every_sample_of_a_batch_is_changed_by_draws_of_its_own(step: str) -> None:
+    raw = noisy_pictures(1, 3, 24, 24).expand(64, -1, -1, -1)
+    has_two_outcomes = step in ("flip", "vertical_flip", "grey")
+    kinds = run(raw, **{step: ALL_STEPS[step](p=0.5 if has_two_outcomes else 1.0)}).flatten(1).unique(dim=0)
+    assert len(kinds) == 2 if has_two_outcomes else len(kinds) > 20
+
+
+def whole_pixels(**options: Any) -> dict[str, Any]:
+    return {"flip": augment.Flip(), "pad_and_crop": augment.PadAndCrop(pixels=3), **options}
+
+
+@pytest.mark.parametrize("padding", ["zero", "mirror", "border"])
+def test_mirrored_and_shifted_pictures_hold_the_pixels_of_the_data_bit_for_bit(padding: str) -> None:
+    raw = noisy_pictures(64, 3, 10, 12)
+    pipe = Augment(picture_spec(3, 10, 12), padding=padding, **whole_pixels())
+    found = pipe(raw, CLASSES)[0]
+    torch.manual_seed(0)
+    matrices = pipe._matrices(64, CPU)
+    padded = F.pad(raw.float(), (3, 3, 3, 3), mode="replicate")
+    if padding == "zero":
+        padded = F.pad(raw, (3, 3, 3, 3))
+    elif padding == "mirror":
+        padded = reference.pad(raw, [3], padding_mode="symmetric")
+    for picture, matrix, one in zip(padded, matrices, found, strict=True):
+        mirrored = picture.flip(2) if matrix[0, 0] == -1 else picture
+        left, top = 3 + int(matrix[0, 2] * matrix[0, 0]), 3 + int(matrix[1, 2])
+        expected = mirrored[:, top : top + 10, left : left + 12].to(torch.uint8)
+        assert torch.equal(one, pipe.preprocess(expected[None])[0])
+
+
+def test_shifts_find_the_real_pixels_in_the_room_of_stored_pictures() -> None:
+    raw = noisy_pictures(1, 3, 16, 18).clamp_min(1).expand(200, -1, -1, -1)
+    black = levels(run(raw, room=3, padding="zero", **whole_pixels())) < 0.5
+    assert not black.any()
+    black = levels(run(raw, room=2, padding="zero", **whole_pixels())) < 0.5
+    assert black.any()
+
+
+@pytest.mark.parametrize("steps", [{}, whole_pixels(), {"turn": augment.Rotate()}, {"hue": augment.Hue()}], ids=str)
+def test_stored_pictures_lose_their_room(steps: dict[str, Step]) -> None:
+    assert run(noisy_pictures(4, 3, 16, 18), room=3, **steps).shape == (4, 3, 10, 12)
+
+
+EVERYTHING: dict[str, Step] = {name: ALL_STEPS[name]() for name in PICTURE_STEPS}
+
+
+@pytest.mark.parametrize("chunk", [1, 2000, 10**9])
+@pytest.mark.parametrize("steps", [EVERYTHING, whole_pixels()], ids=["everything", "whole pixels"])
+def test_how_many_samples_are_worked_on_at_a_time_changes_nothing(
+    steps: dict[str, Step], chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = noisy_pictures(16, 3, 20, 24)
+    expected = run(raw, min_size=32, **steps)
+    monkeypatch.setattr(pipeline, "_CHUNK", chunk)
+    torch.manual_seed(0)
+    torch.testing.assert_close(run(raw, min_size=32, **steps), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_noise_has_its_share_of_white_in_every_channel() -> None:
+    raw = noisy_pictures(16, 3, 64, 64)
+    noise = levels(run(raw, noise=largest(augment.Noise(std=0.1)))) - raw
+    torch.testing.assert_close(noise.std((0, 2, 3)), torch.full((3,), 25.5), atol=0.3, rtol=0)
+
+
+def test_the_raw_batch_is_left_as_it_is() -> None:
+    raw = noisy_pictures(16, 3, 20, 24)
+    before = raw.clone()
+    run(raw, **EVERYTHING)
+    run(raw, hue=augment.Hue(turns=0.5))
+    assert torch.equal(raw, before)
+
+
+def test_targets_stay_classes_unless_samples_are_mixed() -> None:
+    spec, raw = picture_spec(1, 8, 8), noisy_pictures(64, 1, 8, 8)
+    _, targets = Augment(spec, flip=augment.Flip(), cutout=augment.Cutout())(raw, CLASSES)
+    assert torch.equal(targets, CLASSES)
+    _, targets = Augment(spec, mixup=augment.Mixup(), cutmix=augment.Cutmix())(raw, CLASSES)
+    assert targets.shape == (64, 7)
+    torch.testing.assert_close(targets.sum(1), torch.ones(64))
+    _, targets = Augment(spec, mixup=augment.Mixup(p=0.0))(raw, CLASSES)
+    assert torch.equal(targets, F.one_hot(CLASSES, 7).float())
+
+
+def test_only_samples_with_classes_can_be_mixed() -> None:
+    pipe = Augment(picture_spec(1, 8, 8), mixup=augment.Mixup())
+    with pytest.raises(ValueError, match="augment: only pictures with classes can be mixed"):
+        pipe(noisy_pictures(4, 1, 8, 8), torch.rand(4, 2))
+
+
+def test_numbers_are_standardised() -> None:
+    spec = DataSpec((2,), 1, ("price",), (2.0, 60.0), (1.0, 10.0), target_mean=(1.0,), target_std=(2.0,))
+    inputs, targets = Augment(spec)(torch.tensor([[1.0, 50]]), torch.tensor([[3.0]]))
+    assert (inputs.tolist(), targets.tolist()) == ([[-1, -1]], [[3]])
+
+
+TOKENS = DataSpec((5,), 2, ("a", "b"), (), ())
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "complaint"),
+    [
+        (picture_spec(1, 8, 8), {"padding": "mirrors"}, "augment.padding=mirrors: Did you mean 'mirror'"),
+        (picture_spec(1, 8, 8), {"size": 0}, "augment.size=0: pictures have one pixel or more"),
+        (
+            picture_spec(1, 8, 8),
+            {"words": augment.SwapTokens()},
+            "augment.words is for tokens; the data holds pictures",
+        ),
+        (TOKENS, {"flip": augment.Flip()}, "augment.flip is for pictures; the data holds tokens"),
+        (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup is for pictures; the data holds tokens"),
+        (picture_spec(1, 8, 8), {"flip": 0.5}, "augment.flip=0.5: this is no step"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(spec: DataSpec, options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Augment(spec, **options)
