@@ -61,10 +61,16 @@ def test_an_unknown_choice_or_key_is_refused(choice: str) -> None:
         compose(choice)
 
 
-@pytest.mark.parametrize("name", ["evaluate", "predict"])
+@pytest.mark.parametrize("name", ["evaluate", "predict", "sample"])
 def test_the_keys_of_the_other_scripts_are_the_arguments_of_their_functions(name: str) -> None:
     required = ["run=somewhere", *(["input=photos"] if name == "predict" else [])]
     assert set(compose(*required, config_name=name)) == set(parameters(f"firstlight.{name}.{name}") or ())
+
+
+def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_function() -> None:
+    composed = compose(config_name="preview")
+    assert set(composed) == {*SETTINGS, *GROUPS, "preview"}
+    assert {"config", *composed.preview} == set(parameters("firstlight.preview.preview") or ())
 
 
 def test_the_wheel_carries_the_configs_to_where_they_are_looked_for() -> None:

@@ -29,7 +29,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     ("words", "answer"),
     [
         (["model=lenett"], "model=lenett: there is no such model. Did you mean 'lenet'?"),
-        (["model=xyz"], "model=xyz: there is no such model. There are: lenet, linear, mlp."),
+        (["trainer=xyz"], "trainer=xyz: there is no such trainer. There are: default, full_batch."),
         (["modle=mlp"], "There is no 'modle' in the config. Did you mean 'model'?"),
         (["sede=3"], "There is no 'sede' in the config. Did you mean 'seed'?"),
         (["lr=1"], "There is no 'lr' in the config. Did you mean 'optimizer.lr'?"),

@@ -17,6 +17,7 @@ from torch import nn
 
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
+from firstlight.launch import is_inside
 from firstlight.nearest import suggestion
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
@@ -76,13 +77,27 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
         raise ValueError("trainer.max_epochs=0: one epoch or more, or -1 for no limit.")
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
-    trainer_class = _partial({"trainer": own | config["trainer"] | {"max_steps": -1}}, "trainer")
-    theirs = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
-    callbacks, plugins = [*theirs["callbacks"], *callbacks], [*theirs["plugins"], WholeFileIO()]
+    theirs = config["trainer"]
+    if _partial(config, "task").func.alternates:
+        theirs = _alternating(theirs)
+    trainer_class = _partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
+    given = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
+    callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], WholeFileIO()]
     try:
         return _call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from error
+
+
+def _alternating(trainer: Config) -> Config:
+    """The trainer's config where parts of the network learn in turn."""
+    for key, only in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
+        if trainer.get(key) not in only:
+            raise ValueError(f"trainer.{key}={trainer[key]}: not where two networks learn in turn; leave it out.")
+    if is_inside() and trainer.get("strategy", "auto") == "auto":
+        # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
+        return trainer | {"strategy": "ddp_find_unused_parameters_true"}
+    return trainer
 
 
 def _as_list(value: Any) -> list[Any]:

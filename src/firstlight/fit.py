@@ -90,7 +90,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
         }
         recorder.finish(metrics)
         folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
-        logger.info(closing_words(folder, metrics))
+        logger.info(closing_words(folder, metrics, task))
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -56,6 +56,8 @@ def predict(
             f"run={run}: it does not classify, so there are no labels to predict (task: {task.task_name})."
         )
     spec = task.spec
+    if spec.kind != "pictures":
+        raise ValueError(f"run={run}: it was trained on {spec.kind}; predictions are for pictures.")
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
     for names, batch in _batches(paths, spec.stored_shape, batch_size, problems):

@@ -1,15 +1,15 @@
 """What a generative network makes, from a run folder alone."""
 
+import io
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from firstlight.contact_sheet import contact_sheet
 from firstlight.environment import quieten
-from firstlight.files import whole_file, write_text
+from firstlight.files import whole_file
 from firstlight.load import load_run
-from firstlight.randomness import generator
+from firstlight.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Language, Reconstruction
 
 
@@ -39,31 +39,40 @@ def sample(
         The text, or the pictures (number, channels, height, width), from 0 to 1.
 
     Raises:
-        ValueError: no such run or checkpoint, a number below 1, or a network that generates nothing.
+        ValueError: no such run or checkpoint, a number below 1, a network that generates nothing, or an output that
+            cannot be written.
     """
     quieten()
     if number < 1:
         raise ValueError(f"number={number}: one picture or more.")
     task = load_run(run, checkpoint)
-    if isinstance(task, Language):
-        text = task.sample(prompt, length, temperature, seed)
-        target = Path(output).expanduser() if output else Path(run) / "samples.txt"
-        write_text(target, text)
-        print(text)
-        return text
-    if isinstance(task, Adversarial):
-        pictures = task.generate(number, seed)
-    elif isinstance(task, Reconstruction) and task.network.log_variance is not None:
-        codes = torch.randn(number, task.network.mean.out_features, generator=generator(seed, "codes"))
-        with torch.inference_mode():
-            pictures = task.as_pixels(task.network.decode(codes)).clamp(0, 1)
-    else:
+    if not task.generates:
         raise ValueError(
             f"run={run}: {type(task.network).__name__} generates nothing; samples come of model=gan,"
             " model=vae and of language models."
         )
-    target = Path(output).expanduser() if output else Path(run) / "samples.png"
-    with whole_file(target) as file:
-        contact_sheet(pictures).save(file, "png")
+    is_text = isinstance(task, Language)
+    target = (
+        Path(output).expanduser() if output else RunFolder(run).path / ("samples.txt" if is_text else "samples.png")
+    )
+    if isinstance(task, Language):
+        text = task.sample(prompt, length, temperature, seed)
+        _write(target, text.encode())
+        print(text)
+        return text
+    assert isinstance(task, Adversarial | Reconstruction)
+    pictures = task.generate(number, seed)
+    content = io.BytesIO()
+    contact_sheet(pictures).save(content, "png")
+    _write(target, content.getvalue())
     print(f"{number:,} pictures in {target}")
     return pictures
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as file:
+            file.write(content)
+    except OSError as error:
+        raise ValueError(f"output={target}: cannot be written ({error}).") from error

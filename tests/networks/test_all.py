@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.utils import get_class
 from torch import nn
-from torch.nn import functional as F
 
 from firstlight.build import build_task
 from firstlight.config import CONFIG_DIR, compose, to_plain
 from firstlight.flops import flops_per_sample
 from firstlight.spec import DataSpec
-from firstlight.tasks import Task
+from firstlight.tasks import Adversarial, Task
 
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 40, 64)]
+LENGTH = 12  # of windows of tokens, for networks that take no pictures
 
 
 @functools.cache
@@ -26,18 +27,49 @@ def config(model: str) -> dict[str, Any]:
     return to_plain(compose(f"model={model}"))
 
 
+def takes_pictures(model: str) -> bool:
+    return "pictures" in get_class(config(model)["model"]["_target_"]).takes
+
+
+TOKENS = [model for model in MODELS if not takes_pictures(model)]
+CLASSIFIERS = [
+    model for model in MODELS if takes_pictures(model) and "Classification" in config(model)["task"]["_target_"]
+]
+CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_pictures(model) else [(5,), (LENGTH,)])]
+
+
 def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
+    if model in TOKENS:
+        spec = DataSpec((LENGTH,) if shape == SHAPE else shape, 7, ("<unk>", *"abcdef"), (), ())
+        return build_task(config(model) | {"seed": seed, "task": {"_target_": "firstlight.tasks.Language"}}, spec)
     spec = DataSpec(shape, 7, tuple("abcdefg"), (0.4,) * shape[0], (0.2,) * shape[0])
     return build_task(config(model) | {"seed": seed}, spec)
 
 
-def pictures(shape: tuple[int, ...] = SHAPE, number: int = 4) -> torch.Tensor:
-    return torch.randint(0, 256, (number, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+def raw_inputs(task: Task, number: int = 4) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    if task.spec.kind == "tokens":
+        tokens = torch.randint(0, 7, (number, *task.spec.input_shape), dtype=torch.int32, generator=random)
+        tokens[:, 0] = torch.arange(number)  # no two windows begin alike, so that what follows can be known
+        return tokens
+    return torch.randint(0, 256, (number, *task.spec.input_shape), dtype=torch.uint8, generator=random)
+
+
+def inputs_of(task: Task, number: int = 4) -> torch.Tensor:
+    """What the network takes: codes, where it generates."""
+    if isinstance(task, Adversarial):
+        return torch.randn(number, task.network.code_size, generator=torch.Generator().manual_seed(0))
+    return task.preprocess(raw_inputs(task, number))
+
+
+def targets_of(task: Task, number: int = 4) -> torch.Tensor:
+    """Classes, or the tokens that follow."""
+    return raw_inputs(task, number).roll(-1, 1) if task.spec.kind == "tokens" else torch.arange(number) % 7
 
 
 @torch.no_grad()
-def scores(task: Task, shape: tuple[int, ...] = SHAPE) -> torch.Tensor:
-    return task.eval().network(task.preprocess(pictures(shape)))
+def outputs(task: Task) -> torch.Tensor:
+    return task.eval().network(inputs_of(task))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -51,32 +83,39 @@ def task(model: str) -> Task:
     return build(model).eval()
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_it_gives_one_finite_score_per_class(model: str, shape: tuple[int, ...]) -> None:
-    found = scores(build(model, shape), shape)
-    assert found.shape == (4, 7)
+@pytest.mark.parametrize(("model", "shape"), CASES, ids=str)
+def test_it_gives_finite_numbers_of_the_shape_that_its_task_wants(model: str, shape: tuple[int, ...]) -> None:
+    task = build(model, shape)
+    found = outputs(task)
+    if model in TOKENS:
+        assert found.shape == (4, *shape, 7)
+    else:
+        assert found.shape == ((4, 7) if model in CLASSIFIERS else (4, *shape))
     assert found.isfinite().all()
 
 
 def test_its_first_weights_follow_from_the_seed(model: str, task: Task) -> None:
-    assert torch.equal(scores(build(model, seed=1)), scores(task))
-    assert not torch.equal(scores(build(model, seed=2)), scores(task))
+    assert torch.equal(outputs(build(model, seed=1)), outputs(task))
+    assert not torch.equal(outputs(build(model, seed=2)), outputs(task))
 
 
-def test_its_state_survives_a_file(model: str, task: Task) -> None:
-    loaded, file = build(model, seed=2), io.BytesIO()
+def test_its_state_survives_a_file(task: Task) -> None:
+    loaded, file = copy.deepcopy(task), io.BytesIO()
+    for tensor in loaded.state_dict().values():
+        tensor.zero_()
+    assert not torch.equal(outputs(loaded), outputs(task))
     torch.save(task.state_dict(), file)
     file.seek(0)
     loaded.load_state_dict(torch.load(file, weights_only=True))
-    assert torch.equal(scores(loaded), scores(task))
+    assert torch.equal(outputs(loaded), outputs(task))
 
 
-def test_its_copy_gives_the_same_scores_in_inference_mode(task: Task) -> None:
-    inputs = task.preprocess(pictures())
+def test_its_copy_gives_the_same_in_inference_mode(task: Task) -> None:
+    inputs = inputs_of(task)
     before = inputs.clone()
     with torch.inference_mode():
         found = copy.deepcopy(task.network)(inputs)
-    assert torch.equal(found, scores(task))
+    assert torch.equal(found, outputs(task))
     assert torch.equal(inputs, before)  # layers that write over their input do not write over ours
 
 
@@ -84,29 +123,33 @@ def test_its_cost_is_known_from_shapes_alone(task: Task) -> None:
     assert flops_per_sample(task.network, task.preprocess.output_spec) > 0
 
 
-def test_a_gradient_reaches_every_parameter(model: str) -> None:
-    task = build(model).train()
-    task.batch_loss((pictures(), torch.tensor([0, 1, 2, 3])), task.new_meter()).backward()
+def test_a_gradient_reaches_every_parameter(task: Task) -> None:
+    task = copy.deepcopy(task).train()
+    if isinstance(task, Adversarial):
+        task.network.discriminate(task.network(inputs_of(task))).square().sum().backward()
+    else:
+        task.batch_loss((raw_inputs(task), targets_of(task)), task.new_meter()).backward()
     gradients = {name: parameter.grad for name, parameter in task.network.named_parameters()}
     assert [name for name, gradient in gradients.items() if gradient is None or not gradient.any()] == []
 
 
 def test_a_sample_does_not_depend_on_its_batch(task: Task) -> None:
     with torch.no_grad():
-        alone = torch.cat([task.network(task.preprocess(picture[None])) for picture in pictures()])
-    torch.testing.assert_close(alone, scores(task), atol=1e-5, rtol=1e-4)
+        alone = torch.cat([task.network(sample[None]) for sample in inputs_of(task)])
+    torch.testing.assert_close(alone, outputs(task), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("model", [*CLASSIFIERS, *TOKENS])
 def test_it_learns_a_batch_by_heart(model: str) -> None:
-    task, targets = build(model, (3, 16, 16)).train(), torch.arange(8) % 7
-    inputs = task.preprocess(pictures((3, 16, 16), number=8))
+    task = build(model, (LENGTH,) if model in TOKENS else (3, 16, 16)).train()
+    batch = raw_inputs(task, number=7), targets_of(task, number=7)
     for layer in task.network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0  # it is there to make this hard
     optimizer = torch.optim.Adam(task.network.parameters(), lr=1e-3, fused=True)
     losses: list[float] = []
     while len(losses) < 100 and min(losses, default=1.0) > 0.05:
-        loss = F.cross_entropy(task.network(inputs), targets)
+        loss = task.batch_loss(batch, task.new_meter())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -16,6 +16,7 @@ class Line(Source):
     """y = slope * x + intercept + noise, for x between -1 and 1; or points that the config holds.
 
     Nothing is standardised, so that a linear network's weight and bias are slope and intercept themselves.
+    `configs/model/linear.yaml` takes `start` from here.
 
     Args:
         dir: of the store.
@@ -25,6 +26,7 @@ class Line(Source):
         num_points: points in each of the splits, which are drawn apart from each other.
         split_seed: of the points.
         points: pairs of x and y, such as [[1, 3], [2, 5]], in place of all that; they are train, val and test alike.
+        start: slope and intercept from which a linear network sets out; the points have nothing to do with it.
         batch_size: as for every source.
 
     Raises:
@@ -43,6 +45,7 @@ class Line(Source):
         num_points: int = 256,
         split_seed: int = 0,
         points: Sequence[Sequence[float]] | None = None,
+        start: Sequence[float] | None = None,
         batch_size: int = 32,
     ) -> None:
         super().__init__(dir, batch_size=batch_size)

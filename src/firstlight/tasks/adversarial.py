@@ -1,6 +1,7 @@
 """Pictures of nothing: a generator against a discriminator."""
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -38,9 +39,11 @@ class Adversarial(Task):
         ema: share of the average that each step keeps.
 
     Raises:
-        ValueError: an unknown loss, a share outside 0 to 1, or a network that does not generate.
+        ValueError: an unknown loss, a share outside 0 to 1, a network that does not generate, or a recipe whose
+            scheduler waits for a plateau.
     """
 
+    alternates = True
     metric_names = ("loss", "generator_loss", "discriminator_loss", "distance")
 
     def __init__(
@@ -60,6 +63,8 @@ class Adversarial(Task):
             raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
         if not 0 <= ema < 1:
             raise ValueError(f"ema={ema}: a share from 0 to below 1.")
+        if recipe is not None and getattr(recipe.scheduler, "func", None) is plateau:
+            raise ValueError("scheduler=plateau: the losses of an adversarial training have no plateau; take another.")
         self.automatic_optimization = False
         self.loss = loss
         self.ema = ema
@@ -69,8 +74,6 @@ class Adversarial(Task):
         """One optimizer for each of the two."""
         assert self.recipe is not None
         plan = self._plan()
-        if getattr(self.recipe.scheduler, "func", None) is plateau:
-            raise ValueError("scheduler=plateau: the losses of an adversarial training have no plateau; take another.")
         optimizers = [
             self.recipe.optimizer(part.parameters()) for part in (self.network.generator, self.network.discriminator)
         ]
@@ -84,19 +87,18 @@ class Adversarial(Task):
         """The discriminator's step, then the generator's, which alone counts as a step of the run."""
         self._reseed(batch_idx)
         real = self._real(batch)
-        for_generator, for_discriminator = self._raw_optimizers()
+        for_generator, for_discriminator = self._optimizers_in_turn()
         codes = torch.randn(len(real), self.network.code_size, device=self.device)
+        fakes = self.network.generate(codes)
 
         for_discriminator.zero_grad()
-        with torch.no_grad():
-            fakes = self.network.generate(codes)
-        discriminator_loss = self._discriminator_loss(real, fakes)
+        discriminator_loss = self._discriminator_loss(real, fakes.detach())
         self.manual_backward(discriminator_loss)
-        for_discriminator.step()
+        self.trainer.strategy.optimizer_step(for_discriminator, lambda: None)  # as Lightning's own, but not counted
 
         self.network.discriminator.requires_grad_(False)
         for_generator.zero_grad()
-        generator_loss = self._generator_loss(self.network.generate(codes))
+        generator_loss = self._generator_loss(fakes)
         self.manual_backward(generator_loss)
         for_generator.step()
         self.network.discriminator.requires_grad_(True)
@@ -105,11 +107,12 @@ class Adversarial(Task):
         for scheduler in schedulers:
             scheduler.step()
         self._update_average()
-        self._note(self._meter, len(real), generator_loss, discriminator_loss, torch.zeros((), device=self.device))
+        distance = sliced_wasserstein(real, fakes.detach(), _directions(real, None))
+        self._note(self._meter, len(real), generator_loss, discriminator_loss, distance)
         return (generator_loss + discriminator_loss).detach()
 
-    def _raw_optimizers(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:
-        """Steps of Lightning's own optimizers count; the discriminator's is to count for nothing."""
+    def _optimizers_in_turn(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:
+        """The generator's as Lightning wraps it, whose steps count, and the discriminator's bare."""
         counting: Any = self.optimizers()
         silent: Any = self.optimizers(use_pl_optimizer=False)
         return counting[0], silent[1]
@@ -120,9 +123,9 @@ class Adversarial(Task):
         real = self._real(batch)
         random = generator(0, "measure", len(real), device="cpu")
         codes = torch.randn(len(real), self.network.code_size, generator=random).to(self.device)
-        directions = torch.randn(real[0].numel(), _DIRECTIONS, generator=random).to(self.device)
+        directions = _directions(real, random)
         fakes = self.average(codes)
-        distance = sliced_wasserstein(real.flatten(1), fakes.flatten(1), directions / directions.norm(dim=0))
+        distance = sliced_wasserstein(real, fakes, directions)
         losses = self._generator_loss(fakes), self._discriminator_loss(real, fakes)
         self._note(meter, len(real), *losses, distance)
         return losses[0] + losses[1]
@@ -168,6 +171,11 @@ class Adversarial(Task):
         """As many generated pictures: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
 
+    @property
+    def generates(self) -> bool:
+        """That is what it is for."""
+        return True
+
     @torch.inference_mode()
     def generate(self, num_pictures: int, seed: int = 1) -> Tensor:
         """Pictures from 0 to 1 by the average generator: (pictures, channels, height, width)."""
@@ -183,12 +191,20 @@ def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Ten
     """Mean over directions of the distance between two clouds of points, seen along the direction alone.
 
     Args:
-        first: (points, dimensions).
-        second: as many points.
+        first: (points, any shape).
+        second: as many points of that shape.
         directions: (dimensions, directions), of length 1.
     """
-    along = [(points @ directions).sort(dim=0).values for points in (first, second)]
+    along = [(points.flatten(1) @ directions).sort(dim=0).values for points in (first, second)]
     return (along[0] - along[1]).abs().mean() if len(first) else first.new_zeros(())
+
+
+def _directions(pictures: Tensor, random: torch.Generator | None) -> Tensor:
+    """Of length 1, in the space of the pictures: (dimensions, directions)."""
+    shape = math.prod(pictures.shape[1:]), _DIRECTIONS
+    device = pictures.device if random is None else random.device
+    drawn = torch.randn(shape, generator=random, device=device).to(pictures.device)
+    return drawn / drawn.norm(dim=0)
 
 
 def _means(sums: Totals) -> Totals:

@@ -73,6 +73,11 @@ class Language(Task):
         super().on_validation_epoch_end()
         self._state = self._training_state
 
+    @property
+    def generates(self) -> bool:
+        """A text goes on from nothing."""
+        return True
+
     def show(self, raw: Tensor) -> str:
         """A text that nobody wrote."""
         return self.sample()

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.nearest import suggestion
+from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 from firstlight.tasks.sums import Sums, Totals
 from firstlight.tasks.task import Batch, Recipe, Task
@@ -77,6 +78,18 @@ class Reconstruction(Task):
     def as_pixels(self, scores: Tensor) -> Tensor:
         """What the network gives, as pixels: 0 is black and 1 is white."""
         return scores.sigmoid() if self.loss == "bce" else scores
+
+    @property
+    def generates(self) -> bool:
+        """Codes can be drawn where their distribution is known."""
+        return self.network.log_variance is not None
+
+    @torch.inference_mode()
+    def generate(self, num_pictures: int, seed: int = 1) -> Tensor:
+        """Pictures from 0 to 1 of codes from the standard normal distribution: (pictures, channels, height, width)."""
+        codes = torch.randn(num_pictures, self.network.mean.out_features, generator=generator(seed, "codes"))
+        made = [self.as_pixels(self.network.decode(part.to(self.device))).cpu() for part in codes.split(256)]
+        return torch.cat(made).clamp(0, 1)
 
     @torch.inference_mode()
     def show(self, raw: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.nearest import suggestion
+from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks.sums import Sums, Totals
 from firstlight.tasks.task import Batch, Recipe, Task
@@ -59,6 +60,16 @@ class Regression(Task):
         self.register_buffer("target_std", torch.tensor(spec.target_std), persistent=False)
         self.target_mean: Tensor
         self.target_std: Tensor
+
+    def in_words(self) -> str | None:
+        """The straight line that a linear network of one input is, in the units of the data."""
+        if not isinstance(self.network, Linear) or self.spec.input_shape != (1,) or self.spec.num_outputs != 1:
+            return None
+        with torch.inference_mode():
+            ends = self.network(self.preprocess(torch.tensor([[0.0], [1.0]], device=self.device)))
+            intercept, at_one = (ends * self.target_std + self.target_mean).flatten().tolist()
+        sign = "-" if intercept < 0 else "+"
+        return f"{self.spec.labels[0]} = {at_one - intercept:.4f} x {sign} {abs(intercept):.4f}"
 
     def new_meter(self) -> Sums:
         """Sums over all numbers that are to be told."""

@@ -47,7 +47,8 @@ class Task(LightningModule, ABC):
     A subclass says what a meter is and what one batch costs; here stand the order of things and the randomness.
 
     What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `measures_first` says that
-    the untrained network is measured too, and told.
+    the untrained network is measured too, and told; `alternates`, that parts of the network learn in turn, each with
+    an optimizer of its own.
 
     Args:
         spec: of the data.
@@ -61,6 +62,7 @@ class Task(LightningModule, ABC):
 
     needs: ClassVar[str] = "anything"
     measures_first: ClassVar[bool] = False
+    alternates: ClassVar[bool] = False
     metric_names: tuple[str, ...] = ("loss",)
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
@@ -103,6 +105,15 @@ class Task(LightningModule, ABC):
         Args:
             raw: some raw inputs of the test split.
         """
+        return None
+
+    @property
+    def generates(self) -> bool:
+        """Whether the trained network makes samples out of nothing, see `firstlight.sample`."""
+        return False
+
+    def in_words(self) -> str | None:
+        """What the trained network has found, where one line can tell it."""
         return None
 
     @property
