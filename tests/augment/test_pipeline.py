@@ -162,7 +162,9 @@ def test_shifts_find_the_real_pixels_in_the_room_of_stored_pictures() -> None:
     assert black.any()
 
 
-@pytest.mark.parametrize("steps", [{}, whole_pixels(), {"turn": augment.Rotate()}, {"hue": augment.Hue()}], ids=str)
+@pytest.mark.parametrize(
+    "steps", [{}, whole_pixels(), {"turn": augment.Rotate()}, {"hue": augment.Hue()}], ids=",".join
+)
 def test_stored_pictures_lose_their_room(steps: dict[str, Step]) -> None:
     assert run(noisy_pictures(4, 3, 16, 18), room=3, **steps).shape == (4, 3, 10, 12)
 

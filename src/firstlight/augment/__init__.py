@@ -23,8 +23,8 @@ from firstlight.augment.mixing import Mixup as Mixup
 from firstlight.augment.pipeline import Augment as Augment
 from firstlight.augment.preprocess import Preprocess as Preprocess
 from firstlight.augment.preprocess import preprocess_for as preprocess_for
-from firstlight.augment.tokens import DeleteTokens as DeleteTokens
-from firstlight.augment.tokens import InsertTokens as InsertTokens
-from firstlight.augment.tokens import ReplaceSynonyms as ReplaceSynonyms
-from firstlight.augment.tokens import ReplaceTokens as ReplaceTokens
-from firstlight.augment.tokens import SwapTokens as SwapTokens
+from firstlight.augment.token_steps import DeleteTokens as DeleteTokens
+from firstlight.augment.token_steps import InsertTokens as InsertTokens
+from firstlight.augment.token_steps import ReplaceSynonyms as ReplaceSynonyms
+from firstlight.augment.token_steps import ReplaceTokens as ReplaceTokens
+from firstlight.augment.token_steps import SwapTokens as SwapTokens

@@ -15,7 +15,7 @@ from firstlight.augment.mixing import Mixing
 from firstlight.augment.preprocess import PicturePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import Step
-from firstlight.augment.tokens import TokenStep
+from firstlight.augment.token_steps import TokenStep
 from firstlight.nearest import suggestion
 from firstlight.spec import DataSpec
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from firstlight.augment import Augment, DeleteTokens, InsertTokens, ReplaceSynonyms, ReplaceTokens, SwapTokens
-from firstlight.augment.tokens import TokenStep
+from firstlight.augment.token_steps import TokenStep
 from firstlight.spec import DataSpec
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
