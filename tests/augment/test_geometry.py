@@ -19,7 +19,8 @@ from firstlight.augment import (
     VerticalFlip,
     Zoom,
 )
-from firstlight.augment.geometry import Geometry, homography, identity, rotation, scaling, shear, translation
+from firstlight.augment.geometry import Geometry
+from firstlight.augment.matrices import homography, identity, rotation, scaling, shear, translation
 from firstlight.augment.resample import resample
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")

@@ -4,7 +4,7 @@ import torch
 from samples import grey_levels, noisy_pictures, smooth_pictures
 from torch.nn import functional as F
 
-from firstlight.augment.geometry import identity, rotation, scaling, translation
+from firstlight.augment.matrices import identity, rotation, scaling, translation
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")

@@ -33,7 +33,8 @@ class Mixing(Step, ABC):
 
     def foreign_shares(self, num_samples: int, device: torch.device) -> Tensor:
         """How much of each sample comes from another one: (samples,), 0 for samples that stay alone."""
-        shares = Beta(self.alpha, self.alpha, validate_args=False).sample((num_samples,)).to(device)
+        alpha = torch.full((num_samples,), float(self.alpha), device=device)
+        shares = Beta(alpha, alpha, validate_args=False).sample()
         return self.for_chosen(shares, 0.0)
 
 

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from firstlight.augment import colour
 from firstlight.augment.colour import Affine, Colour
 from firstlight.augment.filters import Filter
-from firstlight.augment.geometry import Geometry, identity
+from firstlight.augment.geometry import Geometry
 from firstlight.augment.hue import Hue, turn_hues
+from firstlight.augment.matrices import identity
 from firstlight.augment.mixing import Mixing
 from firstlight.augment.preprocess import PicturePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample

@@ -15,7 +15,7 @@ def resample(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str
 
     Args:
         raw: (batch, channels, height, width), of any type.
-        matrices: (batch, 3, 3), see `geometry`; in pixels of `raw`, around its centre.
+        matrices: (batch, 3, 3), see `matrices`; in pixels of `raw`, around its centre.
         view: height and width of the part, at the centre of `raw`, that becomes the output where nothing moves.
         size: height and width of the output.
         padding: zero, mirror or border.
