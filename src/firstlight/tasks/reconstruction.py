@@ -1,5 +1,7 @@
 """A picture through a code and back."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -69,7 +71,7 @@ class Reconstruction(Task):
         kl = torch.zeros((), device=loss.device)
         if log_variance is not None:
             kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-            loss = loss + self.kl_weight * kl / pixels[0].numel()
+            loss = loss + self.kl_weight * kl / math.prod(pixels.shape[1:])
         if len(inputs):
             count = len(inputs)
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
