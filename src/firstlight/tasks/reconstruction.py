@@ -34,8 +34,6 @@ class Reconstruction(Task):
         ValueError: an unknown loss, a negative weight, or a network that does not reconstruct.
     """
 
-    metric_names = ("loss", "mse", "kl")
-
     def __init__(
         self,
         spec: DataSpec,
@@ -55,10 +53,15 @@ class Reconstruction(Task):
             raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
         self.loss = loss
         self.kl_weight = kl_weight
+        self.metric_names = ("loss", "mse", *(("kl",) if self.generates else ()))
 
     def new_meter(self) -> Sums:
         """Sums over pictures."""
-        return Sums(("count", "loss", "mse", "kl"), _means, self.device)
+        return Sums(("count", "loss", "mse", "kl"), self._means, self.device)
+
+    def _means(self, sums: Totals) -> Totals:
+        count = max(1.0, sums["count"])
+        return {name: sums[name] / count for name in self.metric_names}
 
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
         """Mean loss per pixel of a raw batch."""
@@ -99,8 +102,3 @@ class Reconstruction(Task):
         inputs = self.preprocess(raw)
         pair = self.preprocess.to_pixels(inputs), self.as_pixels(self.network(inputs)).clamp(0, 1)
         return torch.stack(pair, 1).flatten(0, 1)
-
-
-def _means(sums: Totals) -> Totals:
-    count = max(1.0, sums["count"])
-    return {name: sums[name] / count for name in ("loss", "mse", "kl")}
