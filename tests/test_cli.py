@@ -69,6 +69,17 @@ def test_a_run_that_is_not_there_is_told_with_the_newest(script: Script, tmp_pat
     assert len(answer.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [("evaluate", "accelerator=3"), ("predict", "batch_size=many"), ("sample", "number=2.5"), ("sample", "prompt=7")],
+)
+def test_a_value_of_another_type_is_told(script: Script, name: str, mistake: str) -> None:
+    answer = script(name, mistake, "run=nope", *(["input=photos"] if name == "predict" else []))
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"{mistake}: {name} takes ")
+    assert len(answer.stderr.splitlines()) == 1
+
+
 def test_a_sweep_outlives_a_failed_job_and_tells_of_both(script: Script, tmp_path: Path) -> None:
     answer = script(
         "train", "-m", "optimizer.lr=1e-2,nan_please", "model=linear", "trainer.max_epochs=1", "trainer.accelerator=cpu"

@@ -11,8 +11,19 @@ from firstlight.run import train
 Script = Callable[..., "CompletedProcess[str]"]
 
 
-def test_two_processes_train_one_run_as_one_process_would(script: Script, tmp_path: Path) -> None:
-    overrides = ["model=linear", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["model=linear"],
+        # Streams of a text that go on from batch to batch, each in the hands of one process.
+        ["data=text", "data.length=16", "data.batch_size=8", "model.hidden_size=8", "+trainer.limit_train_batches=5"],
+    ],
+)
+def test_two_processes_train_one_run_as_one_process_would(options: list[str], script: Script, tmp_path: Path) -> None:
+    overrides = [*options, "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+    if "data=text" in options:
+        (tmp_path / "text.txt").write_text("A line of text, and another one.\n" * 100)
+        overrides.append(f"data.file={tmp_path / 'text.txt'}")
     done = script("train", *overrides, "trainer.devices=2", "run_dir=two")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -32,3 +43,11 @@ def test_a_mistake_is_told_once_by_one_of_several_processes(script: Script, tmp_
     assert "data.batch_size=33 cannot be shared evenly by 2 devices" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_train_two_networks_in_turn(script: Script, tmp_path: Path) -> None:
+    overrides = ["model=gan", "model.width=4", "trainer.max_epochs=1", "trainer.accelerator=cpu", "trainer.devices=2"]
+    done = script("train", *overrides, "run_dir=run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert history(tmp_path / "run")[0]["step"] == "41"
+    assert (tmp_path / "run" / "samples.png").is_file()

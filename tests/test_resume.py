@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 from generate import write_mnist
+from lightning.pytorch import Trainer
 from test_run import history, same_weights
 
+from firstlight.checkpoints import Checkpoints
 from firstlight.config import compose, to_plain
 from firstlight.data import MNIST
 from firstlight.run import resume, train
 from firstlight.run_folder import RunFolder
+from firstlight.tasks import Task
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -54,6 +57,35 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(options: list[
     assert history(tmp_path / "whole") == history(tmp_path / "killed")
     for checkpoint in ("best", "last"):
         assert same_weights(tmp_path / "whole", tmp_path / "killed", checkpoint)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["model=gan", "model.width=4", "augment=light"],
+        ["model=vae", "model.widths=[8]", "model.noise=0.3"],
+        ["data=text", "data.length=16", "data.batch_size=8", "model=lstm", "model.hidden_size=8", "model.dropout=0.2"],
+        ["data=diabetes", "data.batch_size=32", "task.l1=0.1"],
+    ],
+)
+def test_a_stopped_run_of_any_task_ends_as_if_nothing_had_happened(options: list[str], tmp_path: Path) -> None:
+    overrides = [*options, "trainer.max_epochs=3", "trainer.accelerator=cpu", "+trainer.limit_train_batches=3"]
+    keep = Checkpoints.keep
+
+    def keep_and_stop(self: Checkpoints, trainer: Trainer, task: Task, epoch: int) -> None:
+        keep(self, trainer, task, epoch)
+        raise KeyboardInterrupt
+
+    train(compose(*overrides), run_dir=tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "keep", keep_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(compose(*overrides), run_dir=tmp_path / "stopped")
+    assert len(history(tmp_path / "stopped")) == 1
+    resume(tmp_path / "stopped")
+    assert history(tmp_path / "whole") == history(tmp_path / "stopped")
+    for checkpoint in ("best", "last"):
+        assert same_weights(tmp_path / "whole", tmp_path / "stopped", checkpoint)
 
 
 @pytest.mark.parametrize("devices", [1, 2])

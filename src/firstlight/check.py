@@ -49,6 +49,20 @@ def check(config: dict[str, Any]) -> None:
         _check_target(path, node)
 
 
+def check_arguments(function: str, values: dict[str, Any], path: str = "") -> None:
+    """Compare the config of another script with what the function behind it takes.
+
+    Args:
+        function: its dotted path.
+        values: the config, or the node at `path`.
+        path: of the node.
+
+    Raises:
+        ValueError: as `check`.
+    """
+    _check_target(path, {"_target_": function} | values)
+
+
 def _check_augment(augment: dict[str, Any]) -> None:
     """Steps are named by their keys, and may have any that their own `_target_` goes with."""
     for key, value in augment.items():
@@ -94,7 +108,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         annotation = accepted[key]
         built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
         if annotation is not None and not built:
-            _check_value(f"{path}.{key}", value, annotation, name)
+            _check_value(f"{path}.{key}" if path else key, value, annotation, name)
 
 
 def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from firstlight.check import check, check_arguments
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.help import help_text
 from firstlight.nearest import suggestion
@@ -30,7 +31,7 @@ def evaluate() -> None:
     """scripts/evaluate.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
-        RunFolder.open(config["run"])  # tells of a mistake before torch is imported
+        _check_run("evaluate", config)
         from firstlight.evaluate import evaluate
 
         return evaluate(**config)
@@ -42,7 +43,7 @@ def predict() -> None:
     """scripts/predict.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
-        RunFolder.open(config["run"])
+        _check_run("predict", config)
         from firstlight.predict import predict
 
         predict(**config)
@@ -55,7 +56,7 @@ def sample() -> None:
     """scripts/sample.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
-        RunFolder.open(config["run"])
+        _check_run("sample", config)
         from firstlight.sample import sample
 
         sample(**config)
@@ -68,9 +69,12 @@ def preview() -> None:
     """scripts/preview.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
+        options = config.pop("preview")
+        check_arguments("firstlight.preview.preview", options, "preview")
+        check(config)
         from firstlight.preview import preview
 
-        preview(**config.pop("preview"), config=config)
+        preview(config, **options)
         return {}
 
     _main("preview", job)
@@ -86,6 +90,12 @@ def main() -> None:
     if command in ("", "-h", "--help"):
         return print(usage)
     sys.exit(f"There is no '{command}'. {suggestion(command, list(commands))}")
+
+
+def _check_run(name: str, config: dict[str, Any]) -> None:
+    """Tell of a mistake before torch is imported."""
+    check_arguments(f"firstlight.{name}.{name}", config)
+    RunFolder.open(config["run"])
 
 
 def _train(config: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from firstlight.check import check
+from firstlight.build import build_source, build_task
 from firstlight.contact_sheet import contact_sheet
 from firstlight.data import Split
 from firstlight.data.tokens import decode
@@ -20,19 +20,16 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
     """Write a picture: each row an original, and beside it what augmentation makes of it. A text is printed.
 
     Args:
-        config: of a training run.
+        config: of a training run, see `firstlight.check`.
         output: path of the picture.
         samples: originals, drawn from the training split by the run's seed.
         versions: augmented versions of each.
 
     Raises:
-        ValueError: the config is wrong, the data holds numbers, or the picture cannot be written.
+        ValueError: parts of the config do not go together, the data holds numbers, or the picture cannot be written.
     """
-    check(config)
     if samples < 1 or versions < 1:
         raise ValueError(f"preview.samples={samples} preview.versions={versions}: one or more of each.")
-    from firstlight.build import build_source, build_task
-
     store, splits = build_source(config).splits(config["seed"])
     if store.spec.kind == "numbers":
         raise ValueError("data: there is nothing to look at in numbers.")

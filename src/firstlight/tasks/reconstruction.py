@@ -1,5 +1,7 @@
 """A picture through a code and back."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,8 +34,6 @@ class Reconstruction(Task):
         ValueError: an unknown loss, a negative weight, or a network that does not reconstruct.
     """
 
-    metric_names = ("loss", "mse", "kl")
-
     def __init__(
         self,
         spec: DataSpec,
@@ -53,10 +53,15 @@ class Reconstruction(Task):
             raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
         self.loss = loss
         self.kl_weight = kl_weight
+        self.metric_names = ("loss", "mse", *(("kl",) if self.generates else ()))
 
     def new_meter(self) -> Sums:
         """Sums over pictures."""
-        return Sums(("count", "loss", "mse", "kl"), _means, self.device)
+        return Sums(("count", "loss", "mse", "kl"), self._means, self.device)
+
+    def _means(self, sums: Totals) -> Totals:
+        count = max(1.0, sums["count"])
+        return {name: sums[name] / count for name in self.metric_names}
 
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
         """Mean loss per pixel of a raw batch."""
@@ -69,7 +74,7 @@ class Reconstruction(Task):
         kl = torch.zeros((), device=loss.device)
         if log_variance is not None:
             kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-            loss = loss + self.kl_weight * kl / pixels[0].numel()
+            loss = loss + self.kl_weight * kl / math.prod(pixels.shape[1:])
         if len(inputs):
             count = len(inputs)
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
@@ -97,8 +102,3 @@ class Reconstruction(Task):
         inputs = self.preprocess(raw)
         pair = self.preprocess.to_pixels(inputs), self.as_pixels(self.network(inputs)).clamp(0, 1)
         return torch.stack(pair, 1).flatten(0, 1)
-
-
-def _means(sums: Totals) -> Totals:
-    count = max(1.0, sums["count"])
-    return {name: sums[name] / count for name in ("loss", "mse", "kl")}

@@ -1,0 +1,141 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from small import TOKENS, augment, fit, learn, measured, text
+from torch import Tensor
+from torch.nn import functional as F
+
+from firstlight.data import BatchLoader, Split
+from firstlight.networks import GRU, LSTM, Transformer
+from firstlight.spec import DataSpec
+from firstlight.tasks import Language
+
+WORDS = DataSpec((5,), 5, ("<unk>", "ab", " cde", "!", " "), (), ())
+
+
+def language(network_class: Any = LSTM, spec: DataSpec = TOKENS, **options: Any) -> Language:
+    torch.manual_seed(0)
+    return Language(spec, network_class(spec, **options), augment(spec)).eval()
+
+
+def losses_of(task: Language, tokens: Tensor, targets: Tensor) -> Tensor:
+    """Of each token of each stream (streams, length), read in one long pass."""
+    with torch.no_grad():
+        logits, _ = task.network.step(tokens.long(), None)
+        return F.cross_entropy(logits.transpose(1, 2), targets.long(), reduction="none")
+
+
+@pytest.mark.parametrize("network_class", [LSTM, GRU])
+def test_windows_add_up_to_one_long_pass_because_the_state_is_carried(network_class: Any) -> None:
+    task, (tokens, targets) = language(network_class), text(12)
+    streams = [part.view(3, 4, 5) for part in (tokens, targets)]
+    found = measured(task, *((streams[0][:, window], streams[1][:, window]) for window in range(4)))
+    expected = losses_of(task, *(part.flatten(1) for part in streams))
+    assert found["loss"] == pytest.approx(float(expected.mean()), rel=1e-6)
+    alone = losses_of(task, tokens, targets)
+    assert abs(float(alone.mean()) - found["loss"]) > 1e-4
+
+
+def test_streams_that_end_before_the_others_leave_a_smaller_last_batch() -> None:
+    task, batch = language(), text(8)
+    loader = BatchLoader(Split(*batch, consecutive=True), 3)  # streams of 3, 3 and 2 windows
+    assert [len(inputs) for inputs, _ in loader] == [3, 3, 2]
+    expected = [
+        losses_of(task, *(part[rows].flatten()[None] for part in batch))
+        for rows in (slice(3), slice(3, 6), slice(6, 8))
+    ]
+    assert measured(task, *loader)["loss"] == pytest.approx(float(torch.cat(expected, 1).mean()), rel=1e-6)
+
+
+def test_every_pass_begins_at_the_beginning() -> None:
+    task, batch = language(), text(4)
+    assert measured(task, batch) == measured(task, batch)
+
+
+def test_what_was_read_in_training_is_kept_aside_during_a_validation() -> None:
+    words = ("data=text", "model=gru", "model.dropout=0.3")
+    once, _ = fit(TOKENS, text(40), *words, batch_size=4, consecutive=True)
+    often, _ = fit(TOKENS, text(40), *words, "+trainer.val_check_interval=3", batch_size=4, consecutive=True)
+    assert once.metrics["train/loss"] == often.metrics["train/loss"]
+    assert all(torch.equal(value, often.state_dict()[name]) for name, value in once.state_dict().items())
+
+
+def test_no_gradient_flows_from_a_window_into_the_one_before() -> None:
+    task, batch = language(GRU).train(), text(2)
+    meter = task.new_meter()
+    task.batch_loss(batch, meter)
+    assert task._state is not None
+    assert not task._state.requires_grad
+
+
+def test_a_share_without_tokens_changes_nothing() -> None:
+    task, (tokens, targets) = language(), text(4)
+    alone = measured(task, (tokens, targets))
+    assert measured(task, (tokens, targets), (tokens[:0], targets[:0])) == alone
+
+
+@pytest.mark.parametrize("spec", [TOKENS, WORDS])
+def test_perplexity_and_bits_follow_from_the_losses_of_the_tokens(spec: DataSpec) -> None:
+    task, (tokens, targets) = language(spec=spec), text(6, spec)
+    found, losses = measured(task, (tokens, targets)), losses_of(task, tokens, targets)
+    lengths = {"<unk>": 1, "ab": 2, " cde": 4, "!": 1, " ": 1} | dict.fromkeys("abcde", 1)
+    characters = sum(lengths[spec.labels[number]] for number in targets.flatten().tolist())
+    assert found["loss"] == pytest.approx(float(losses.mean()), rel=1e-6)
+    assert found["perplexity"] == pytest.approx(math.exp(float(losses.mean())), rel=1e-6)
+    assert found["bits_per_character"] == pytest.approx(float(losses.sum()) / math.log(2) / characters, rel=1e-6)
+    with torch.no_grad():
+        right = task.network(tokens.long()).argmax(2) == targets
+    assert found["accuracy"] == pytest.approx(float(right.float().mean()))
+    assert set(found) == set(task.metric_names)
+
+
+def test_a_loss_beyond_all_bounds_gives_a_perplexity_all_the_same() -> None:
+    task = language()
+    with torch.no_grad():
+        task.network.output.bias[1:] = -1e6
+    found = measured(task, (torch.zeros(2, 5), torch.ones(2, 5)))
+    assert found["loss"] > 1e5
+    assert math.isfinite(found["perplexity"])
+
+
+@pytest.mark.parametrize(("network_class", "options"), [(LSTM, {}), (Transformer, {"width": 32, "num_layers": 1})])
+def test_it_learns_a_text_by_heart_and_writes_it_down(network_class: Any, options: dict[str, Any]) -> None:
+    spec = replace(TOKENS, input_shape=(10,))
+    task = language(network_class, spec, **options)
+    tokens = torch.tensor([[1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 1]])
+    assert learn(task, (tokens[:, :-1], tokens[:, 1:]), steps=150, lr=0.01) < 0.05
+    assert task.sample("abcd", length=7, temperature=0.0) == "abcdeedcbaa"
+
+
+def test_samples_follow_from_their_seed_and_begin_with_the_prompt() -> None:
+    task = language()
+    assert task.sample("ab", length=50) == task.sample("ab", length=50)
+    assert task.sample("ab", length=50) != task.sample("ab", length=50, seed=2)
+    assert task.sample("aXb", length=50).startswith("ab")
+    assert len(task.sample("ab", length=50)) == 52
+    assert task.sample("ab", length=0) == "ab"
+
+
+@pytest.mark.parametrize("network_class", [LSTM, Transformer])
+def test_nobody_reads_what_is_unknown(network_class: Any) -> None:
+    task = language(network_class)
+    with torch.no_grad():
+        task.network.output.weight.mul_(0)
+    text_of = task.sample(length=200, temperature=5.0)
+    assert set(text_of) == set("abcde")
+
+
+def test_sampling_leaves_a_training_as_it_was() -> None:
+    task = language().train()
+    task.sample("a", length=3)
+    assert task.training
+    assert task.show(torch.zeros(1, 5)) == task.sample()
+
+
+@pytest.mark.parametrize("options", [{"length": -1}, {"temperature": -0.5}])
+def test_numbers_below_zero_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="both are 0 or more"):
+        language().sample(**options)

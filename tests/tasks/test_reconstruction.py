@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+import torch
+from small import PICTURES, augment, learn, measured, pictures
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from firstlight.networks import Autoencoder, Linear
+from firstlight.tasks import Reconstruction
+
+
+def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Reconstruction:
+    torch.manual_seed(0)
+    return Reconstruction(PICTURES, Autoencoder(PICTURES, **(network or {})), augment(PICTURES), **options).eval()
+
+
+def test_the_loss_is_the_mean_squared_error_of_the_pixels() -> None:
+    task, batch = reconstruction(), pictures(10)
+    found = measured(task, *zip(batch[0].split([4, 5, 1]), batch[1].split([4, 5, 1]), strict=True))
+    with torch.no_grad():
+        expected = F.mse_loss(task.network(task.preprocess(batch[0])), batch[0] / 255)
+    assert found == pytest.approx({"loss": float(expected), "mse": float(expected)}, rel=1e-5)
+    assert set(found) == set(task.metric_names)
+
+
+def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
+    task, batch = reconstruction(loss="bce"), pictures(10)
+    with torch.no_grad():
+        told = task.network(task.preprocess(batch[0])).sigmoid()
+    found, pixels = measured(task, batch), batch[0] / 255
+    assert found["loss"] == pytest.approx(float(F.binary_cross_entropy(told, pixels)), rel=1e-5)
+    assert found["mse"] == pytest.approx(float(F.mse_loss(told, pixels)), rel=1e-5)
+
+
+@pytest.mark.parametrize("kl_weight", [0.0, 1.0, 4.0])
+def test_codes_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
+    task, batch = reconstruction({"variational": True, "code_size": 6}, kl_weight=kl_weight), pictures(10)
+    found = measured(task, batch)
+    with torch.no_grad():
+        mean, log_variance = task.network.posterior(task.preprocess(batch[0]))
+    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0, 1)).sum(1).mean()
+    assert float(expected) > 0.01
+    assert set(found) == set(task.metric_names)
+    assert found["kl"] == pytest.approx(float(expected), rel=1e-4)
+    assert found["loss"] == pytest.approx(found["mse"] + kl_weight * found["kl"] / 64, rel=1e-4)
+
+
+def test_an_empty_share_of_a_batch_changes_nothing() -> None:
+    task, batch = reconstruction({"variational": True}), pictures(4)
+    assert measured(task, batch, (batch[0][:0], batch[1][:0])) == measured(task, batch)
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+def test_it_learns_a_batch_by_heart(loss: str) -> None:
+    task, batch = reconstruction({"convolutional": False}, loss=loss), pictures(8)
+    learn(task, batch, steps=250, lr=3e-3)
+    found, pixels = measured(task, batch), batch[0] / 255
+    assert found["mse"] < 0.002
+    # Grey pixels cost something even where they are told exactly.
+    least = F.binary_cross_entropy(pixels, pixels) if loss == "bce" else torch.zeros(())
+    assert found["loss"] == pytest.approx(float(least), abs=0.01)
+
+
+def test_pictures_are_shown_beside_what_comes_back() -> None:
+    task, (raw, _) = reconstruction(loss="bce"), pictures(3)
+    shown = task.show(raw)
+    assert shown.shape == (6, 1, 8, 8)
+    torch.testing.assert_close(shown[::2], raw / 255)
+    with torch.no_grad():
+        torch.testing.assert_close(shown[1::2], task.network(task.preprocess(raw)).sigmoid())
+
+
+def test_a_variational_network_generates_from_its_seed() -> None:
+    task = reconstruction({"variational": True})
+    made = task.generate(300)
+    assert (task.generates, made.shape) == (True, (300, 1, 8, 8))
+    assert float(made.min()) >= 0 <= 1 >= float(made.max())
+    assert torch.equal(made, task.generate(300))
+    assert not torch.equal(made, task.generate(300, seed=2))
+    assert not reconstruction().generates
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"loss": "bces"}, "loss=bces: there is no such loss. Did you mean 'bce'"),
+        ({"kl_weight": -1.0}, "kl_weight=-1.0: a weight is 0 or more"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        reconstruction(**options)
+
+
+def test_a_network_that_does_not_reconstruct_is_refused() -> None:
+    with pytest.raises(ValueError, match="Linear does not reconstruct pictures; model=autoencoder does"):
+        Reconstruction(PICTURES, Linear(PICTURES), augment(PICTURES))

@@ -1,0 +1,140 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn import linear_model, metrics
+from sklearn.datasets import load_diabetes
+from small import NUMBERS, augment, learn, measured
+from torch.nn import functional as F
+
+from firstlight.data.statistics import describe
+from firstlight.data.store import Arrays
+from firstlight.networks import MLP, Linear
+from firstlight.spec import DataSpec
+from firstlight.tasks import Regression
+from firstlight.tasks.task import Batch
+
+LINE = DataSpec((1,), 1, ("y",), (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
+POINTS = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]])
+
+
+def samples(number: int) -> Batch:
+    random = torch.Generator().manual_seed(0)
+    inputs = torch.randn(number, 2, generator=random)
+    return inputs, 10 + 3 * (inputs.sum(1, keepdim=True) + torch.randn(number, 1, generator=random))
+
+
+def regression(**options: Any) -> Regression:
+    return Regression(NUMBERS, Linear(NUMBERS, start=[1.0, 0.5, 0.1]), augment(NUMBERS), **options)
+
+
+def test_the_metrics_are_those_of_scikit_learn_in_the_units_of_the_data() -> None:
+    task, (inputs, targets) = regression(), samples(50)
+    found = measured(task, *zip(inputs.split([20, 29, 1]), targets.split([20, 29, 1]), strict=True))
+    with torch.no_grad():
+        told = task.network(task.preprocess(inputs)) * 3 + 10
+    expected = {
+        "mse": metrics.mean_squared_error(targets, told),
+        "rmse": metrics.root_mean_squared_error(targets, told),
+        "mae": metrics.mean_absolute_error(targets, told),
+        "r2": metrics.r2_score(targets, told),
+    }
+    expected["loss"] = expected["mse"] / 9  # of targets of deviation 1
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert set(found) == set(task.metric_names)
+
+
+@pytest.mark.parametrize(("loss", "function"), [("mse", F.mse_loss), ("mae", F.l1_loss), ("huber", F.huber_loss)])
+def test_the_loss_is_of_standardised_targets(loss: str, function: Any) -> None:
+    task, (inputs, targets) = regression(loss=loss), samples(20)
+    expected = function(task.network(task.preprocess(inputs)), (targets - 10) / 3)
+    torch.testing.assert_close(task.batch_loss((inputs, targets), task.new_meter()), expected)
+
+
+def test_weights_cost_in_training_alone_and_biases_never() -> None:
+    batch = samples(20)
+    plain, costly = (regression(l1=l1).train() for l1 in (0.0, 2.0))
+    losses = [task.batch_loss(batch, task.new_meter()).item() for task in (plain, costly)]
+    assert losses[1] - losses[0] == pytest.approx(2 * (1.0 + 0.5), rel=1e-5)
+    assert measured(plain, batch) == measured(costly, batch)
+
+
+def test_an_empty_share_of_a_batch_changes_nothing() -> None:
+    task, (inputs, targets) = regression(), samples(20)
+    assert measured(task, (inputs, targets), (inputs[:0], targets[:0])) == measured(task, (inputs, targets))
+
+
+def test_targets_that_are_all_the_same_have_no_share_explained() -> None:
+    assert np.isnan(measured(regression(), (samples(5)[0], torch.full((5, 1), 4.0)))["r2"])
+
+
+def test_it_learns_a_batch_by_heart() -> None:
+    torch.manual_seed(0)
+    task = Regression(NUMBERS, MLP(NUMBERS, widths=(64,), activation="tanh"), augment(NUMBERS))
+    assert learn(task, samples(8), steps=400, lr=0.02) < 0.001
+
+
+def test_a_line_through_two_points_is_two_and_a_half_off_before_the_first_step() -> None:
+    task = Regression(LINE, Linear(LINE, start=[-1, 5]), augment(LINE))
+    found = measured(task, POINTS)
+    assert (found["mse"], found["mae"]) == (2.5, 1.5)
+    assert task.in_words() == "y = -1.0000 x + 5.0000"
+
+
+def test_the_line_is_told_in_the_units_of_the_data() -> None:
+    spec = DataSpec((1,), 1, ("price",), (2.0,), (4.0,), target_mean=(10.0,), target_std=(8.0,))
+    task = Regression(spec, Linear(spec, start=[1.5, -2.0]), augment(spec))
+    assert task.in_words() == "price = 3.0000 x - 12.0000"  # 8 * (1.5 * (x - 2) / 4 - 2) + 10
+    assert regression().in_words() is None
+    assert Regression(spec, MLP(spec), augment(spec)).in_words() is None
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"loss": "msee"}, "loss=msee: there is no such loss. Did you mean 'mse'"), ({"l1": -0.1}, "l1=-0.1: a weight")],
+)
+def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        regression(**options)
+
+
+@pytest.fixture(scope="module")
+def diabetes() -> tuple[DataSpec, Batch]:
+    """All rows, as they are."""
+    inputs, targets = load_diabetes(return_X_y=True, scaled=False)
+    arrays = Arrays(inputs.astype(np.float32), targets.astype(np.float32)[:, None])
+    return describe(("target",), arrays), (torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets))
+
+
+def descend(task: Regression, batch: Batch, weight_decay: float = 0.0, decay: float = 1.0) -> np.ndarray:
+    """The weights at which full-batch gradient descent ends."""
+    optimizer = torch.optim.SGD(task.network.parameters(), lr=0.2, momentum=0.9, weight_decay=weight_decay)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, decay)
+    task.train()
+    for _ in range(400):
+        optimizer.zero_grad()
+        task.batch_loss(batch, task.new_meter()).backward()
+        optimizer.step()
+        scheduler.step()
+    return task.network.output.weight.detach().numpy()[0]
+
+
+@pytest.mark.parametrize("name", ["least squares", "ridge", "lasso"])
+def test_gradient_descent_ends_at_the_solution_of_scikit_learn(name: str, diabetes: tuple[DataSpec, Batch]) -> None:
+    spec, (inputs, targets) = diabetes
+    columns = ((inputs.double() - torch.tensor(spec.mean)) / torch.tensor(spec.std)).numpy()
+    column = ((targets.double() - torch.tensor(spec.target_mean)) / torch.tensor(spec.target_std)).numpy()[:, 0]
+    weight = 0.1
+    # Theirs: the sum of squares + alpha * squares; half the mean of squares + alpha * absolutes.
+    solver, l1, weight_decay = {
+        "least squares": (linear_model.LinearRegression(), 0.0, 0.0),
+        "ridge": (linear_model.Ridge(alpha=len(columns) * weight / 2), 0.0, weight),
+        "lasso": (linear_model.Lasso(alpha=weight / 2, tol=1e-8), weight, 0.0),
+    }[name]
+    expected = solver.fit(columns, column).coef_
+    task = Regression(spec, Linear(spec), augment(spec), l1=l1)
+    found = descend(task, (inputs, targets), weight_decay, decay=0.98 if l1 else 1.0)
+    assert np.abs(found - expected).max() < 1e-3
+    others = linear_model.LinearRegression().fit(columns, column).coef_
+    assert name == "least squares" or np.abs(expected - others).max() > 0.01
