@@ -23,7 +23,7 @@ def config(*words: str) -> dict[str, Any]:
 def sheet_of(*words: str, samples: int = 2, versions: int = 3) -> np.ndarray:
     plain = config(*words)
     store, splits = build_source(plain).splits(plain["seed"])
-    task = build_task(plain, store.spec, with_recipe=False)
+    task = build_task(plain, store.spec)
     return np.asarray(preview_sheet(task, splits["train"], plain["seed"], samples, versions))
 
 
