@@ -1,16 +1,20 @@
 import csv
 import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from generate import write_classes
 from PIL import Image
 
 from firstlight.config import compose
 from firstlight.data import Digits
 from firstlight.load import load_run
+from firstlight.pictures import read_picture
 from firstlight.predict import predict
+from firstlight.run import train
 
 
 @pytest.fixture
@@ -75,3 +79,29 @@ def test_a_run_that_never_trained_cannot_predict(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "picture.png")
     with pytest.raises(ValueError, match="ended before it began to train"):
         predict(tmp_path, tmp_path / "picture.png", accelerator="cpu")
+
+
+def test_one_score_for_two_classes_gives_both_probabilities(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 8)
+    write_classes(tmp_path / "test", 2)
+    words = ("data=folder", f"data.dir={tmp_path}", "model=linear", "task.binary=true", "optimizer.lr=1e-6")
+    train(compose(*words, "trainer.max_epochs=1", "trainer.accelerator=cpu"), run_dir=tmp_path / "run")
+    rows = predict(tmp_path / "run", tmp_path / "test", accelerator="cpu")
+    task = load_run(tmp_path / "run")
+    for row in rows:
+        picture = torch.tensor(read_picture(Path(row["path"]), task.spec.stored_shape))
+        (score,) = task.network(task.preprocess(picture[None])).flatten().tolist()
+        found = dict(row[f"top_{place}"].split("=") for place in (1, 2))
+        is_dog = 1 / (1 + math.exp(-score))
+        assert 0.01 < is_dog < 0.99
+        assert {label: float(share) for label, share in found.items()} == pytest.approx(
+            {"dog": is_dog, "cat": 1 - is_dog}, abs=1e-5
+        )
+
+
+def test_a_run_on_numbers_or_without_classes_is_told_apart(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    for data, told in (("iris", "it was trained on numbers"), ("diabetes", "it does not classify")):
+        train(compose(f"data={data}", "trainer.max_epochs=1", "trainer.accelerator=cpu"), run_dir=tmp_path / data)
+        with pytest.raises(ValueError, match=told):
+            predict(tmp_path / data, tmp_path / "picture.png", accelerator="cpu")
