@@ -71,7 +71,6 @@ def test_channels_shift_by_themselves_and_uniformly_in_shares_of_white() -> None
 @pytest.mark.parametrize("step", [Brightness, Contrast, Saturation])
 def test_factors_are_uniform(step: type[Brightness], change: float) -> None:
     means = torch.full((20_000, 3), 100.0)
-    assert_uniform(step(change=change).factors(means, change), 1 - change, 1 + change)
     matrices, _ = step(change=change).affine(means)
     # A difference of two channels, which no projection on grey touches.
     assert_uniform(matrices[:, 0, 0] - matrices[:, 1, 0], 1 - change, 1 + change)

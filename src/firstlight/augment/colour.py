@@ -29,14 +29,9 @@ class Colour(Step, ABC):
     def affine(self, means: Tensor) -> Affine:
         """Random matrices and offsets for samples with the mean colours `means` (samples, channels)."""
 
-    def factors(self, means: Tensor, change: float) -> Tensor:
-        """Uniform draws (samples,) from 1 - change to 1 + change, not below 0; 1 for samples that are not changed."""
-        draws = self.uniform((len(means),), max(0.0, 1 - change), 1 + change, means.device)
-        return self.for_chosen(draws, 1.0)
 
-
-class Brightness(Colour):
-    """Pixels are multiplied by a factor of 1 - `change` to 1 + `change`."""
+class Factor(Colour):
+    """A step by a factor of 1 - `change` to 1 + `change`, uniform, and not below 0."""
 
     def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
@@ -44,38 +39,41 @@ class Brightness(Colour):
         self.change = change
 
     def affine(self, means: Tensor) -> Affine:
+        """A factor for each sample; 1 where it is not changed."""
+        draws = self.uniform((len(means),), max(0.0, 1 - self.change), 1 + self.change, means.device)
+        return self.by(self.for_chosen(draws, 1.0), means)
+
+    @abstractmethod
+    def by(self, factors: Tensor, means: Tensor) -> Affine:
+        """The map for factors (samples,)."""
+
+
+class Brightness(Factor):
+    """Pixels are multiplied by the factor."""
+
+    def by(self, factors: Tensor, means: Tensor) -> Affine:
         """A multiple of the identity."""
-        return brightness(self.factors(means, self.change), means)
+        return brightness(factors, means)
 
 
-class Contrast(Colour):
-    """Distances from the sample's mean grey are multiplied by a factor of 1 - `change` to 1 + `change`."""
+class Contrast(Factor):
+    """Distances from the sample's mean grey are multiplied by the factor."""
 
     needs_means = True
 
-    def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
-        super().__init__(p)
-        check_between("change", change, 0)
-        self.change = change
-
-    def affine(self, means: Tensor) -> Affine:
+    def by(self, factors: Tensor, means: Tensor) -> Affine:
         """A multiple of the identity, and an offset that keeps the mean grey."""
-        return contrast(self.factors(means, self.change), means)
+        return contrast(factors, means)
 
 
-class Saturation(Colour):
-    """Distances of each pixel from its own grey are multiplied by a factor of 1 - `change` to 1 + `change`."""
+class Saturation(Factor):
+    """Distances of each pixel from its own grey are multiplied by the factor."""
 
     mixes_channels = True
 
-    def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
-        super().__init__(p)
-        check_between("change", change, 0)
-        self.change = change
-
-    def affine(self, means: Tensor) -> Affine:
+    def by(self, factors: Tensor, means: Tensor) -> Affine:
         """Between the identity and the projection on grey, or beyond."""
-        return saturation(self.factors(means, self.change), means)
+        return saturation(factors, means)
 
 
 class Grey(Colour):
