@@ -5,7 +5,8 @@ from statistics import mean
 
 import pytest
 
-from firstlight.config import compose
+from firstlight.build import build_source
+from firstlight.config import compose, to_plain
 from firstlight.run import train
 
 pytestmark = pytest.mark.real
@@ -22,3 +23,31 @@ def test_digits_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
     runs = [train(compose(*overrides, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
     assert runs[0]["test/accuracy"] >= 0.975
     assert mean(run["test/accuracy"] for run in runs) >= 0.98
+
+
+@pytest.mark.parametrize(
+    ("words", "samples", "shape", "labels"),
+    [
+        (["data=mnist"], (60_000, 10_000), (1, 28, 28), "0 9"),
+        (["data=cifar10"], (50_000, 10_000), (3, 32, 32), "airplane truck"),
+        (["data=asl"], (5_155, 1_080), (1, 28, 28), "A Y"),
+        (["data=dogs"], (175, 75), (3, 64, 64), "american bulldog yorkshire terrier"),
+        (["data=dogs", "data.target=all_breeds"], (259, 111), (3, 64, 64), "Abyssinian yorkshire terrier"),
+        (["data=dogs", "data.target=species"], (259, 111), (3, 64, 64), "cat dog"),
+        (["data=folder", "doggy-door"], (800, 200), (3, 64, 64), "dog not_dog"),
+    ],
+)
+def test_official_files(
+    words: list[str], samples: tuple[int, int], shape: tuple[int, ...], labels: str, real_data: Path
+) -> None:
+    data, *more = words
+    folder = real_data / more.pop() if more == ["doggy-door"] else real_data
+    store = build_source(to_plain(compose(data, *more, f"data.dir={folder}"))).store()
+    assert tuple(len(store.splits[name]) for name in ("train", "test")) == samples
+    assert store.spec.input_shape == shape
+    assert f"{store.spec.labels[0]} {store.spec.labels[-1]}" == labels
+
+
+def test_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
+    metrics = train(compose("experiment=asl", f"data.dir={real_data}"), run_dir=tmp_path / "run")
+    assert metrics["test/accuracy"] >= 0.95
