@@ -42,10 +42,10 @@ def test_a_code_becomes_a_picture_and_a_picture_a_score(shape: tuple[int, int, i
 @torch.no_grad()
 def test_pictures_are_from_black_to_white_and_scores_are_not_bounded() -> None:
     network = small().eval()
-    made = network.generate(1000 * codes(100))
+    made = network.generate(1e6 * codes(100))
     assert -1 <= float(made.min()) < -0.9
     assert 0.9 < float(made.max()) <= 1
-    assert float(network.discriminate(1000 * made).abs().max()) > 2
+    assert float(network.discriminate(1e6 * made).abs().max()) > 2
 
 
 def test_other_codes_make_other_pictures() -> None:
@@ -100,6 +100,8 @@ def test_batches_are_normalised_but_where_pictures_come_in_or_out() -> None:
     network = GAN(spec(3, 32, 32), width=2)
     normalised = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert normalised == [8, 4, 2, 4, 8]  # the generator's, then the discriminator's
+    dense = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
+    assert dense == [512, 512]
     discriminator = GAN(spec(3, 32, 32), width=2, spectral_norm=True).discriminator
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator)
 
@@ -164,9 +166,53 @@ def test_measured_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> 
     torch.testing.assert_close(alone, network.discriminate(together))
 
 
-def test_a_batch_of_one_can_be_trained_on() -> None:
+def dense_layers(network: nn.Module) -> list[tuple[int, int]]:
+    return [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
+
+
+def test_both_have_a_dense_layer_on_the_side_of_the_code() -> None:
+    assert dense_layers(small(hidden_size=7)) == [(5, 7), (7, 8 * 16), (8 * 16, 7), (7, 1)]
+
+
+@pytest.mark.parametrize("options", [{"hidden_size": 0}, {"spectral_norm": True}], ids=str)
+def test_without_dense_layers_it_is_the_network_of_the_paper(options: dict[str, int]) -> None:
+    assert dense_layers(small(**options)) == [(5, 8 * 16), (8 * 16, 1)]
+
+
+def test_dense_layers_can_be_spectrally_normalised_too() -> None:
+    network = small(hidden_size=7, spectral_norm=True)
+    assert not any(isinstance(layer, nn.BatchNorm1d) for layer in network.discriminator)
+    network.discriminate(network.generate(codes())).square().sum().backward()
+    assert without_gradient(network) == []
+
+
+@every_discriminator
+def test_weights_start_with_a_deviation_of_two_hundredths(spectral_norm: bool) -> None:
+    network = GAN(spec(3, 32, 32), spectral_norm=spectral_norm, hidden_size=64)
+    weights = [weight for weight in network.parameters() if weight.ndim > 1]
+    assert len(weights) == 10
+    assert [float(weight.detach().std()) for weight in weights] == pytest.approx([0.02] * 10, rel=0.3)
+
+
+def test_a_batch_of_one_can_be_trained_on_and_leaves_the_averages_as_they_are() -> None:
     network = GAN(spec(1, 8, 8))
-    assert network.discriminate(network.generate(torch.randn(1, 64))).isfinite().all()
+    network.discriminate(network.generate(torch.randn(8, 64)))
+    layer = network.discriminator[-3]
+    assert isinstance(layer, nn.BatchNorm1d)
+    mean, deviation = layer.running_mean.clone(), layer.running_var.clone()
+    network.discriminate(network.generate(torch.randn(1, 64))).sum().backward()
+    assert without_gradient(network.discriminator) == []
+    assert torch.equal(layer.running_mean, mean)
+    assert torch.equal(layer.running_var, deviation)
+
+
+def test_a_batch_of_no_samples_passes_through() -> None:
+    assert small().discriminate(small()(codes(0))).shape == (0,)
+
+
+def test_a_hidden_size_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="hidden_size=-1: one or more, or 0"):
+        small(hidden_size=-1)
 
 
 @pytest.mark.parametrize("size", [(7, 8), (8, 7)])

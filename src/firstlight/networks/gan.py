@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
 from firstlight.networks.strided import double, halve, halvings
@@ -16,34 +17,50 @@ class GAN(nn.Module):
     (Goodfellow et al. 2014), both convolutional (DCGAN; Radford, Metz & Chintala 2016, section 3).
 
     The discriminator halves a picture until its shorter side is from 4 to 7 pixels and doubles its maps every time;
-    the generator is its mirror image. Batches are normalised but where pictures come in or out.
+    the generator is its mirror image. Batches are normalised but where pictures come in or out, and weights start
+    with a deviation of 0.02 (section 4). Unlike the paper's, both have a dense hidden layer on the side of the code,
+    as in InfoGAN (Chen et al. 2016, appendix C.1): it sees the picture as a whole.
 
     Args:
         spec: of pictures of 8x8 or more.
         code_size: numbers in a code, drawn from the standard normal distribution.
         width: maps at half the size of the picture; eight times as many at the most.
+        hidden_size: units of the dense layers; 0 leaves them out, as in the paper. None says 512, or 0 with
+            `spectral_norm`: without normalised batches to hold the two in balance, a dense generator runs away.
         spectral_norm: whether no layer of the discriminator can stretch its input (Miyato et al. 2018); batches are
             not normalised there then.
 
     Raises:
-        ValueError: smaller pictures, or a size below 1.
+        ValueError: smaller pictures, or a size out of its range.
     """
 
     takes: ClassVar[str] = "pictures"
     task: ClassVar[str] = "adversarial"
     min_size: ClassVar[int] = 8
 
-    def __init__(self, spec: DataSpec, *, code_size: int = 64, width: int = 32, spectral_norm: bool = False) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        code_size: int = 64,
+        width: int = 32,
+        hidden_size: int | None = None,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         for name, size in {"code_size": code_size, "width": width}.items():
             if size < 1:
                 raise ValueError(f"{name}={size}: one or more.")
+        if hidden_size is None:
+            hidden_size = 0 if spectral_norm else 512
+        if hidden_size < 0:
+            raise ValueError(f"hidden_size={hidden_size}: one or more, or 0 for no dense layers.")
         _, *picture = spec.input_shape
         if min(picture) < self.min_size:
             raise ValueError(f"GAN takes pictures of 8x8 or more, not {picture[0]}x{picture[1]}.")
         self.code_size = code_size
-        self.generator = _generator(spec.input_shape, code_size, width)
-        self.discriminator = _discriminator(spec.input_shape, width, spectral_norm)
+        self.generator = _generator(spec.input_shape, code_size, width, hidden_size)
+        self.discriminator = _discriminator(spec.input_shape, width, hidden_size, spectral_norm)
 
     def generate(self, codes: Tensor) -> Tensor:
         """(batch, code_size) -> pictures (batch, channels, height, width) from -1, black, to 1, white."""
@@ -62,6 +79,16 @@ class GAN(nn.Module):
         return torch.zeros(batch_size, self.code_size, device=device)
 
 
+class _BatchNorm(nn.BatchNorm1d):
+    """Of dense layers: a batch of one has no deviation, so the running averages stand in for its own."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, units) -> (batch, units)."""
+        if len(inputs) > 1:
+            return super().forward(inputs)
+        return F.batch_norm(inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
 def _plan(shape: tuple[int, ...], width: int) -> tuple[list[int], list[tuple[int, int]]]:
     """Maps and sizes from the picture inwards."""
     channels, height, columns = shape
@@ -69,17 +96,20 @@ def _plan(shape: tuple[int, ...], width: int) -> tuple[list[int], list[tuple[int
     return [channels, *(width * 2 ** min(step, 3) for step in range(times))], halvings(height, columns, times)
 
 
-def _generator(shape: tuple[int, ...], code_size: int, width: int) -> nn.Sequential:
+def _generator(shape: tuple[int, ...], code_size: int, width: int, hidden_size: int) -> nn.Sequential:
     maps, sizes = _plan(shape, width)
     grid = (maps[-1], *sizes[-1])
-    layers: list[nn.Module] = [nn.Linear(code_size, math.prod(grid), bias=False), nn.Unflatten(1, grid)]
+    layers: list[nn.Module] = []
+    if hidden_size:
+        layers += [nn.Linear(code_size, hidden_size, bias=False), _BatchNorm(hidden_size), nn.ReLU()]
+    layers += [nn.Linear(hidden_size or code_size, math.prod(grid), bias=False), nn.Unflatten(1, grid)]
     for step in range(len(maps) - 1, 0, -1):
         layers += [nn.BatchNorm2d(maps[step]), nn.ReLU()]
         layers.append(double(maps[step], maps[step - 1], sizes[step - 1], bias=step == 1))
-    return nn.Sequential(*layers, nn.Tanh())
+    return nn.Sequential(*map(_initialised, layers), nn.Tanh())
 
 
-def _discriminator(shape: tuple[int, ...], width: int, spectral_norm: bool) -> nn.Sequential:
+def _discriminator(shape: tuple[int, ...], width: int, hidden_size: int, spectral_norm: bool) -> nn.Sequential:
     maps, sizes = _plan(shape, width)
     layers: list[nn.Module] = []
     for step in range(1, len(maps)):
@@ -87,7 +117,19 @@ def _discriminator(shape: tuple[int, ...], width: int, spectral_norm: bool) -> n
         layers.append(halve(maps[step - 1], maps[step], bias=not normalised))
         layers += [nn.BatchNorm2d(maps[step])] if normalised else []
         layers.append(nn.LeakyReLU(0.2))
-    layers += [nn.Flatten(), nn.Linear(maps[-1] * math.prod(sizes[-1]), 1)]
+    num_features = maps[-1] * math.prod(sizes[-1])
+    layers.append(nn.Flatten())
+    if hidden_size:
+        layers.append(nn.Linear(num_features, hidden_size, bias=spectral_norm))
+        layers += [] if spectral_norm else [_BatchNorm(hidden_size)]
+        layers.append(nn.LeakyReLU(0.2))
+    layers = [_initialised(layer) for layer in [*layers, nn.Linear(hidden_size or num_features, 1)]]
     if spectral_norm:
         layers = [with_spectral_norm(layer) if hasattr(layer, "weight") else layer for layer in layers]
     return nn.Sequential(*layers)
+
+
+def _initialised(layer: nn.Module) -> nn.Module:
+    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, std=0.02)
+    return layer

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from firstlight.networks.dropout import dropout_of
 from firstlight.spec import DataSpec
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -53,10 +54,8 @@ class Recurrent(nn.Module):
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name}={size}: one or more.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a probability from 0 to below 1.")
         self.spec = spec
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout_of(dropout)
         self.projection: nn.Module = nn.Identity()
         self.num_directions = 2 if bidirectional else 1
         num_outputs = hidden_size * self.num_directions

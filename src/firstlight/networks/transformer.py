@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.networks.activation import activation_named
+from firstlight.networks.dropout import dropout_of
 from firstlight.spec import DataSpec
 
 
@@ -48,12 +49,10 @@ class Transformer(nn.Module):
                 raise ValueError(f"{name}={size}: one or more.")
         if width % num_heads:
             raise ValueError(f"num_heads={num_heads}: the heads share a width of {width}; take a divisor of it.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a probability from 0 to below 1.")
         (self.max_length,) = spec.input_shape
         self.embedding = nn.Embedding(spec.num_outputs, width)
         self.positions = nn.Embedding(self.max_length, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout_of(dropout)
         self.blocks = nn.Sequential(*(_Block(width, num_heads, dropout, activation) for _ in range(num_layers)))
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, spec.num_outputs, bias=False)
@@ -94,7 +93,7 @@ class _Block(nn.Module):
         self.widen = nn.Linear(width, 4 * width)
         self.activation = activation_named(activation)
         self.shrink = nn.Linear(4 * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout_of(dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(batch, length, width) -> (batch, length, width)."""
