@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config import compose, to_plain
 from firstlight.data import BatchLoader
-from firstlight.environment import quieten, spare_cuda_checks
+from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
 
 ROUNDS = 5
 
@@ -24,6 +24,7 @@ def main() -> None:
     """Print both times and their ratio."""
     quieten()
     spare_cuda_checks()
+    keep_freed_memory()
     model = sys.argv[1] if len(sys.argv) > 1 else "mlp"
     config = to_plain(
         compose("data=mnist", f"model={model}", "trainer.max_epochs=1", "+trainer.limit_val_batches=0", *sys.argv[2:])

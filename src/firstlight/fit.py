@@ -11,7 +11,7 @@ from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
 from firstlight.contact_sheet import contact_sheet
 from firstlight.data import BatchLoader, Split
-from firstlight.environment import quieten, spare_cuda_checks
+from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
 from firstlight.files import whole_file, write_text
 from firstlight.flops import flops_per_sample, num_parameters
 from firstlight.load import load_weights
@@ -41,6 +41,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     """
     quieten()
     spare_cuda_checks()
+    keep_freed_memory()
     source = build_source(config)
     store, splits = source.splits(config["seed"])
     task = build_task(config, store.spec)

@@ -4,8 +4,9 @@ from samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
 from torch import Tensor
 from torchvision.transforms.v2 import functional as reference
 
-from firstlight.augment import Hue
-from firstlight.augment.hue import turn_hues
+from firstlight.augment import Augment, Hue
+from firstlight.augment.hue import grey_rotation, turn_hues
+from firstlight.spec import DataSpec
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
@@ -65,3 +66,27 @@ def test_turns_are_uniform_for_a_share_p_of_the_samples() -> None:
 def test_more_than_half_a_turn_is_refused(turns: float) -> None:
     with pytest.raises(ValueError, match=rf"turns={turns}: from 0 to 0\.5"):
         Hue(turns=turns)
+
+
+def test_a_rotation_around_the_grey_axis_keeps_greys_and_agrees_with_the_wheel_at_its_thirds() -> None:
+    greys, colours = torch.rand(2, 1, 4, 4).expand(-1, 3, -1, -1), torch.rand(2, 3, 4, 4)
+    for turns in (-1 / 3, 1 / 3, 0.07):
+        matrices = grey_rotation(torch.full((2,), turns))
+        torch.testing.assert_close(torch.einsum("bij,bjhw->bihw", matrices, greys), greys)
+        if turns != 0.07:
+            turned = colours.clone()
+            turn_hues(turned, torch.full((2,), turns))
+            torch.testing.assert_close(torch.einsum("bij,bjhw->bihw", matrices, colours), turned)
+
+
+def test_an_inexact_hue_is_a_part_of_the_matrix_and_near_to_the_exact_one() -> None:
+    spec = DataSpec((3, 8, 8), 2, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
+    raw = (100 + 40 * torch.rand(64, 3, 8, 8)).to(torch.uint8)  # pale
+    pipelines = [Augment(spec, hue=Hue(turns=0.1, exact=exact)) for exact in (True, False)]
+    assert [len(pipeline.colour) for pipeline in pipelines] == [0, 1]
+    found = []
+    for pipeline in pipelines:
+        torch.default_generator.manual_seed(1)
+        found.append(pipeline.preprocess.to_pixels(pipeline(raw, torch.zeros(64, dtype=torch.int64))[0]) * 255)
+    assert 0.1 < (found[0] - found[1]).abs().mean() < 4
+    assert (found[1] - raw).abs().mean() > 2

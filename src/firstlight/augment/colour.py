@@ -124,15 +124,16 @@ def saturation(factors: Tensor, means: Tensor) -> Affine:
 def then(first: Affine, second: Affine) -> Affine:
     """One map that is as good as the two after another."""
     (matrix, offset), (next_matrix, next_offset) = first, second
-    return next_matrix @ matrix, (next_matrix @ offset[:, :, None])[:, :, 0] + next_offset
+    return next_matrix @ matrix, torch.baddbmm(next_offset[:, :, None], next_matrix, offset[:, :, None])[:, :, 0]
 
 
-def apply(affine: Affine, pixels: Tensor) -> Tensor:
-    """Colours (samples, channels, height, width), float32, after the map."""
+def apply(affine: Affine, pixels: Tensor, out: Tensor | None = None) -> Tensor:
+    """Colours (samples, channels, height, width), float32, after the map; in `out` where that is given."""
     matrix, offset = affine
     if pixels.shape[1] == 1:
-        return torch.addcmul(offset[:, :, None, None], pixels, matrix[:, :, :1, None])
-    return torch.baddbmm(offset[:, :, None], matrix, pixels.flatten(2)).reshape(pixels.shape)
+        return torch.addcmul(offset[:, :, None, None], pixels, matrix[:, :, :1, None], out=out)
+    flat = None if out is None else out.view(len(out), out.shape[1], -1)
+    return torch.baddbmm(offset[:, :, None], matrix, pixels.flatten(2), out=flat).view(pixels.shape)
 
 
 def _identity(means: Tensor) -> Tensor:

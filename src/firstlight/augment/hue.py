@@ -1,26 +1,52 @@
 """Colours turned around the wheel of hues; how light and how saturated they are stays."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from firstlight.augment.step import Step, check_between
+from firstlight.augment.colour import Affine, Colour
+from firstlight.augment.step import check_between
 
 
-class Hue(Step):
+class Hue(Colour):
     """Hues are turned by up to `turns` of the whole wheel to either side.
 
-    Not linear in the colours, so it cannot be part of the matrix: a turn of the HSV wheel, as torchvision and Kornia
-    have it. (A rotation around the grey axis would be linear, but changes how light a colour is.)
+    Args:
+        turns: the largest turn; half of the wheel gives any hue.
+        exact: a turn of the HSV wheel, as torchvision and Kornia have it, which is not linear in the colours and
+            takes a pass of its own. Otherwise the turn is a rotation around the grey axis, one more factor of the
+            matrix: faster, with the same hues at thirds of the wheel, but strong colours become a little lighter or
+            darker between them.
+        p: probability that a sample is changed.
+
+    Raises:
+        ValueError: `turns` is outside 0 to 0.5.
     """
 
-    def __init__(self, *, turns: float = 0.05, p: float = 1.0) -> None:
+    mixes_channels = True
+
+    def __init__(self, *, turns: float = 0.05, exact: bool = True, p: float = 1.0) -> None:
         super().__init__(p)
         check_between("turns", turns, 0, 0.5)
         self.turns = turns
+        self.exact = exact
 
     def draw(self, num_samples: int, device: torch.device) -> Tensor:
         """Uniform turns (samples,)."""
         return self.for_chosen(self.uniform((num_samples,), -self.turns, self.turns, device), 0.0)
+
+    def affine(self, means: Tensor) -> Affine:
+        """The rotation around the grey axis."""
+        return grey_rotation(self.draw(len(means), means.device)), torch.zeros_like(means)
+
+
+def grey_rotation(turns: Tensor) -> Tensor:
+    """Rotations (samples, 3, 3) of the colours around the axis of greys by `turns` (samples,) of a whole one."""
+    angles = turns[:, None, None] * (2 * math.pi)
+    across = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=turns.device)
+    cos, identity = angles.cos(), torch.eye(3, device=turns.device)
+    return cos * identity + (1 - cos) / 3 + angles.sin() / math.sqrt(3) * across
 
 
 def turn_hues(pixels: Tensor, turns: Tensor) -> None:

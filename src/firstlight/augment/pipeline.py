@@ -70,10 +70,11 @@ class Augment(nn.Module):
         has_colours = spec.kind == "pictures" and spec.input_shape[0] == 3
         everything = chosen.values()
         self.geometry = [step for step in everything if isinstance(step, Geometry)]
-        self.colour = [
+        colour_steps = [
             step for step in everything if isinstance(step, Colour) and (has_colours or not step.mixes_channels)
         ]
-        self.hue = [step for step in everything if isinstance(step, Hue) and has_colours]
+        self.hue = [step for step in colour_steps if isinstance(step, Hue) and step.exact]
+        self.colour = [step for step in colour_steps if step not in self.hue]
         self.filters = [step for step in everything if isinstance(step, Filter)]
         self.mixing = [step for step in everything if isinstance(step, Mixing)]
         self.token_steps = [step for step in everything if isinstance(step, TokenStep)]
@@ -116,6 +117,8 @@ class Augment(nn.Module):
         affine = self._affine(raw) if self.colour else None
         turns = torch.stack([hue.draw(num_samples, device) for hue in self.hue]).sum(0) if self.hue else None
         outputs = torch.empty(num_samples, *self.preprocess.output_spec.input_shape, device=device)
+        if affine is not None and turns is None:
+            return self._coloured(raw, matrices, affine, outputs)
         for rows in _chunks(outputs):
             pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
             if affine is not None:
@@ -123,6 +126,18 @@ class Augment(nn.Module):
             if turns is not None:
                 turn_hues(pixels, turns[rows])
             torch.addcmul(self.preprocess.shift, pixels, self.preprocess.scale, out=outputs[rows])
+        return outputs
+
+    def _coloured(self, raw: Tensor, matrices: Tensor | None, affine: Affine, outputs: Tensor) -> Tensor:
+        """Geometry, and the colours' matrix with the normalisation in it: one pass less."""
+        assert isinstance(self.preprocess, PicturePreprocess)
+        scale, shift = self.preprocess.scale.flatten(), self.preprocess.shift.flatten()
+        normalising = torch.diag(scale).expand(len(raw), -1, -1), shift.expand(len(raw), -1)
+        matrix, offset = colour.then(affine, normalising)
+        black, white = shift[:, None, None], (shift + 255 * scale)[:, None, None]
+        for rows in _chunks(outputs):
+            pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
+            colour.apply((matrix[rows], offset[rows]), pixels, out=outputs[rows]).clamp_(black, white)
         return outputs
 
     def _moved(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
@@ -153,7 +168,7 @@ class Augment(nn.Module):
         for step in self.colour:
             change = step.affine(means)
             affine = colour.then(affine, change)
-            means = colour.then((torch.diag_embed(means), means), change)[1]
+            means = torch.baddbmm(change[1][:, :, None], change[0], means[:, :, None])[:, :, 0]
         return affine
 
 
