@@ -172,7 +172,8 @@ def test_a_real_source_is_built_beside_its_files(mnist_dir: Path) -> None:
     assert [path.name.split("-")[0] for path in stores(mnist_dir)] == ["mnist"]
 
 
-def test_val_holds_the_same_share_of_every_class(folder: Path) -> None:
+def test_val_holds_the_same_share_of_every_class(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Numbers, "stratified", True)
     for seed in range(5):
         _, splits = Numbers(str(folder), val_fraction=0.2).splits(seed)
         classes = splits["val"].take(torch.arange(20))[1]

@@ -23,6 +23,7 @@ class ASL(Source):
     """
 
     name = "asl"
+    stratified = True
     labels = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")
     kaggle: ClassVar[str] = "datamunge/sign-language-mnist"
 

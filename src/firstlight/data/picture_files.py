@@ -28,6 +28,8 @@ class PictureFiles(Source):
         ValueError: an argument is out of its range.
     """
 
+    stratified = True
+
     def __init__(
         self, dir: str, *, image_size: int = 64, channels: int = 3, on_corrupt: str = "error", **kwargs: Any
     ) -> None:

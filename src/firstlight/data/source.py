@@ -25,7 +25,8 @@ class Source(ABC):
 
     A subclass names itself, finds its files and reads them; options of its own are arguments of its `__init__`,
     which passes the others on, and are kept in `options`. `consecutive` says that each sample goes on where the one
-    before it ended, so that a recurrent network is handed them in their order.
+    before it ended, so that a recurrent network is handed them in their order. `stratified` says that classes are
+    small, so that each is to give the same share to validation.
 
     Args:
         dir: folder of the official files; stores are kept in `.firstlight` there, or in the user's cache
@@ -39,6 +40,7 @@ class Source(ABC):
 
     name: ClassVar[str]
     consecutive: ClassVar[bool] = False
+    stratified: bool = False
 
     def __init__(self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1) -> None:
         if batch_size < 1:
@@ -79,8 +81,8 @@ class Source(ABC):
         return self.describe(labels, splits["train"]), splits
 
     def splits(self, seed: int) -> tuple[Store, dict[str, Split]]:
-        """The store, and its `train`, `val` and `test`; `val` is a part of the training split, of each class
-        alike, that follows from `seed`.
+        """The store, and its `train`, `val` and `test`; `val` is a part of the training split that follows from
+        `seed`.
 
         Raises:
             ValueError: too few samples to hold some out.
@@ -95,12 +97,12 @@ class Source(ABC):
                     f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty."
                 )
             order = torch.randperm(num_samples, generator=generator(seed, "val"))
-            targets = splits["train"].targets[order]
-            if targets.ndim == 1:  # classes: each gives the same share
-                order = order[targets.sort(stable=True).indices]
-            held_out = ((torch.arange(num_val) + 0.5) * num_samples / num_val).long()
+            held_out = order[:num_val]
+            if self.stratified:
+                by_class = order[splits["train"].targets[order].sort(stable=True).indices]
+                held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
             is_val = torch.zeros(num_samples, dtype=torch.bool)
-            is_val[order[held_out]] = True
+            is_val[held_out] = True
             # In the order of the file: reading it so is kinder to the disk.
             splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
             splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])

@@ -66,7 +66,7 @@ class Table(Source):
             raise ValueError(f"data.delimiter={delimiter}: one character.")
         self.file = file
         self.target = target
-        self.classes = classes
+        self.classes = self.stratified = classes
         self.delimiter = delimiter
         self.test_fraction = test_fraction
         self.split_seed = split_seed
