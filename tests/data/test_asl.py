@@ -69,3 +69,12 @@ def test_missing_files_are_told_with_the_ways_to_get_them(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "kagglehub", None)  # as if it were not installed
     with pytest.raises(ValueError, match=r"(?s)Put sign_mnist_train\.csv and .* --extra kaggle"):
         ASL(str(tmp_path)).store()
+
+
+@pytest.mark.parametrize("wrong", ["#", "٣", "9" * 30, "9" * 5000])
+def test_what_numpy_reads_in_a_way_of_its_own_is_refused_with_its_line(tmp_path: Path, wrong: str) -> None:
+    lines = asl_table(ASL_CODES).splitlines()
+    lines[3] = lines[3].rsplit(",", 1)[0] + "," + wrong
+    write_asl(tmp_path, "\n".join(lines) + "\n", asl_table(ASL_CODES))
+    with pytest.raises(ValueError, match=r"sign_mnist_train\.csv, line 4: pixel784"):
+        ASL(str(tmp_path)).store()

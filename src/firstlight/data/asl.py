@@ -85,7 +85,7 @@ def _parse(content: bytes, origin: str) -> tuple[np.ndarray, np.ndarray]:
     if not lines:
         raise ValueError(f"{origin}: there is no picture in it.")
     try:
-        table = np.loadtxt(lines, delimiter=",", dtype=np.int64, ndmin=2)
+        table = np.loadtxt(lines, delimiter=",", dtype=np.int64, ndmin=2, comments=None)
         if table.shape[1] != len(_HEADER) or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
             raise ValueError
     except (ValueError, OverflowError):
@@ -100,7 +100,7 @@ def _first_mistake(lines: list[bytes]) -> str:
         if len(cells) != len(_HEADER):
             return f"line {number}: {len(cells)} values; there have to be {len(_HEADER)}."
         for name, cell in zip(_HEADER, cells, strict=True):
-            if not cell.isdecimal():
+            if not (cell.isascii() and cell.isdecimal() and len(cell) < 9):
                 return f"line {number}: {name} is '{cell}', not a whole number."
             if name != "label" and int(cell) > 255:
                 return f"line {number}: {name} is {cell}; a pixel is 0 to 255."
