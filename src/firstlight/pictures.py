@@ -12,6 +12,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 # What Pillow raises on files that are no pictures, or damaged ones.
 _DAMAGES = (
     OSError,
+    RuntimeError,
     SyntaxError,
     ValueError,
     TypeError,
