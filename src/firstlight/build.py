@@ -17,11 +17,15 @@ from torch import nn
 
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
+from firstlight.head import replace_head
 from firstlight.launch import is_inside
 from firstlight.nearest import suggestion
+from firstlight.pretrained import find_pretrained
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.steps import without_steps
+from firstlight.transfer import Transfer, split_model
+from firstlight.weights_file import put_weights
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -46,8 +50,13 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
-    network_class = _partial(config, "model")
+    transfer, own_options = split_model(config["model"])
+    network_class = _partial({"model": own_options}, "model")
     _check_takes(network_class.func, spec)
+    pretrained = None
+    if with_recipe and transfer.weights is not None:
+        pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
+        spec = pretrained.applied_to(spec)
     min_size = getattr(network_class.func, "min_size", 1)
     augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
     augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
@@ -55,8 +64,12 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _call("model", network_class, network_spec)
+    if transfer.head is not None:
+        replace_head(network, transfer.head, network_spec.num_outputs)
+    if pretrained is not None:
+        put_weights(network, pretrained.load(), pretrained.name)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
-    recipe = _recipe(config) if with_recipe else None
+    recipe = _recipe(config, transfer) if with_recipe else None
     task = _call("task", task_class, spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
@@ -104,13 +117,13 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _recipe(config: Config) -> Recipe:
+def _recipe(config: Config, transfer: Transfer) -> Recipe:
     from firstlight.tasks import Recipe
 
     optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
     # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
     _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
-    return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config))
+    return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config), transfer)
 
 
 def step_limit(config: Config) -> int | None:

@@ -91,6 +91,7 @@ class Augment(nn.Module):
             return self._tokens(raw, targets)
         if not isinstance(self.preprocess, PicturePreprocess):
             return self.preprocess(raw), targets
+        raw = self.preprocess.coloured(raw)
         pictures = self._pictures(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
         for step in self.filters:
             pictures = step.apply(pictures, 1 / (255 * self.preprocess.scale.flatten()))

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from lightning.pytorch import LightningModule
@@ -16,6 +16,7 @@ from firstlight.monitor import mode_of
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
 from firstlight.spec import DataSpec
+from firstlight.transfer import Transfer
 
 Batch = tuple[Tensor, Tensor]
 
@@ -29,6 +30,7 @@ class Recipe:
     monitor: str
     seed: int
     max_steps: int | None
+    transfer: Transfer = field(default_factory=Transfer)
 
 
 class Meter(Protocol):
