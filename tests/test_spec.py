@@ -22,6 +22,8 @@ def test_a_spec_becomes_plain_values() -> None:
         "room": 0,
         "target_mean": [],
         "target_std": [],
+        "size": None,
+        "interpolation": "bilinear",
     }
 
 
