@@ -55,6 +55,11 @@ def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_pa
     assert from_contents["train"].targets.tolist() == list(range(200))
 
 
+def test_a_picture_has_one_row(paths: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        decode({"train": [(paths[0], 0)], "test": [(paths[0], 0)]}, SHAPE, tmp_path)
+
+
 def test_the_first_damaged_picture_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 7, 160)
     with pytest.raises(ValueError, match=rf"{paths[7]}: not a picture that can be read[\s\S]*data\.on_corrupt=skip"):
