@@ -146,7 +146,7 @@ def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
         ("monitor=val/acuracy", "val/accuracy"),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate"),
         ("augment.size=0", "augment.size=0"),
-        ("data.val_fraction=0.0001", "leaves a split empty"),
+        ("data.val_fraction=0.9999", "leaves a split empty"),
         ("trainer.max_steps=0", "trainer.max_steps=0"),
         ("trainer.max_epochs=0", "trainer.max_epochs=0"),
         ("patience=0", "patience=0"),

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,19 @@ def test_pictures_in_deeper_folders_count_and_suffixes_may_be_capitals(split_fol
 
 def test_a_link_that_leads_back_does_no_harm(split_folders: Path) -> None:
     (split_folders / "train" / "cat" / "again").symlink_to(split_folders, target_is_directory=True)
+    assert sizes(split_folders)["train"] == [10, 10]
+
+
+def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
+    write_classes(tmp_path, 60)
+    (tmp_path / "cat" / "60.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    with pytest.raises(ValueError, match=rf"{tmp_path}/cat/60\.jpg: not a picture that can be read"):
+        Folder(str(tmp_path), image_size=8).store()
+    assert len(Folder(str(tmp_path), image_size=8, on_corrupt="skip").store().splits["train"]) == 96
+
+
+def test_a_pipe_is_no_picture(split_folders: Path) -> None:
+    os.mkfifo(split_folders / "train" / "cat" / "pipe.jpg")
     assert sizes(split_folders)["train"] == [10, 10]
 
 
