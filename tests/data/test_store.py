@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from firstlight.data.store import Arrays, Split, open_store
 from firstlight.spec import DataSpec
@@ -93,6 +94,22 @@ def test_builders_that_fail_take_turns_although_each_removes_the_lock_file(tmp_p
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(build, range(200))) == {"alone: True"}
     assert names(tmp_path) == []
+
+
+def test_the_lock_file_is_removed_while_the_lock_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove, removed = Path.unlink, []
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".lock":
+            removed.append(path.name)
+            with pytest.raises(Timeout):
+                FileLock(path).acquire(timeout=0)
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    open_store(tmp_path / "digits", two_splits)
+    assert removed == ["digits.lock"]
+    assert names(tmp_path) == ["digits"]
 
 
 def test_an_error_in_reading_leaves_nothing_behind_and_the_next_try_builds(tmp_path: Path) -> None:
