@@ -1,6 +1,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,10 +25,10 @@ def paths(tmp_path: Path) -> list[Path]:
     return found
 
 
-def decoded(paths: list[Path], scratch: Path, **options: str) -> dict[str, Arrays]:
+def decoded(paths: list[Path], scratch: Path, **options: Any) -> dict[str, Arrays]:
     """Number i has the class i; the last 50 are for testing."""
     labelled = [(path, number) for number, path in enumerate(paths)]
-    return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)  # type: ignore[arg-type]
+    return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)
 
 
 def damage(paths: list[Path], *numbers: int) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ HEADER = "size,weight,colour,price"
 CSV = "\n".join([HEADER, *ROWS]) + "\n"
 
 
-def store(folder: Path, content: str | bytes = CSV, **options: object) -> Store:
+def store(folder: Path, content: str | bytes = CSV, **options: Any) -> Store:
     """The store of a table with this content."""
     (folder / "table.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-    return Table(str(folder), file="table.csv", **options).store()  # type: ignore[arg-type]
+    return Table(str(folder), file="table.csv", **options).store()
 
 
 def both(found: Store) -> tuple[torch.Tensor, torch.Tensor]:
