@@ -48,7 +48,7 @@ def train(
     folder = RunFolder.create(plain, path)
     try:
         return _train_in(folder, plain, started)
-    except Exception:
+    except Exception:  # whatever it is
         if not folder.spec_path.exists():  # the training has not begun: there is nothing to keep
             folder.remove()
         raise
