@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.files import whole_file, write_json, write_text
+from firstlight.files import read_text, whole_file, write_json, write_text
 
 
 def write_half(path: Path) -> None:
@@ -18,6 +18,14 @@ def test_a_written_file_holds_what_was_written(tmp_path: Path) -> None:
         file.write(b"\x00new")
     assert (tmp_path / "file").read_bytes() == b"\x00new"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_text_is_read_as_utf_8_and_refused_by_its_name_where_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_bytes("\ufefffür".encode())
+    assert read_text(tmp_path / "good.txt") == "für"
+    (tmp_path / "bad.txt").write_bytes("für".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"bad\.txt, byte 1: 0xfc is not UTF-8"):
+        read_text(tmp_path / "bad.txt")
 
 
 def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:

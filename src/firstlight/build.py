@@ -146,7 +146,7 @@ def _partial(config: Config, key: str) -> Any:
         return instantiate(config[key], _partial_=True, _convert_="all")
     except InstantiationException as error:
         place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
-        reason = error.__cause__ if isinstance(error.__cause__, ValueError) else str(error).splitlines()[0]
+        reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
         raise ValueError(f"{place}: {reason}") from error
 
 

@@ -25,6 +25,21 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """What is in a file in UTF-8, without a byte order mark.
+
+    Raises:
+        ValueError: it is not UTF-8; names the file and the byte.
+    """
+    try:
+        return path.read_bytes().decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        wrong = error.object[error.start]
+        raise ValueError(
+            f"{path}, byte {error.start:,}: 0x{wrong:02x} is not UTF-8 ({error.reason}). Convert the file to UTF-8."
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Put `text` into `path`, all or nothing."""
     with whole_file(path) as file:
