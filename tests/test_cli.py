@@ -46,6 +46,15 @@ def test_a_mistake_is_told_in_a_few_lines_with_its_fix(script: Script, tmp_path:
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.parametrize("name", ["train", "preview"])
+def test_a_wrong_value_of_a_step_is_told_without_importing_lightning(script: Script, name: str) -> None:
+    answer = script(name, "augment=course", "augment.flip.p=2", PYTHONPROFILEIMPORTTIME="1")
+    *imports, told = answer.stderr.splitlines()
+    assert told == "augment.flip: p=2: from 0 to 1."
+    assert any(line.endswith(" torch") for line in imports)
+    assert not any(line.endswith(" lightning") for line in imports)
+
+
 @pytest.mark.parametrize("folder", ["café", "tom's data (1)"])
 def test_paths_on_the_command_line_may_have_any_letters_with_quotes_and_without(
     script: Script, tmp_path: Path, trained_run: Path, folder: str

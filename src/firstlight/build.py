@@ -1,7 +1,7 @@
 """From a config to objects; the only caller of Hydra's instantiate.
 
-Lightning is imported by the functions that need it, because that takes four seconds: data that is not there is told
-before.
+Lightning is imported by the functions that need it, because that takes four seconds: data that is not there and
+steps that are refused are told before.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.launch import is_inside
@@ -38,6 +39,21 @@ def build_source(config: Config) -> Source:
     return source
 
 
+def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) -> Augment:
+    """The augmentation for the data and the network; it is the first part of a task, and needs no Lightning.
+
+    Raises:
+        ValueError: the network is not for such data, or a step is refused; names the config's key.
+    """
+    network_class = _partial(config, "model").func
+    _check_takes(network_class, spec)
+    augmentation = config["augment"] if with_steps else without_steps(config["augment"])
+    min_size = getattr(network_class, "min_size", 1)
+    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    assert isinstance(augment, Augment)
+    return augment
+
+
 def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> Task:
     """Network, augmentation, loss, optimizer and scheduler, put together for the data.
 
@@ -46,11 +62,8 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
+    augment = build_augment(config, spec, with_steps=with_recipe)
     network_class = _partial(config, "model")
-    _check_takes(network_class.func, spec)
-    min_size = getattr(network_class.func, "min_size", 1)
-    augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
-    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)

@@ -1,7 +1,9 @@
 """What an augmentation makes of the data, to look at."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -13,7 +15,9 @@ from firstlight.data import Split
 from firstlight.data.tokens import decode
 from firstlight.files import whole_file
 from firstlight.randomness import derive, generator, reseed
-from firstlight.tasks import Task
+
+if TYPE_CHECKING:
+    from firstlight.tasks import Task  # Lightning is imported when the augmentation has been found to be good
 
 
 def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int = 7) -> None:

@@ -115,9 +115,10 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
     is_first = launch.is_first_process()
     with run_log(folder.log_path) if is_first else contextlib.nullcontext():
         try:
-            from firstlight.build import build_source
+            from firstlight.build import build_augment, build_source
 
-            build_source(config).store()  # what is wrong with the data is told before Lightning is imported
+            # What is wrong with the data or a step is told before Lightning is imported.
+            build_augment(config, build_source(config).store().spec)
             from firstlight.fit import fit
 
             fit(config, folder, started)
