@@ -31,6 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
         (["model=lenett"], "model=lenett: there is no such model. Did you mean 'lenet'?"),
         (["trainer=xyz"], "trainer=xyz: there is no such trainer. There are: default, full_batch."),
         (["modle=mlp"], "There is no 'modle' in the config. Did you mean 'model'?"),
+        (["data=text", "task.binary=true"], "There is no 'task.binary' in the config. This task has no options."),
         (["sede=3"], "There is no 'sede' in the config. Did you mean 'seed'?"),
         (["lr=1"], "There is no 'lr' in the config. Did you mean 'optimizer.lr'?"),
         (
