@@ -18,11 +18,15 @@ from torch import nn
 from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
+from firstlight.head import replace_head
 from firstlight.launch import is_inside
 from firstlight.nearest import suggestion
+from firstlight.pretrained import find_pretrained
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.steps import without_steps
+from firstlight.transfer import Transfer, split_model
+from firstlight.weights_file import put_weights
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -45,31 +49,44 @@ def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) ->
     Raises:
         ValueError: the network is not for such data, or a step is refused; names the config's key.
     """
-    network_class = _partial(config, "model").func
-    _check_takes(network_class, spec)
+    min_size = getattr(_network_class(config, spec).func, "min_size", 1)
     augmentation = config["augment"] if with_steps else without_steps(config["augment"])
-    min_size = getattr(network_class, "min_size", 1)
     augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
     assert isinstance(augment, Augment)
     return augment
 
 
-def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> Task:
+def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with_weights: bool = True) -> Task:
     """Network, augmentation, loss, optimizer and scheduler, put together for the data.
 
-    The first weights follow from the config's seed alone.
+    The first weights follow from the config's seed alone, or are the pretrained ones that it names.
+
+    Args:
+        config: complete and resolved.
+        spec: of the data; with the preprocessing of the pretrained weights, where these are not loaded.
+        with_recipe: whether the task is to train; else it only measures.
+        with_weights: whether a task that is to train starts from pretrained weights; else others are put in later.
 
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
+    transfer, _ = split_model(config["model"])
+    network_class = _network_class(config, spec)
+    pretrained = None
+    if with_recipe and with_weights and transfer.weights is not None:
+        pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
+        spec = pretrained.applied_to(spec)
     augment = build_augment(config, spec, with_steps=with_recipe)
-    network_class = _partial(config, "model")
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _call("model", network_class, network_spec)
+    if transfer.head is not None:
+        replace_head(network, transfer.head, network_spec.num_outputs)
+    if pretrained is not None:
+        put_weights(network, pretrained.load(), pretrained.name)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
-    recipe = _recipe(config) if with_recipe else None
+    recipe = _recipe(config, transfer) if with_recipe else None
     task = _call("task", task_class, spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
@@ -91,8 +108,13 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     theirs = config["trainer"]
-    if _partial(config, "task").func.alternates:
-        theirs = _alternating(theirs)
+    transfer, _ = split_model(config["model"])
+    alternates = _partial(config, "task").func.alternates
+    if alternates:
+        _check_alternating(theirs)
+    if (alternates or transfer.unfreeze_at_epoch) and is_inside() and theirs.get("strategy", "auto") == "auto":
+        # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
+        theirs = theirs | {"strategy": "ddp_find_unused_parameters_true"}
     trainer_class = _partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
     given = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
     callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], WholeFileIO()]
@@ -102,34 +124,38 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
         raise ValueError(f"trainer: {error}") from error
 
 
-def _alternating(trainer: Config) -> Config:
-    """The trainer's config where parts of the network learn in turn."""
+def _check_alternating(trainer: Config) -> None:
+    """Refuse what has no meaning where parts of the network learn in turn."""
     for key, only in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
         if trainer.get(key) not in only:
             raise ValueError(f"trainer.{key}={trainer[key]}: not where two networks learn in turn; leave it out.")
-    if is_inside() and trainer.get("strategy", "auto") == "auto":
-        # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
-        return trainer | {"strategy": "ddp_find_unused_parameters_true"}
-    return trainer
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _recipe(config: Config) -> Recipe:
+def _recipe(config: Config, transfer: Transfer) -> Recipe:
     from firstlight.tasks import Recipe
 
     optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
     # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
     _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
-    return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config))
+    return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config), transfer)
 
 
 def step_limit(config: Config) -> int | None:
     """The `max_steps` of the trainer; None for its -1, no limit."""
     max_steps = config["trainer"].get("max_steps", -1)
     return None if max_steps == -1 else max_steps
+
+
+def _network_class(config: Config, spec: DataSpec) -> Any:
+    """The network's class with its own options, where it is for such data."""
+    _, own_options = split_model(config["model"])
+    network_class = _partial({"model": own_options}, "model")
+    _check_takes(network_class.func, spec)
+    return network_class
 
 
 def _check_takes(network: Any, spec: DataSpec) -> None:

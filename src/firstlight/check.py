@@ -7,6 +7,8 @@ from typing import Any
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
 from firstlight.steps import OPTIONS, step_names, target_of
+from firstlight.transfer import OPTIONS as TRANSFER
+from firstlight.transfer import Transfer, split_model
 
 # What the keys of train.yaml that are no group may hold.
 SETTINGS = {
@@ -45,7 +47,8 @@ def check(config: dict[str, Any]) -> None:
     if config["seed"] < 0:
         raise ValueError(f"seed={config['seed']}: a seed is 0 or larger.")
     _check_augment(config["augment"])
-    for path, node in _targets(config):
+    _, network = _check_transfer(config["model"])
+    for path, node in _targets(config | {"model": network}):
         _check_target(path, node)
 
 
@@ -81,6 +84,13 @@ def _check_augment(augment: dict[str, Any]) -> None:
             raise ValueError(f"augment: there is no option or step '{key}'. {suggestion(key, known, 'augment')}")
 
 
+def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
+    """The options that every network has, by type and value; they are apart from the network's own."""
+    for key in model.keys() & TRANSFER.keys():
+        _check_value(f"model.{key}", model[key], ast.parse(TRANSFER[key], mode="eval").body, "it")
+    return split_model(model)
+
+
 def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every node with a `_target_`, with its dotted path."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -104,6 +114,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
             continue
         if key not in accepted or key in SUPPLIED:
             options = [option for option in accepted if option not in SUPPLIED]
+            options += TRANSFER if path == "model" else ()
             raise ValueError(f"{path}: {name} takes no '{key}'. {suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type

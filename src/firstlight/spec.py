@@ -18,6 +18,9 @@ class DataSpec:
         room: pixels that stored pictures have on every side beyond `input_shape`, so that crops and shifts find some.
         target_mean: mean of each regression target over the training split; none where targets are classes or tokens.
         target_std: standard deviation of each regression target, likewise.
+        size: height and width that pretrained weights want; None where there are none. `mean`, `std` and
+            `interpolation` are theirs then, and grey pictures become colour where they know colour alone.
+        interpolation: bilinear or bicubic: how pictures are resized to the network's size.
     """
 
     input_shape: tuple[int, ...]
@@ -28,6 +31,8 @@ class DataSpec:
     room: int = 0
     target_mean: tuple[float, ...] = ()
     target_std: tuple[float, ...] = ()
+    size: int | None = None
+    interpolation: str = "bilinear"
 
     @property
     def kind(self) -> str:
@@ -58,8 +63,12 @@ class DataSpec:
         return (channels, height + 2 * self.room, width + 2 * self.room)
 
     def resized(self, size: int) -> "DataSpec":
-        """The same pictures at (channels, size, size)."""
-        return replace(self, input_shape=(self.input_shape[0], size, size))
+        """The same pictures at (channels, size, size), with as many channels as there are means."""
+        return replace(self, input_shape=(len(self.mean), size, size))
+
+    def preprocessed_as(self, other: "DataSpec") -> "DataSpec":
+        """The same data with the preprocessing of another spec."""
+        return replace(self, mean=other.mean, std=other.std, size=other.size, interpolation=other.interpolation)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, for JSON and for checkpoints."""

@@ -24,12 +24,13 @@ class Preprocess(nn.Module):
 class PicturePreprocess(Preprocess):
     """Pictures of any size, uint8, to float32 of mean 0 and deviation 1 at a network's size.
 
-    Pictures as a store keeps them lose their room on the way; all others are resized as a whole.
+    Pictures as a store keeps them lose their room on the way; all others are resized as a whole. Grey ones become
+    colour where the spec has the statistics of three channels.
 
     Args:
         spec: of the data.
         min_size: the smallest height and width that the network takes.
-        size: height and width to resize to, whatever the data's own.
+        size: height and width to resize to, whatever the data's own and whatever pretrained weights want.
 
     Raises:
         ValueError: `size` is less than 1.
@@ -38,6 +39,7 @@ class PicturePreprocess(Preprocess):
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
         if size is not None and size < 1:
             raise ValueError(f"augment.size={size}: pictures have one pixel or more.")
+        size = size or spec.size
         if size is not None:
             super().__init__(spec.resized(size))
         elif min(spec.picture_size) < min_size:
@@ -54,12 +56,16 @@ class PicturePreprocess(Preprocess):
 
     def forward(self, raw: Tensor) -> Tensor:
         """(batch, channels, any height, any width), uint8 -> (batch, *output_spec.input_shape), float32."""
-        return self.resize(self.normalise(self.cut(raw)))
+        return self.resize(self.normalise(self.cut(self.coloured(raw))))
+
+    def coloured(self, raw: Tensor) -> Tensor:
+        """Pictures with the network's channels: grey becomes three times the same."""
+        return raw.expand(-1, self.output_spec.input_shape[0], -1, -1)
 
     def cut(self, raw: Tensor) -> Tensor:
         """Pictures without the room that a store gives them."""
         room, (height, width) = self.spec.room, self.spec.picture_size
-        if not room or raw.shape[1:] != self.spec.stored_shape:
+        if not room or raw.shape[2:] != self.spec.stored_shape[1:]:
             return raw
         return raw[:, :, room : room + height, room : room + width]
 
@@ -78,7 +84,7 @@ class PicturePreprocess(Preprocess):
         if pictures.shape[-2:] == size:
             return pictures
         smaller = size[0] < pictures.shape[-2] or size[1] < pictures.shape[-1]
-        return F.interpolate(pictures, size, mode="bilinear", antialias=smaller)
+        return F.interpolate(pictures, size, mode=self.spec.interpolation, antialias=smaller)
 
 
 class NumberPreprocess(Preprocess):

@@ -1,0 +1,127 @@
+"""Files of weights, written by anybody: read as tensors and nothing else, and put into a network that they fit."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from firstlight.head import head_name
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
+# What reading a file raises that is damaged, or that would run code.
+_DAMAGES = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, from `.safetensors`, or from what `torch.save` has written of a `state_dict`.
+
+    Names lose the `module.` that several GPUs leave before them.
+
+    Raises:
+        ValueError: no such file, a damaged one, or one that holds anything but tensors.
+    """
+    found: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if path.suffix != ".safetensors":
+        for wrapping in ("state_dict", "model", "model_state_dict"):
+            if isinstance(found, dict) and isinstance(found.get(wrapping), dict):
+                found = found[wrapping]
+    if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ValueError(f"model.weights={path}: it holds no tensors by name, as a state_dict does.")
+    return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run: `state_dict`, `spec` and `config`.
+
+    Raises:
+        ValueError: no such file, a damaged one, or no checkpoint of ours.
+    """
+    found = _read_pickle(path)
+    if not isinstance(found, dict) or not {"state_dict", "spec", "config"} <= found.keys():
+        raise ValueError(f"model.weights={path}: no checkpoint of a run of firstlight; tensors alone are read of .pth.")
+    return found
+
+
+def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    """Put weights into a network; a head for other classes than theirs stays as it is.
+
+    Args:
+        network: to be filled; where it names prefixes in `not_used`, tensors of these are passed over.
+        weights: names and shapes are those of its `state_dict`.
+        name: of the weights, for people.
+
+    Raises:
+        ValueError: they are another network's.
+    """
+    own = network.state_dict()
+    head = head_name(network)
+    of_head = {key for key in own if head is not None and key.startswith(f"{head}.")}
+    if any(key not in weights or weights[key].shape != own[key].shape for key in of_head):
+        own = {key: value for key, value in own.items() if key not in of_head}
+    unused = (*getattr(network, "not_used", ()), *(of_head - own.keys()))
+    given = {key: value for key, value in weights.items() if not key.startswith(unused)}
+    for key in own:  # files from before torch 0.4.1 do without this count
+        if key.endswith(".num_batches_tracked"):
+            given.setdefault(key, own[key])
+    for key in own:
+        if key not in given:
+            raise _misfit(network, name, f"they lack '{key}'")
+    for key, value in given.items():
+        if key not in own:
+            raise _misfit(network, name, f"they hold '{key}', which it has not")
+        if value.shape != own[key].shape:
+            raise _misfit(network, name, f"'{key}' is {_shape(value)}, not {_shape(own[key])}")
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(f"model.weights={name}: '{key}' holds what is no number.")
+    network.load_state_dict(given, strict=False)
+
+
+def _misfit(network: nn.Module, name: str, reason: str) -> ValueError:
+    return ValueError(f"model.weights={name}: weights of another network than {type(network).__name__}: {reason}.")
+
+
+def _shape(value: Tensor) -> str:
+    return "x".join(map(str, value.shape)) or "a single number"
+
+
+def _read_pickle(path: Path) -> Any:
+    _check_file(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGES as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    _check_file(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, *_DAMAGES) as error:
+        raise _unreadable(path, error) from error
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(f"model.weights={path}: there is no such file.")
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return ValueError(f"model.weights={path}: damaged, or not weights alone ({lines[0]}).")
