@@ -1,7 +1,7 @@
 """From a config to objects; the only caller of Hydra's instantiate.
 
-Lightning is imported by the functions that need it, because that takes four seconds: data that is not there is told
-before.
+Lightning is imported by the functions that need it, because that takes four seconds: data that is not there and
+steps that are refused are told before.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.head import replace_head
@@ -42,6 +43,19 @@ def build_source(config: Config) -> Source:
     return source
 
 
+def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) -> Augment:
+    """The augmentation for the data and the network; it is the first part of a task, and needs no Lightning.
+
+    Raises:
+        ValueError: the network is not for such data, or a step is refused; names the config's key.
+    """
+    min_size = getattr(_network_class(config, spec).func, "min_size", 1)
+    augmentation = config["augment"] if with_steps else without_steps(config["augment"])
+    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    assert isinstance(augment, Augment)
+    return augment
+
+
 def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with_weights: bool = True) -> Task:
     """Network, augmentation, loss, optimizer and scheduler, put together for the data.
 
@@ -56,16 +70,13 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
-    transfer, own_options = split_model(config["model"])
-    network_class = _partial({"model": own_options}, "model")
-    _check_takes(network_class.func, spec)
+    transfer, _ = split_model(config["model"])
+    network_class = _network_class(config, spec)
     pretrained = None
     if with_recipe and with_weights and transfer.weights is not None:
         pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
-    min_size = getattr(network_class.func, "min_size", 1)
-    augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
-    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    augment = build_augment(config, spec, with_steps=with_recipe)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
@@ -139,6 +150,14 @@ def step_limit(config: Config) -> int | None:
     return None if max_steps == -1 else max_steps
 
 
+def _network_class(config: Config, spec: DataSpec) -> Any:
+    """The network's class with its own options, where it is for such data."""
+    _, own_options = split_model(config["model"])
+    network_class = _partial({"model": own_options}, "model")
+    _check_takes(network_class.func, spec)
+    return network_class
+
+
 def _check_takes(network: Any, spec: DataSpec) -> None:
     """Networks say in `takes` what samples they are for; one that says nothing is for all."""
     if spec.kind in getattr(network, "takes", spec.kind):
@@ -166,7 +185,7 @@ def _partial(config: Config, key: str) -> Any:
         return instantiate(config[key], _partial_=True, _convert_="all")
     except InstantiationException as error:
         place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
-        reason = error.__cause__ if isinstance(error.__cause__, ValueError) else str(error).splitlines()[0]
+        reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
         raise ValueError(f"{place}: {reason}") from error
 
 
