@@ -2,6 +2,9 @@
 
 import io
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +41,21 @@ def find_pictures(path: Path) -> list[Path]:
     return found
 
 
-def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = None) -> np.ndarray:
+@contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Pillow only warns of pictures up to twice too large, and of metadata that nobody needs.
+
+    Around all threads, because these filters belong to the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def read_picture(
+    path: Path, shape: tuple[int, ...], content: bytes | None = None, interpolation: str = "bilinear"
+) -> np.ndarray:
     """A picture as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
 
     Turned as its EXIF data says, laid on white where it is transparent, resized so that it covers the shape, and
@@ -48,6 +65,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
         path: of the file.
         shape: of the array.
         content: what is in the file, where it does not lie at `path` but in an archive.
+        interpolation: bilinear or bicubic.
 
     Raises:
         ValueError: no picture, a damaged one, or one so large that it may be an attack; names the file.
@@ -66,7 +84,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
             picture = picture.convert("L" if channels == 1 else "RGB")
     except _DAMAGES as error:
         raise ValueError(f"{path}: not a picture that can be read ({error}).") from error
-    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR))
+    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling[interpolation.upper()]))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
 
 
