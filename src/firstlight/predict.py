@@ -14,7 +14,7 @@ from firstlight.files import whole_file, write_csv
 from firstlight.groups import check_labels, verdicts
 from firstlight.load import load_run
 from firstlight.pictures import bombs_refused, find_pictures
-from firstlight.predictions import MAX_SHOWN, in_words, prediction, sheet, thumbnails
+from firstlight.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
 from firstlight.read_ahead import read_ahead
 from firstlight.run_folder import RunFolder
 from firstlight.tasks import Classification
@@ -57,10 +57,10 @@ def predict(
     check_predict(run, model, group)
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: one picture or more.")
-    paths = find_pictures(Path(input).expanduser())
+    source = Path(input).expanduser()
     target = Path(output).expanduser() if output else (RunFolder(run).path if run else Path()) / "predictions.csv"
-    sheet_path = target.with_suffix(".png") if Path(input).expanduser().is_dir() else None
-    _check_outputs(target, sheet_path, paths)
+    sheet_path = target.with_suffix(".png") if source.is_dir() else None
+    paths = _pictures(source, target, sheet_path)
     device = _device(accelerator)
     task = load_run(run, checkpoint, device) if run else build_pretrained(model or {}).to(device)
     if not isinstance(task, Classification):
@@ -94,7 +94,7 @@ def predict(
         write_csv(target, rows)
         if sheet_path:
             with whole_file(sheet_path) as file:
-                sheet(shown, rows, group).save(file, "png")
+                write_sheet(file, shown, rows, group)
     except OSError as error:
         raise ValueError(f"output={target}: cannot be written ({error}).") from error
     print(in_words(rows, group))
@@ -112,14 +112,23 @@ def _rows(paths: list[Path], probabilities: Tensor, labels: tuple[str, ...], gro
     return rows
 
 
-def _check_outputs(target: Path, sheet_path: Path | None, paths: list[Path]) -> None:
-    """Refuse to write over a picture, or two files to one place."""
+def _pictures(source: Path, target: Path, sheet_path: Path | None) -> list[Path]:
+    """The pictures to predict on; not the contact sheet of earlier predictions, which the new one takes the place of.
+
+    Raises:
+        ValueError: there are none, or what is written would take the place of one of them.
+    """
+    made_before = sheet_path.resolve() if sheet_path and is_sheet(sheet_path) else None
+    paths = [path for path in find_pictures(source) if path.resolve() != made_before]
+    if not paths:
+        raise ValueError(f"input={source}: no pictures in this folder but the contact sheet of earlier predictions.")
+    if target == sheet_path:
+        raise ValueError(f"output={target}: this is the name for the contact sheet; the predictions are a .csv.")
     taken = {path.resolve() for path in paths}
     for path in (target, sheet_path):
         if path is not None and path.resolve() in taken:
             raise ValueError(f"output={target}: {path} is one of the pictures, and would be lost. Name another output.")
-    if target == sheet_path:
-        raise ValueError(f"output={target}: this is the name for the contact sheet; the predictions are a .csv.")
+    return paths
 
 
 def _device(accelerator: str) -> torch.device:

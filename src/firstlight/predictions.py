@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,6 +16,7 @@ TOP = 5
 MAX_SHOWN = 64  # pictures on the sheet
 _SIDE = 128  # of a picture there, at the most
 _ROWS_ON_SCREEN = 20
+_MARK = ("Software", "firstlight predictions")  # a text in the PNG
 
 
 def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -63,10 +65,13 @@ def thumbnails(pictures: Tensor) -> Tensor:
     return F.interpolate(pictures.float() / 255, size, mode="bilinear", antialias=True)
 
 
-def sheet(pictures: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str | None = None) -> Image.Image:
-    """The first pictures, each with its label and probability, or those of the group.
+def write_sheet(
+    file: BinaryIO, pictures: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str | None = None
+) -> None:
+    """The first pictures, each with its label and probability, or those of the group, as a PNG.
 
     Args:
+        file: to write to.
         pictures: batches from `thumbnails`.
         rows: of these pictures, and maybe of others after them.
         group: as for `in_words`.
@@ -74,7 +79,18 @@ def sheet(pictures: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str
     shown = torch.cat(list(pictures))[:MAX_SHOWN]
     keys = (group, f"{group}_probability") if group else ("label", "probability")
     captions = [f"{row[keys[0]]} {row[keys[1]]:.0%}" for row in rows[: len(shown)]]
-    return contact_sheet(shown, captions)
+    facts = PngInfo()
+    facts.add_text(*_MARK)
+    contact_sheet(shown, captions).save(file, "png", pnginfo=facts)
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether `write_sheet` has made this picture."""
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return picture.info.get(_MARK[0]) == _MARK[1]
+    except (OSError, Image.DecompressionBombError):
+        return False
 
 
 def _share(probability: str | float) -> str:
