@@ -14,13 +14,21 @@ GROUPS = {"dog_cat": {"dog": range(151, 269), "cat": range(281, 286)}}
 
 
 def check_group(group: str) -> None:
-    """Raises: ValueError: there is no such group."""
+    """Refuse a misspelled name.
+
+    Raises:
+        ValueError: there is no such group.
+    """
     if group not in GROUPS:
         raise ValueError(f"predict.group={group}: there is no such group. {suggestion(group, list(GROUPS))}")
 
 
 def check_labels(group: str, labels: tuple[str, ...]) -> None:
-    """Raises: ValueError: the classes are not those of ImageNet."""
+    """Refuse a network that tells apart other classes.
+
+    Raises:
+        ValueError: the labels are not those of ImageNet.
+    """
     from firstlight.imagenet import imagenet_labels
 
     if labels != imagenet_labels():

@@ -25,7 +25,7 @@ def predict(
     input: str | Path,
     output: str | Path | None = None,
     checkpoint: str = "best",
-    batch_size: int = 64,
+    batch_size: int = 32,
     accelerator: str = "auto",
     model: dict[str, Any] | None = None,
     group: str | None = None,
@@ -122,12 +122,12 @@ def _pictures(source: Path, target: Path, sheet_path: Path | None) -> list[Path]
     paths = [path for path in find_pictures(source) if path.resolve() != made_before]
     if not paths:
         raise ValueError(f"input={source}: no pictures in this folder but the contact sheet of earlier predictions.")
-    if target == sheet_path:
-        raise ValueError(f"output={target}: this is the name for the contact sheet; the predictions are a .csv.")
     taken = {path.resolve() for path in paths}
     for path in (target, sheet_path):
         if path is not None and path.resolve() in taken:
             raise ValueError(f"output={target}: {path} is one of the pictures, and would be lost. Name another output.")
+    if target == sheet_path:
+        raise ValueError(f"output={target}: this is the name for the contact sheet; the predictions are a .csv.")
     return paths
 
 
