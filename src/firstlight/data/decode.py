@@ -33,7 +33,7 @@ def decode(
     ends, nothing is left behind.
 
     Args:
-        splits: paths and classes of the pictures.
+        splits: paths and classes of the pictures; no path occurs twice.
         shape: (channels, height, width) of every picture in the array; see `read_picture`.
         scratch_dir: where the array lies; made where it is missing.
         on_corrupt: "error", or "skip" to leave out pictures that cannot be read, and to say which.
@@ -44,6 +44,7 @@ def decode(
     """
     labelled = [picture for pictures in splits.values() for picture in pictures]
     rows = {path: row for row, (path, _) in enumerate(labelled)}
+    assert len(rows) == len(labelled)
     pixels = _scratch_array((len(labelled), *shape), scratch_dir)
 
     def fill(picture: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
@@ -55,7 +56,9 @@ def decode(
         return path, None
 
     problems: dict[int, str] = {}
-    waiting: Iterator[tuple[Path, bytes | None]] = iter(dict.fromkeys(rows).items() if contents is None else contents)
+    waiting: Iterator[tuple[Path, bytes | None]] = iter(
+        [(path, None) for path in rows] if contents is None else contents
+    )
     bar = tqdm(total=len(rows), desc="decoding", unit="picture", leave=False, dynamic_ncols=True, disable=None)
     with bombs_refused(), ThreadPoolExecutor() as pool, bar:
         while chunk := list(islice(waiting, _CHUNK)):
