@@ -59,13 +59,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str, *, whole: bool = False) -> None:
     """Put weights into a network; a head for other classes than theirs stays as it is.
 
     Args:
         network: to be filled; where it names prefixes in `not_used`, tensors of these are passed over.
         weights: names and shapes are those of its `state_dict`.
         name: of the weights, for people.
+        whole: the head has to be among them.
 
     Raises:
         ValueError: they are another network's.
@@ -73,7 +74,7 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) ->
     own = network.state_dict()
     head = head_name(network)
     of_head = {key for key in own if head is not None and key.startswith(f"{head}.")}
-    if any(key not in weights or weights[key].shape != own[key].shape for key in of_head):
+    if not whole and any(key not in weights or weights[key].shape != own[key].shape for key in of_head):
         own = {key: value for key, value in own.items() if key not in of_head}
     unused = (*getattr(network, "not_used", ()), *(of_head - own.keys()))
     given = {key: value for key, value in weights.items() if not key.startswith(unused)}
