@@ -11,7 +11,6 @@ from firstlight.spec import DataSpec
 
 # Depth -> blocks in each of the four stages (table 1).
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-_WIDTHS = (64, 128, 256, 512)
 
 
 class BasicBlock(nn.Module):
@@ -93,12 +92,13 @@ class ResNet(nn.Module):
     Args:
         spec: of pictures of 16x16 or more.
         depth: layers with weights: 18 or 34, of basic blocks; 50, 101 or 152, of bottlenecks.
+        width: maps of the first stage, 64 in the paper; the next ones have two, four and eight times as many.
         activation: by name.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's, as in the paper.
 
     Raises:
-        ValueError: smaller pictures, a depth that the paper does not have, or an unknown activation, stem or
+        ValueError: smaller pictures, a depth that the paper does not have, no width, or an unknown activation, stem or
             initialisation.
     """
 
@@ -110,6 +110,7 @@ class ResNet(nn.Module):
         spec: DataSpec,
         *,
         depth: int = 18,
+        width: int = 64,
         activation: str = "relu",
         stem: str = "auto",
         initialisation: str | None = None,
@@ -117,6 +118,8 @@ class ResNet(nn.Module):
         super().__init__()
         if depth not in _BLOCKS:
             raise ValueError(f"depth={depth}: ResNet has {', '.join(map(str, _BLOCKS))} layers.")
+        if width < 1:
+            raise ValueError(f"width={width}: one map or more.")
         channels, _, _ = picture_shape(self, spec)
         block = Bottleneck if depth >= 50 else BasicBlock
 
@@ -126,18 +129,19 @@ class ResNet(nn.Module):
             return nn.Sequential(first, *rest)
 
         if has_small_stem(spec, stem):
-            self.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+            self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
             self.maxpool: nn.Module = nn.Identity()
         else:
-            self.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+            self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.bn1 = nn.BatchNorm2d(width)
         self.activation = activation_named(activation, inplace=True)
-        inputs = (64, *(width * block.expansion for width in _WIDTHS))
-        self.layer1 = stage(inputs[0], _WIDTHS[0], _BLOCKS[depth][0], stride=1)
-        self.layer2 = stage(inputs[1], _WIDTHS[1], _BLOCKS[depth][1], stride=2)
-        self.layer3 = stage(inputs[2], _WIDTHS[2], _BLOCKS[depth][2], stride=2)
-        self.layer4 = stage(inputs[3], _WIDTHS[3], _BLOCKS[depth][3], stride=2)
+        widths = [width * 2**number for number in range(4)]
+        inputs = (width, *(maps * block.expansion for maps in widths))
+        self.layer1 = stage(inputs[0], widths[0], _BLOCKS[depth][0], stride=1)
+        self.layer2 = stage(inputs[1], widths[1], _BLOCKS[depth][1], stride=2)
+        self.layer3 = stage(inputs[2], widths[2], _BLOCKS[depth][2], stride=2)
+        self.layer4 = stage(inputs[3], widths[3], _BLOCKS[depth][3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(inputs[4], spec.num_outputs)
         initialise(self, initialisation or "he")

@@ -1,0 +1,77 @@
+"""What epochs cost where the backbone is frozen: its features computed once, against a pass in every epoch.
+
+    uv run scripts/benchmarks/transfer.py data.dir=DIR/doggy-door [trainer.max_epochs=10 model=... data=...]
+
+A plain forward pass over all samples, a training with features, the same training once they lie on the disk (that is
+the head's own time), and the same without features, in turn, in two rounds; the best of each is compared.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from firstlight.build import build_source, build_task, build_trainer
+from firstlight.config import compose, to_plain
+from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.features import read_features
+from firstlight.fit import make_loader
+
+ROUNDS = 2
+
+
+def main() -> None:
+    """Print the four times, and the cost of the features in forward passes."""
+    quieten()
+    spare_cuda_checks()
+    keep_freed_memory()
+    words = ("data=folder", "model=efficientnet_lite0", "model.freeze=backbone", "trainer.max_epochs=10")
+    config = to_plain(compose(*words, *sys.argv[1:]))
+    source = build_source(config)
+    store, splits = source.splits(config["seed"])
+    num_epochs = config["trainer"]["max_epochs"]
+
+    def forward() -> float:
+        task = build_task(config, store.spec)
+        task.to(build_trainer(config).strategy.root_device).eval()
+        started = time.perf_counter()
+        with torch.inference_mode():
+            for split in store.splits.values():
+                for raw in split.inputs.split(32):
+                    task.network(task.preprocess(raw.to(task.device))).cpu()
+        return time.perf_counter() - started
+
+    def training(cache_dir: Path | None) -> float:
+        task = build_task(config, store.spec)
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = build_trainer(config | {"trainer": config["trainer"] | {"default_root_dir": folder}})
+            started = time.perf_counter()
+            inputs = splits
+            if cache_dir is not None:
+                inputs = read_features(task, store, splits, trainer, config["seed"], cache_dir)
+            train = make_loader(inputs["train"], source.batch_size, trainer, config["seed"])
+            val, test = (make_loader(inputs[name], source.batch_size, trainer) for name in ("val", "test"))
+            trainer.fit(task, train, val)
+            trainer.test(task, test, verbose=False)
+            return time.perf_counter() - started
+
+    times: dict[str, list[float]] = {"forward pass": [], "with features": [], "features kept": [], "without": []}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as cache:
+            times["forward pass"].append(forward())
+            times["with features"].append(training(Path(cache)))
+            times["features kept"].append(training(Path(cache)))
+            times["without"].append(training(None))
+    best = {name: min(seconds) for name, seconds in times.items()}
+    print(f"{sum(map(len, store.splits.values())):,} samples, {num_epochs} epochs")
+    for name, seconds in best.items():
+        print(f"{name:14} {seconds:7.2f} s")
+    passes = (best["with features"] - best["features kept"]) / best["forward pass"]
+    print(f"{'features':14} {passes:7.2f} forward passes, besides the head's own time")
+    print(f"{'ratio':14} {best['without'] / best['with features']:7.1f}, without to with features")
+
+
+if __name__ == "__main__":
+    main()
