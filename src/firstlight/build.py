@@ -7,6 +7,7 @@ before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,6 +58,8 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     if with_recipe and transfer.weights is not None:
         pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
+    if hasattr(network_class.func, "size_for") and spec.size is None:
+        spec = replace(spec, size=_call("model", network_class.func.size_for, spec, **network_class.keywords))
     min_size = getattr(network_class.func, "min_size", 1)
     augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
     augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
@@ -67,7 +70,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     if transfer.head is not None:
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
-        put_weights(network, pretrained.load(), pretrained.name)
+        put_weights(network, _call("model", pretrained.load), pretrained.name)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config, transfer) if with_recipe else None
     task = _call("task", task_class, spec, network, augment, recipe)

@@ -61,7 +61,7 @@ def test_pictures_come_out_as_the_output_spec_says(min_size: int, size: int | No
 
 
 def test_the_output_spec_differs_from_the_data_in_its_shape_alone() -> None:
-    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32)
+    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32, 32)
     assert PicturePreprocess(GREY).output_spec == GREY
 
 
