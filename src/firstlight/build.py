@@ -43,10 +43,16 @@ def build_source(config: Config) -> Source:
     return source
 
 
-def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> Task:
+def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with_weights: bool = True) -> Task:
     """Network, augmentation, loss, optimizer and scheduler, put together for the data.
 
-    The first weights follow from the config's seed alone.
+    The first weights follow from the config's seed alone, or are the pretrained ones that it names.
+
+    Args:
+        config: complete and resolved.
+        spec: of the data; with the preprocessing of the pretrained weights, where these are not loaded.
+        with_recipe: whether the task is to train; else it only measures.
+        with_weights: whether a task that is to train starts from pretrained weights; else others are put in later.
 
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
@@ -55,7 +61,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True) -> T
     network_class = _partial({"model": own_options}, "model")
     _check_takes(network_class.func, spec)
     pretrained = None
-    if with_recipe and transfer.weights is not None:
+    if with_recipe and with_weights and transfer.weights is not None:
         pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
     if hasattr(network_class.func, "size_for") and spec.size is None:
@@ -94,8 +100,13 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     theirs = config["trainer"]
-    if _partial(config, "task").func.alternates:
-        theirs = _alternating(theirs)
+    transfer, _ = split_model(config["model"])
+    alternates = _partial(config, "task").func.alternates
+    if alternates:
+        _check_alternating(theirs)
+    if (alternates or transfer.unfreeze_at_epoch) and is_inside() and theirs.get("strategy", "auto") == "auto":
+        # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
+        theirs = theirs | {"strategy": "ddp_find_unused_parameters_true"}
     trainer_class = _partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
     given = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
     callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], WholeFileIO()]
@@ -105,15 +116,11 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
         raise ValueError(f"trainer: {error}") from error
 
 
-def _alternating(trainer: Config) -> Config:
-    """The trainer's config where parts of the network learn in turn."""
+def _check_alternating(trainer: Config) -> None:
+    """Refuse what has no meaning where parts of the network learn in turn."""
     for key, only in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
         if trainer.get(key) not in only:
             raise ValueError(f"trainer.{key}={trainer[key]}: not where two networks learn in turn; leave it out.")
-    if is_inside() and trainer.get("strategy", "auto") == "auto":
-        # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
-        return trainer | {"strategy": "ddp_find_unused_parameters_true"}
-    return trainer
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -15,6 +15,9 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 # `use_cache` keeps the answer for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
+# Pictures of any size are stored as networks are wont to see them: small, or large where weights were found with that.
+OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)
+
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     """The config that `scripts/<config_name>.py <overrides>` would run, resolved.

@@ -17,6 +17,7 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning 2.6 has not caught up with torch 2.15 here.
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+    warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")  # the frozen ones
 
 
 def spare_cuda_checks() -> None:

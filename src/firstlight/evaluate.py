@@ -45,7 +45,8 @@ def evaluate(
     spec = folder.spec()
     source = build_source(config)
     store, splits = source.splits(config["seed"])
-    if store.spec != spec:
+    weights = config["model"].get("weights")
+    if (store.spec if weights is None else store.spec.preprocessed_as(spec)) != spec:
         raise ValueError(f"data.dir={config['data']['dir']}: other data than {folder.path} was trained on.")
     task = build_task(config, spec, with_recipe=False)
     trainer = build_trainer(config)

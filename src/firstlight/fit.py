@@ -12,6 +12,7 @@ from firstlight.checkpoints import Checkpoints
 from firstlight.contact_sheet import contact_sheet
 from firstlight.data import BatchLoader, Split
 from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.features import read_features
 from firstlight.files import whole_file, write_text
 from firstlight.flops import flops_per_sample, num_parameters
 from firstlight.load import load_weights
@@ -44,21 +45,27 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     keep_freed_memory()
     source = build_source(config)
     store, splits = source.splits(config["seed"])
-    task = build_task(config, store.spec)
-    recorder = Recorder(folder, config, started)
+    last = folder.checkpoint_path("last")
+    if last.exists():  # the weights that the run started from may be gone
+        task = build_task(config, folder.spec(), with_weights=False)
+        load_weights(task, folder, "last")
+    else:
+        task = build_task(config, store.spec)
+    recorder = Recorder(folder, config, started, splits["train"])
     checkpoints = Checkpoints(folder, config["monitor"], config["patience"])
     max_steps = step_limit(config)
     limits = [] if max_steps is None else [StepLimit(max_steps)]
     trainer = build_trainer(config, [*limits, recorder, Progress(recorder), checkpoints])
 
+    if trainer.is_global_zero:
+        folder.write_spec(task.spec)
+        logger.info(opening_words(config, task, splits))
+    inputs = read_features(task, store, splits, trainer, config["seed"], source.cache_dir)
+
     def loader(split: str) -> BatchLoader:
-        return make_loader(splits[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
+        return make_loader(inputs[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
 
     train_loader, val_loader, test_loader = loader("train"), loader("val"), loader("test")
-    if trainer.is_global_zero:
-        folder.write_spec(store.spec)
-        logger.info(opening_words(config, task, splits))
-    last = folder.checkpoint_path("last")
     if task.measures_first and not last.exists():
         trainer.validate(task, val_loader, verbose=False)
         logger.info(
@@ -86,8 +93,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
             "samples_per_second": recorder.samples_per_second,
             "parameters": num_parameters(task.network),
             "flops_per_sample": flops,
-            # Backward costs twice what forward does.
-            "gflops_per_second": 3 * flops * recorder.samples_per_second / 1e9,
+            "gflops_per_second": _flops_per_training_sample(task, flops) * recorder.samples_per_second / 1e9,
         }
         recorder.finish(metrics)
         folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
@@ -133,7 +139,17 @@ def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) 
     sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "val", "test"))
     shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
     parameters = f"{num_parameters(task.network):,} parameters"
+    if task.freezing.is_final:
+        parameters += f" ({num_parameters(task.freezing.head):,} of them learn)"
     return f"{config['name']}: {parameters}, inputs {shape}, samples {sizes}, seed {config['seed']}"
+
+
+def _flops_per_training_sample(task: Task, flops: int) -> int:
+    """What a sample costs in training, of `flops` forward; backward costs twice what forward does."""
+    if not task.freezing.is_final:
+        return 3 * flops
+    of_head = sum(2 * parameter.numel() for parameter in task.freezing.head.parameters() if parameter.ndim > 1)
+    return 3 * of_head + (0 if task.reads_features else flops - of_head)
 
 
 def _json_number(value: Any) -> Any:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from firstlight.data import Split
 from firstlight.preview import preview_sheet
 from firstlight.run_folder import RunFolder
 from firstlight.tasks.task import Task
@@ -26,16 +27,23 @@ class Recorder(Checkpoint):
     It counts as one of Lightning's checkpoint callbacks because those come after the task's own hooks, when the
     metrics of the epoch are there.
 
+    Args:
+        folder: of the run.
+        config: complete and resolved.
+        started: `time.perf_counter()` at the start of the run.
+        samples: raw ones, to show what augmentation makes of them.
+
     Attributes:
         row: the latest epoch: its number, counted from 1, last step, metrics, learning rate of that step, and seconds.
         seconds_to_first_step: from `started` to the end of the first step.
         samples_per_second: in training, without validation; over all epochs but the first where there are more.
     """
 
-    def __init__(self, folder: RunFolder, config: dict[str, Any], started: float) -> None:
+    def __init__(self, folder: RunFolder, config: dict[str, Any], started: float, samples: Split) -> None:
         self.folder = folder
         self.config = config
         self.started = started
+        self.samples = samples
         self.row: dict[str, Any] = {}
         self.seconds_to_first_step = math.nan
         self._columns: list[str] = []
@@ -69,8 +77,7 @@ class Recorder(Checkpoint):
         if not kept:
             self.add_text("config", OmegaConf.to_yaml(self.config))
             if pl_module.spec.kind == "pictures":
-                loader: Any = trainer.train_dataloader
-                self.add_picture("augmentation", preview_sheet(pl_module, loader.split, self.config["seed"]))
+                self.add_picture("augmentation", preview_sheet(pl_module, self.samples, self.config["seed"]))
 
     def add_text(self, name: str, text: str) -> None:
         """A text for TensorBoard, as it is."""

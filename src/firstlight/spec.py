@@ -67,6 +67,10 @@ class DataSpec:
         """The same pictures at this height and width, with as many channels as there are means."""
         return replace(self, input_shape=(len(self.mean), height, width))
 
+    def preprocessed_as(self, other: "DataSpec") -> "DataSpec":
+        """The same data with the preprocessing of another spec."""
+        return replace(self, mean=other.mean, std=other.std, size=other.size, interpolation=other.interpolation)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, for JSON and for checkpoints."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

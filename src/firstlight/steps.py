@@ -8,7 +8,7 @@ from firstlight.signature import names, parameters
 
 _PACKAGE = "firstlight.augment"
 # What an augmentation has besides steps.
-OPTIONS = {"size": "int | None", "padding": "str"}
+OPTIONS = {"size": "int | None", "views": "int", "padding": "str"}
 
 
 def target_of(name: str) -> str:

@@ -36,6 +36,7 @@ class Augment(nn.Module):
         spec: of the data.
         min_size: the smallest height and width that the network takes.
         size: height and width to resize to, whatever the data's own.
+        views: augmented views of each sample that pass a frozen backbone once, in place of new ones in every epoch.
         padding: what stands beyond the edges of a picture that is moved: zero (black), mirror or border.
         steps: by name, in order; None for one that is left out.
 
@@ -43,7 +44,7 @@ class Augment(nn.Module):
         preprocess: what happens to samples that are not augmented.
 
     Raises:
-        ValueError: an unknown padding, or a step that has no meaning for the data.
+        ValueError: an unknown padding, views of nothing, or a step that has no meaning for the data.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Augment(nn.Module):
         *,
         min_size: int = 1,
         size: int | None = None,
+        views: int = 0,
         padding: str = "mirror",
         **steps: Step | None,
     ) -> None:
@@ -59,9 +61,11 @@ class Augment(nn.Module):
         if padding not in PADDINGS:
             raise ValueError(f"augment.padding={padding}: {suggestion(padding, list(PADDINGS))}")
         self.spec = spec
+        self.views = views
         self.padding = padding
         self.preprocess = preprocess_for(spec, min_size=min_size, size=size)
         chosen = {name: step for name, step in steps.items() if step is not None}
+        self.has_steps = bool(chosen)
         for name, step in chosen.items():
             if not isinstance(step, Step):
                 raise ValueError(f"augment.{name}={step}: this is no step of a pipeline.")
@@ -80,6 +84,10 @@ class Augment(nn.Module):
         self.token_steps = [step for step in everything if isinstance(step, TokenStep)]
         for step in self.token_steps:
             step.learn(spec.labels)
+        if views < 0:
+            raise ValueError(f"augment.views={views}: a number of views, or 0.")
+        if views and self.mixing:
+            raise ValueError(f"augment.views={views}: samples cannot be mixed before their batches are known.")
 
     @torch.no_grad()
     def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -57,4 +57,4 @@ class PictureFiles(Source):
     ) -> dict[str, Arrays]:
         side = self.image_size + 2 * self.room
         shape = (self.channels, side, side)
-        return decode(splits, shape, self._cache_dir(), on_corrupt=self.on_corrupt, contents=contents)
+        return decode(splits, shape, self.cache_dir, on_corrupt=self.on_corrupt, contents=contents)

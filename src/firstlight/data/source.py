@@ -74,7 +74,7 @@ class Source(ABC):
 
     def store(self) -> Store:
         """The data set as arrays, built where it is not yet."""
-        return open_store(self._cache_dir() / f"{self.name}-{self._key()}", self._read_and_describe)
+        return open_store(self.cache_dir / f"{self.name}-{self._key()}", self._read_and_describe)
 
     def _read_and_describe(self) -> tuple[DataSpec, dict[str, Arrays]]:
         labels, splits = self.read()
@@ -129,7 +129,9 @@ class Source(ABC):
                 return candidate
         raise ValueError(f"data.file={file}: there is no such file here or in {self.dir}.")
 
-    def _cache_dir(self) -> Path:
+    @property
+    def cache_dir(self) -> Path:
+        """Where stores are kept."""
         beside = self.dir / ".firstlight"
         nearest = next(parent for parent in (beside, *beside.parents) if parent.exists())
         return beside if os.access(nearest, os.W_OK) else Path(pooch.os_cache("firstlight"))

@@ -44,6 +44,7 @@ class Adversarial(Task):
     """
 
     alternates = True
+    ends_in_head = False
     metric_names = ("loss", "generator_loss", "discriminator_loss", "distance")
 
     def __init__(

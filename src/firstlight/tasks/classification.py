@@ -33,6 +33,7 @@ class Classification(Task):
     """
 
     needs = "classes"
+    one_to_one = True
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Classification(Task):
     def batch_loss(self, batch: Batch, meter: ConfusionMeter) -> Tensor:
         """Mean cross entropy of a raw batch."""
         inputs, targets = self.prepared(batch)
-        logits = self.class_scores(self.network(inputs))
+        logits = self.class_scores(self.outputs(inputs))
         smoothing, weights = (self.label_smoothing, self.class_weights) if self.training else (0.0, None)
         loss = F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
         meter.update(logits, targets if targets.ndim == 1 else targets.argmax(1), loss)

@@ -34,6 +34,8 @@ class Reconstruction(Task):
         ValueError: an unknown loss, a negative weight, or a network that does not reconstruct.
     """
 
+    ends_in_head = False
+
     def __init__(
         self,
         spec: DataSpec,

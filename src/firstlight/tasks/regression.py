@@ -36,6 +36,7 @@ class Regression(Task):
     """
 
     needs = "numbers"
+    one_to_one = True
     measures_first = True
     metric_names = ("loss", "mse", "rmse", "mae", "r2")
 
@@ -79,7 +80,7 @@ class Regression(Task):
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
         """Mean loss of a raw batch, in standardised units."""
         inputs, targets = self.prepared(batch)
-        outputs = self.network(inputs)
+        outputs = self.outputs(inputs)
         standardised = (targets - self.target_mean) / self.target_std
         loss = self.loss(outputs, standardised)
         if targets.numel():  # a process may have no share of the last batch

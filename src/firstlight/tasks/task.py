@@ -4,14 +4,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
+import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.augment import Augment
+from firstlight.freezing import Freezing
 from firstlight.monitor import mode_of
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
@@ -25,7 +27,7 @@ Batch = tuple[Tensor, Tensor]
 class Recipe:
     """How a network is trained: what `build` makes of the config's optimizer, scheduler and settings."""
 
-    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    optimizer: Callable[[Iterable[Any]], Optimizer]
     scheduler: Callable[[Optimizer, Plan], LRScheduler | ReduceLROnPlateau]
     monitor: str
     seed: int
@@ -50,7 +52,8 @@ class Task(LightningModule, ABC):
 
     What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `measures_first` says that
     the untrained network is measured too, and told; `alternates`, that parts of the network learn in turn, each with
-    an optimizer of its own.
+    an optimizer of its own; `ends_in_head`, that the network's last layer gives what the loss is of, so that all
+    before it may be frozen; `one_to_one`, that each sample stands for itself, so that its features may be kept.
 
     Args:
         spec: of the data.
@@ -60,11 +63,15 @@ class Task(LightningModule, ABC):
 
     Attributes:
         metrics: the metrics of this epoch so far, by their names `<split>/<name>`.
+        freezing: what of the network learns, and when.
+        reads_features: whether batches are the backbone's features, computed before, and no raw samples.
     """
 
     needs: ClassVar[str] = "anything"
     measures_first: ClassVar[bool] = False
     alternates: ClassVar[bool] = False
+    ends_in_head: ClassVar[bool] = True
+    one_to_one: ClassVar[bool] = False
     metric_names: tuple[str, ...] = ("loss",)
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
@@ -74,6 +81,8 @@ class Task(LightningModule, ABC):
         self.network: Any = network  # some tasks ask for methods of its own
         self.augment = augment
         self.recipe = recipe
+        self.reads_features = False
+        self.freezing = self._freezing()
         self.metrics: dict[str, float] = {}
         self.plain_config: dict[str, Any] = {}  # goes into the checkpoints
         self._meter: Meter | None = None
@@ -101,6 +110,21 @@ class Task(LightningModule, ABC):
         if made_for != name:
             raise ValueError(f"{type(network).__name__} is a network for task={made_for}, not for {name}.")
 
+    def _freezing(self) -> Freezing:
+        """What the recipe asks of the parts of the network; refused where it has no meaning."""
+        if self.recipe is None:
+            return Freezing(self.network, Transfer())
+        transfer, views = self.recipe.transfer, self.augment.views
+        if not self.ends_in_head and transfer != Transfer(weights=transfer.weights):
+            raise ValueError(f"model: no head, no frozen backbone and no lr_decay with task={self.task_name}.")
+        freezing = Freezing(self.network, transfer)
+        if views and not (self.one_to_one and freezing.is_final and self.augment.has_steps):
+            raise ValueError(
+                f"augment.views={views}: of what a frozen backbone sees; it takes model.freeze=backbone without an end,"
+                " steps of augmentation, and a task of classification or regression."
+            )
+        return freezing
+
     def show(self, raw: Tensor) -> Tensor | str | None:
         """What there is to look at once the network is trained: pictures from 0 to 1, a text, or nothing.
 
@@ -126,7 +150,20 @@ class Task(LightningModule, ABC):
     def prepared(self, batch: Batch) -> Batch:
         """The network's inputs and the targets of a raw batch: augmented in training, and never else."""
         raw, targets = batch
+        if self.reads_features:
+            return self._view(raw), targets
         return self.augment(raw, targets) if self.training else (self.preprocess(raw), targets)
+
+    def _view(self, features: Tensor) -> Tensor:
+        """One view of each sample, another one in every epoch: (batch, views, features) -> (batch, features)."""
+        if features.ndim == 2:
+            return features
+        chosen = torch.randint(features.shape[1], (len(features),), device=features.device)
+        return features[torch.arange(len(features), device=features.device), chosen]
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """What the network gives for inputs or, where batches are features, its head for these."""
+        return self.freezing.head(inputs) if self.reads_features else self.network(inputs)
 
     @abstractmethod
     def new_meter(self) -> Meter:
@@ -139,7 +176,8 @@ class Task(LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """Lightning asks once, before the first step."""
         assert self.recipe is not None
-        optimizer = self.recipe.optimizer(self.network.parameters())
+        lr = getattr(self.recipe.optimizer, "keywords", {}).get("lr")
+        optimizer = self.recipe.optimizer(self.freezing.parameters(lr))
         scheduler = self.recipe.scheduler(optimizer, self._plan())
         if isinstance(scheduler, ReduceLROnPlateau):
             # Lightning steps these after the epoch's checkpoint is written, which would lose an epoch on resuming.
@@ -174,8 +212,17 @@ class Task(LightningModule, ABC):
         """Measure one batch."""
         self.batch_loss(batch, self._meter)
 
+    def train(self, mode: bool = True) -> Self:
+        """The mode of training, but for what is frozen; or that of evaluation."""
+        super().train(mode)
+        if mode:
+            self.freezing.keep_modes()
+        return self
+
     def on_train_epoch_start(self) -> None:
-        """Every epoch counts from zero, and has an order of its own."""
+        """Every epoch counts from zero, and has an order of its own; the next stages may thaw."""
+        if self.freezing.changes:
+            self.freezing.begin_epoch(self.current_epoch)
         self._train_meter = self._meter = self.new_meter()
         self.metrics.clear()
         loader: Any = self.trainer.train_dataloader
