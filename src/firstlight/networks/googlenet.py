@@ -70,6 +70,6 @@ class GoogLeNet(nn.Sequential):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, **options: Any) -> Pretrained:
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
         """torchvision's weights, which come from TensorFlow and want pixels from -1 to 1."""
         return replace(from_torchvision("googlenet", weights), mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -97,11 +97,11 @@ class MobileNet(nn.Module):
         self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(1280, spec.num_outputs))
         initialise(self, initialisation or "he")
 
+    @classmethod
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        return from_torchvision("mobilenet_v2", weights)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
-
-    @classmethod
-    def pretrained(cls, weights: str, **options: Any) -> Pretrained:
-        """torchvision's weights."""
-        return from_torchvision("mobilenet_v2", weights)

@@ -143,17 +143,17 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(inputs[4], spec.num_outputs)
         initialise(self, initialisation or "he")
 
+    @classmethod
+    def pretrained(cls, weights: str, *, depth: int = 18, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        _check_depth(depth)
+        return from_torchvision(f"resnet{depth}", weights)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         maps = self.maxpool(self.activation(self.bn1(self.conv1(inputs))))
         maps = self.layer4(self.layer3(self.layer2(self.layer1(maps))))
         return self.fc(self.avgpool(maps).flatten(1))
-
-    @classmethod
-    def pretrained(cls, weights: str, *, depth: int = 18, **options: Any) -> Pretrained:
-        """torchvision's weights."""
-        _check_depth(depth)
-        return from_torchvision(f"resnet{depth}", weights)
 
 
 def _check_depth(depth: int) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.data.download import unreachable
+from firstlight.imagenet import imagenet_labels
 from firstlight.networks.dropout import dropout_of
 from firstlight.pretrained import OFFLINE, Pretrained, unknown_weights
 from firstlight.published import fetch
@@ -57,7 +58,7 @@ class Timm(nn.Module):
         return self.timm(inputs)
 
     @classmethod
-    def size_for(cls, spec: DataSpec, *, name: str, **options: Any) -> int | None:
+    def size_for(cls, spec: DataSpec, *, name: str, **_: Any) -> int | None:
         """The height and width at which the network sees the data; None for the data's own.
 
         Pictures below 64 pixels are enlarged to 64. Where that does not do, it is the size of timm's weights.
@@ -70,14 +71,14 @@ class Timm(nn.Module):
         return _SMALLEST if small else None
 
     @classmethod
-    def pretrained(cls, weights: str, *, name: str, **options: Any) -> Pretrained:
+    def pretrained(cls, weights: str, *, name: str, **_: Any) -> Pretrained:
         """The weights of a tag, as `timm.list_pretrained` has them behind the dot."""
         library, facts = _library(), _facts(name)
         if weights != "default":
             found = library.models.get_arch_pretrained_cfgs(facts.architecture)
             tags = {of_tag.tag: of_tag for of_tag in found.values() if of_tag.has_weights}
             if weights not in tags:
-                raise unknown_weights(weights, list(tags))
+                raise unknown_weights(weights, ["default", *tags])
             facts = tags[weights]
         full_name = f"{facts.architecture}.{facts.tag}"
 
@@ -89,7 +90,7 @@ class Timm(nn.Module):
         return Pretrained(
             name=full_name,
             load=load,
-            labels=_imagenet_classes() if facts.num_classes == 1000 else (),
+            labels=imagenet_labels() if facts.num_classes == 1000 else (),
             size=facts.input_size[-1],
             mean=tuple(facts.mean),
             std=tuple(facts.std),
@@ -164,9 +165,3 @@ def _file(name: str, facts: Any) -> Path:
         except Exception as error:  # what its HTTP client raises, and its own
             problem = type(error).__name__
     raise ValueError(f"model.weights={name}: {repository} of the hub cannot be reached ({problem}).\n{OFFLINE}")
-
-
-def _imagenet_classes() -> tuple[str, ...]:
-    from torchvision.models import AlexNet_Weights
-
-    return tuple(AlexNet_Weights.DEFAULT.meta["categories"])

@@ -24,7 +24,7 @@ def from_torchvision(architecture: str, weights: str) -> Pretrained:
     best = get_model_weights(architecture).DEFAULT
     entry = best if weights == "default" else entries.get(weights.upper())
     if entry is None:
-        raise unknown_weights(weights, list(entries))
+        raise unknown_weights(weights, ["default", *entries])
     pictures = entry.transforms()
     (size,), (short_side,) = pictures.crop_size, pictures.resize_size
     return Pretrained(

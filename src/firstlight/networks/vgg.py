@@ -89,15 +89,15 @@ class VGG(nn.Module):
             )
         initialise(self, initialisation or "he")
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, channels, height, width) -> (batch, num_outputs)."""
-        return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
-
     @classmethod
-    def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **options: Any) -> Pretrained:
+    def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
         """torchvision's weights."""
         _check_depth(depth)
         return from_torchvision(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}", weights)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, channels, height, width) -> (batch, num_outputs)."""
+        return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
 
 
 def _check_depth(depth: int) -> None:
