@@ -101,7 +101,7 @@ def test_grey_pictures_are_as_the_weights_want_them_in_training_and_ever_after(c
 @pytest.mark.parametrize(
     "steps",
     [
-        ["+augment.brightness.strength=0", "+augment.contrast.strength=0"],
+        ["+augment.brightness.change=0", "+augment.contrast.change=0"],
         ["+augment.rotate.degrees=0"],
         ["+augment.flip.p=0"],
     ],
@@ -116,6 +116,13 @@ def test_augmentation_that_changes_nothing_leaves_grey_pictures_as_the_weights_w
     raw = noisy_pictures(3, 1, 28, 28)
     found, _ = task.prepared((raw, torch.zeros(3, dtype=torch.long)))
     torch.testing.assert_close(found, task.preprocess(raw), atol=1e-3, rtol=1e-3)
+
+
+def test_grey_pictures_stay_grey_when_their_colours_are_augmented(colour_weights: str, the_same_draws: None) -> None:
+    task = task_of(GREY, "model=resnet18", "augment=strong", colour_weights).train()
+    raw = noisy_pictures(4, 1, 28, 28)
+    pixels = task.preprocess.to_pixels(task.prepared((raw, torch.arange(4)))[0])
+    torch.testing.assert_close(pixels, pixels[:, :1].expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
 
 
 def test_what_augment_says_of_the_size_wins(colour_weights: str) -> None:
