@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstlight.pictures import find_pictures, read_picture
+from firstlight.pictures import bombs_refused, find_pictures, read_picture
 
 GREY, COLOUR = (1, 8, 8), (3, 8, 8)
 LOSSLESS = ["png", "bmp", "tiff"]
@@ -287,6 +287,19 @@ def test_a_picture_with_the_wrong_suffix_is_read_for_what_it_is(tmp_path: Path) 
     assert np.array_equal(read_picture(path, GREY), gradient()[None])
 
 
+@pytest.mark.parametrize("suffix", ["eps", "pcx", "ico", "sgi", "tga", "dds"])
+def test_other_formats_are_not_even_tried(tmp_path: Path, suffix: str) -> None:
+    path = save(colours(RED, BLUE, size=32), tmp_path / f"picture.{suffix}")
+    assert "cannot identify" in refused(path)
+    assert "cannot identify" in refused(path.rename(tmp_path / "picture.jpg"))
+
+
+def test_a_jpeg_of_several_pictures_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
+    path = save(frames[0], tmp_path / "picture.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(np.array(corners(read_picture(path, COLOUR))) - RED).max() <= 3
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "nothing.png")
 
@@ -298,6 +311,17 @@ def test_a_picture_so_large_that_it_may_be_an_attack_is_refused(
     path = save(Image.new("RGB", (30, 30)), tmp_path / f"picture.{suffix}")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
     assert "decompression bomb" in refused(path)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_picture_that_pillow_only_warns_of_is_refused_too(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(Image.new("RGB", (30, 30)), tmp_path / f"picture.{suffix}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)
+    with bombs_refused():
+        assert "decompression bomb" in refused(path)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -321,6 +345,19 @@ def test_all_pictures_in_a_folder_are_found_by_name(tmp_path: Path) -> None:
         "b.PNG",
         "inner.png/c.webp",
     ]
+
+
+def test_what_is_hidden_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / ".thumbnails").mkdir()
+    for name in ("a.jpg", "._a.jpg", ".thumbnails/a.jpg"):
+        (tmp_path / name).touch()
+    assert find_pictures(tmp_path) == [tmp_path / "a.jpg"]
+
+
+def test_pictures_in_a_hidden_folder_that_is_named_are_found(tmp_path: Path) -> None:
+    (tmp_path / ".private").mkdir()
+    (tmp_path / ".private" / "a.jpg").touch()
+    assert find_pictures(tmp_path / ".private") == [tmp_path / ".private" / "a.jpg"]
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:

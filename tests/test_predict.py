@@ -64,6 +64,17 @@ def test_a_damaged_picture_is_told_and_the_others_are_predicted(
     assert "broken.jpg: not a picture" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("default")  # as it is outside of tests
+def test_a_picture_so_large_that_it_may_be_an_attack_is_left_out(
+    trained_run: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (12, 12)).save(digits_folder / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    rows = predict(trained_run, digits_folder, digits_folder / "labels.csv", accelerator="cpu")
+    assert len(rows) == 40
+    assert "large.png: not a picture that can be read (Image size (144 pixels)" in capsys.readouterr().out
+
+
 def test_nothing_to_predict_is_refused(trained_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no such file or folder"):
         predict(trained_run, tmp_path / "nowhere")

@@ -17,6 +17,9 @@ Script = Callable[..., "CompletedProcess[str]"]
         ["model=linear"],
         # Streams of a text that go on from batch to batch, each in the hands of one process.
         ["data=text", "data.length=16", "data.batch_size=8", "model.hidden_size=8", "+trainer.limit_train_batches=5"],
+        # Gradients that nobody waits for in the first epoch count in the second.
+        ["model=mlp", "model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.dropout=0"],
+        ["model=mlp", "model.freeze=backbone", "model.dropout=0"],
     ],
 )
 def test_two_processes_train_one_run_as_one_process_would(options: list[str], script: Script, tmp_path: Path) -> None:
@@ -26,7 +29,8 @@ def test_two_processes_train_one_run_as_one_process_would(options: list[str], sc
         overrides.append(f"data.file={tmp_path / 'text.txt'}")
     done = script("train", *overrides, "trainer.devices=2", "run_dir=two")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # From torch, where the last stage has thawed.
+    assert [line for line in done.stderr.splitlines() if "find_unused_parameters=True was specified" not in line] == []
     two = tmp_path / "two"
     assert len(list(two.glob("events.out.tfevents.*"))) == 1
     assert done.stdout.count("epoch 2/2") == 1

@@ -66,6 +66,9 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(options: list[
         ["model=vae", "model.widths=[8]", "model.noise=0.3"],
         ["data=text", "data.length=16", "data.batch_size=8", "model=lstm", "model.hidden_size=8", "model.dropout=0.2"],
         ["data=diabetes", "data.batch_size=32", "task.l1=0.1"],
+        ["model=cnn", "model.filters=[4,8]", "model.freeze=backbone"],
+        ["model=cnn", "model.filters=[4,8]", "model.freeze=backbone", "augment=light", "augment.views=2"],
+        ["model=cnn", "model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.lr_decay=0.5", "augment=light"],
     ],
 )
 def test_a_stopped_run_of_any_task_ends_as_if_nothing_had_happened(options: list[str], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from conftest import TINY
 from omegaconf import OmegaConf
 
 from firstlight.config import compose
+from firstlight.data import Digits
 from firstlight.run import _with_absolute_paths, train
 
 
@@ -146,7 +147,7 @@ def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
         ("monitor=val/acuracy", "val/accuracy"),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate"),
         ("augment.size=0", "augment.size=0"),
-        ("data.val_fraction=0.0001", "leaves a split empty"),
+        ("data.val_fraction=0.9999", "leaves a split empty"),
         ("trainer.max_steps=0", "trainer.max_steps=0"),
         ("trainer.max_epochs=0", "trainer.max_epochs=0"),
         ("patience=0", "patience=0"),
@@ -158,6 +159,22 @@ def test_what_cannot_be_trained_is_refused_and_leaves_nothing(override: str, tol
     with pytest.raises(ValueError, match=told):
         train(compose(*TINY, override, f"output_dir={tmp_path / 'outputs'}"))
     assert not list(tmp_path.rglob("config.yaml"))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_what_fails_unexpectedly_before_the_training_leaves_its_traceback_and_no_folder(
+    devices: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"data.dir={tmp_path / 'data'}", f"output_dir={tmp_path / 'outputs'}", f"trainer.devices={devices}"]
+    Digits(str(tmp_path / "data")).store()
+    (facts,) = (tmp_path / "data").rglob("spec.json")
+    facts.write_text('{"colour": "unknown"}')  # no mistake of the user
+    with pytest.raises((TypeError, RuntimeError)):
+        train(compose(*TINY, *words))
+    told = capfd.readouterr().err
+    assert "Traceback (most recent call last)" in told
+    assert "TypeError: DataSpec.__init__() got an unexpected keyword argument 'colour'" in told
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_picture_smaller_than_the_network_takes_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def test_a_spec_becomes_plain_values() -> None:
         "room": 0,
         "target_mean": [],
         "target_std": [],
+        "size": None,
+        "interpolation": "bilinear",
     }
 
 
@@ -44,4 +46,4 @@ def test_resizing_changes_nothing_but_height_and_width() -> None:
 
 def test_a_spec_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        SPEC.num_outputs = 3  # type: ignore[misc]
+        SPEC.num_outputs = 3  # type: ignore[misc]  # it is frozen, which is the point

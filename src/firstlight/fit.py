@@ -58,7 +58,6 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     trainer = build_trainer(config, [*limits, recorder, Progress(recorder), checkpoints])
 
     if trainer.is_global_zero:
-        folder.write_spec(task.spec)
         logger.info(opening_words(config, task, splits))
     inputs = read_features(task, store, splits, trainer, config["seed"], source.cache_dir)
 
@@ -66,6 +65,8 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
         return make_loader(inputs[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
 
     train_loader, val_loader, test_loader = loader("train"), loader("val"), loader("test")
+    if trainer.is_global_zero:
+        folder.write_spec(task.spec)
     if task.measures_first and not last.exists():
         trainer.validate(task, val_loader, verbose=False)
         logger.info(

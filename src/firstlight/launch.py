@@ -93,7 +93,9 @@ def launch(run_dir: Path, count: int) -> None:
     if REFUSED in codes:
         raise ValueError(f"The run was refused by process {codes.index(REFUSED)}, for the reason above.")
     if any(codes):
-        raise RuntimeError(f"of {count} processes one failed (exit codes {codes}); the cause is above and in train.log")
+        raise RuntimeError(
+            f"of {count} processes one failed (exit codes {codes}); the cause is above, and in any train.log"
+        )
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

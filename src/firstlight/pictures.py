@@ -1,12 +1,18 @@
 """Picture files of any size and mode, as the arrays that a network was trained on."""
 
 import io
+import os
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+# No others: Pillow hands EPS to a program that runs it. The last two are loaded late, and the rest of Pillow with them.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
 
 # What Pillow raises on files that are no pictures, or damaged ones.
@@ -23,7 +29,7 @@ _DAMAGES = (
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """The file itself, or all pictures in a folder and the folders in it, by name.
+    """The file itself, or the pictures in a folder.
 
     Raises:
         ValueError: nothing there, or no pictures in it.
@@ -32,10 +38,35 @@ def find_pictures(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ValueError(f"input={path}: there is no such file or folder.")
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    found = pictures_in(path)
     if not found:
         raise ValueError(f"input={path}: no pictures in this folder ({', '.join(SUFFIXES)}).")
     return found
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures in a folder and the folders in it, by name; nothing hidden, and no link to a folder is followed.
+
+    A link to nothing is among them, so that it is told as a picture that cannot be read.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(place, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+        found += [path for path in paths if path.is_file() or not path.exists()]  # no pipe: it would be waited for
+    return sorted(found)
+
+
+@contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Pillow only warns of pictures up to twice too large, and of metadata that nobody needs.
+
+    Around all threads, because these filters belong to the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = None) -> np.ndarray:
@@ -45,7 +76,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
     cut at the centre.
 
     Args:
-        path: of the file.
+        path: of the file, in one of `FORMATS` whatever its suffix.
         shape: of the array.
         content: what is in the file, where it does not lie at `path` but in an archive.
 
@@ -56,7 +87,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
     if channels not in (1, 3):
         raise ValueError(f"The network takes {channels} channels: neither grey nor colour pictures will do.")
     try:
-        with Image.open(path if content is None else io.BytesIO(content)) as opened:
+        with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS) as opened:
             # A JPEG far larger than it has to be is decoded at a half, a quarter or an eighth, and that is faster.
             opened.draft(None, (2 * max(height, width),) * 2)
             picture = _to_8_bits(ImageOps.exif_transpose(opened))

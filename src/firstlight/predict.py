@@ -10,7 +10,7 @@ import torch
 from firstlight.environment import quieten
 from firstlight.files import write_csv
 from firstlight.load import load_run
-from firstlight.pictures import find_pictures, read_picture
+from firstlight.pictures import bombs_refused, find_pictures, read_picture
 from firstlight.run_folder import RunFolder
 from firstlight.tasks import Classification
 
@@ -100,12 +100,13 @@ def _batches(
     """Pictures that can be read, with their paths; what is wrong with the others goes to `problems`."""
     for start in range(0, len(paths), batch_size):
         names, pictures = [], []
-        for path in paths[start : start + batch_size]:
-            try:
-                pictures.append(read_picture(path, shape))
-                names.append(path)
-            except ValueError as error:
-                problems.append(str(error))
+        with bombs_refused():
+            for path in paths[start : start + batch_size]:
+                try:
+                    pictures.append(read_picture(path, shape))
+                    names.append(path)
+                except ValueError as error:
+                    problems.append(str(error))
         if pictures:
             yield names, torch.from_numpy(np.stack(pictures))
 

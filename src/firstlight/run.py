@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def train(
         What metrics.json holds, and `run_dir`.
 
     Raises:
-        ValueError: the config is wrong, or its parts do not go together; no folder is left then.
+        ValueError: the config is wrong, or its parts do not go together.
+
+    No folder is left by what fails before the training begins; one that is interrupted is, for `resume`.
     """
     started = time.perf_counter() if started is None else started
     plain = to_plain(config) if isinstance(config, DictConfig) else config
@@ -45,9 +48,8 @@ def train(
     folder = RunFolder.create(plain, path)
     try:
         return _train_in(folder, plain, started)
-    except ValueError:
-        # The user's mistake: where the training has not begun, nothing is kept.
-        if not folder.spec_path.exists():
+    except Exception:  # whatever it is
+        if not folder.spec_path.exists():  # the training has not begun: there is nothing to keep
             folder.remove()
         raise
 
@@ -118,6 +120,8 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
             if is_first:
                 logger.debug("the run failed", exc_info=True)
                 _keep_early_end(folder, error, started)
+            if not folder.spec_path.exists() and not isinstance(error, ValueError | OSError):
+                traceback.print_exc()  # the log goes with the folder
             raise
         except BaseException as error:
             raise KeyboardInterrupt from error

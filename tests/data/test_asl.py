@@ -27,10 +27,10 @@ def test_a_folder_of_its_own_and_a_zip_will_do(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "b" / "archive.zip", "w") as archive:
         archive.writestr("sign_mnist_train/sign_mnist_train.csv", asl_table(ASL_CODES))
         archive.writestr("sign_mnist_test.csv", asl_table(ASL_CODES))
-        archive.writestr("../outside.txt", "not to be unpacked")
+        archive.writestr("readme.txt", "not to be unpacked")
     one, other = (ASL(str(tmp_path / name)).store().splits["train"] for name in "ab")
     assert np.array_equal(one.inputs.numpy(), other.inputs.numpy())
-    assert not list(tmp_path.rglob("outside.txt"))
+    assert not list(tmp_path.rglob("readme.txt"))
 
 
 def altered(line: int, cell: int, value: str) -> str:
@@ -41,12 +41,72 @@ def altered(line: int, cell: int, value: str) -> str:
     return "\n".join([*lines[: line - 1], ",".join(cells), *lines[line:]])
 
 
+def blank_lines(table: str) -> str:
+    """The table with three blank lines after its third line."""
+    lines = table.splitlines()
+    return "\n".join([*lines[:3], "", "  ", "", *lines[3:]])
+
+
+def write_zip(path: Path, **others: str) -> Path:
+    """Both files in a zip, and others."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {f"sign_mnist_{split}.csv": asl_table(ASL_CODES) for split in ("train", "test")}.items():
+            archive.writestr(name, content)
+        for name, content in others.items():
+            archive.writestr(name, content)
+    return path
+
+
+def refused_zip(path: Path) -> str:
+    with pytest.raises(ValueError, match=f"^{path}: not an archive that can be read") as caught:
+        ASL(str(path.parent)).store()
+    assert not list(path.parent.rglob("*.npy"))
+    return str(caught.value)
+
+
+def test_a_label_beyond_the_contiguous_codes_is_refused(tmp_path: Path) -> None:
+    write_asl(tmp_path, asl_table([*range(24), 25]), asl_table(list(range(24))))
+    with pytest.raises(ValueError, match=r"sign_mnist_train\.csv, line 26: label 25; there are 0 to 23\."):
+        ASL(str(tmp_path)).store()
+
+
+def test_blank_lines_do_not_count(tmp_path: Path) -> None:
+    write_asl(tmp_path, blank_lines(asl_table(ASL_CODES)), asl_table(ASL_CODES))
+    assert ASL(str(tmp_path)).store().splits["train"].targets.tolist() == list(range(24))
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/outside.txt", "../sign_mnist_valid.csv"])
+def test_a_zip_with_a_member_that_points_outside_is_refused(tmp_path: Path, name: str) -> None:
+    assert f"its member {name} points outside" in refused_zip(write_zip(tmp_path / "archive.zip", **{name: "harm"}))
+
+
+@pytest.mark.parametrize("place", [200, 5000, 20_000])
+def test_a_zip_with_an_altered_byte_is_refused(tmp_path: Path, place: int) -> None:
+    path = write_zip(tmp_path / "archive.zip")
+    content = bytearray(path.read_bytes())
+    content[place] ^= 255
+    path.write_bytes(content)
+    refused_zip(path)
+
+
+def test_a_zip_that_cannot_be_read_is_named_where_there_is_no_other(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "archive.zip")
+    path.write_bytes(path.read_bytes()[:-100])
+    refused_zip(path)
+    write_zip(tmp_path / "whole.zip")
+    assert len(ASL(str(tmp_path)).store().splits["train"]) == 24
+
+
 @pytest.mark.parametrize(
     ("train", "told"),
     [
         (altered(1, 7, "pixle7"), "line 1: there is no column pixel7"),
         (altered(4, 0, "25"), "line 4: label 25; there are 0 to 24"),
         (altered(4, 0, "-1"), "line 4: label -1; there are 0 to 24"),
+        (altered(4, 0, "9"), "line 4: label 9; there are 0 to 24 without 9, which would be J"),
+        (blank_lines(altered(4, 0, "25")), "line 7: label 25"),
+        (blank_lines(altered(6, 3, "dark")), "line 9: pixel3 is 'dark'"),
+        (blank_lines(altered(6, 3, "dark")).replace("\n", "\r\n"), "line 9: pixel3 is 'dark'"),
         ("\n".join([*asl_table(ASL_CODES).splitlines()[:8], "3,17,18"]), "line 9: 3 values; there have to be 785"),
         (altered(5, 100, "256"), "line 5: pixel100 is 256; a pixel is 0 to 255"),
         (altered(6, 3, "dark"), "line 6: pixel3 is 'dark', not a whole number"),

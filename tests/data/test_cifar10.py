@@ -68,11 +68,24 @@ def test_a_truncated_python_file_is_refused(tmp_path: Path, length: int) -> None
         CIFAR10(str(tmp_path)).store()
 
 
-def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["binary", "python"])
+@pytest.mark.parametrize("cut", [-1, -4, -8, 50_000])
+def test_a_truncated_archive_is_refused(tmp_path: Path, version: str, cut: int) -> None:
+    path = tmp_path / f"cifar-10-{version}.tar.gz"
+    write_archive(path, "cifar-10-batches", cifar10_binary() if version == "binary" else pickled())
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ValueError, match=f"{path}: not an archive that can be read"):
+        CIFAR10(str(tmp_path)).store()
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_an_archive_with_an_altered_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cifar-10-binary.tar.gz"
     write_archive(path, "cifar-10-batches-bin", cifar10_binary())
-    path.write_bytes(path.read_bytes()[:50_000])
-    with pytest.raises(ValueError, match="not a whole archive"):
+    content = bytearray(path.read_bytes())
+    content[100_000] ^= 1  # a pixel, for what is noise is stored as it is
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path}: not an archive that can be read \(CRC check failed"):
         CIFAR10(str(tmp_path)).store()
 
 
@@ -82,20 +95,21 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
         CIFAR10(str(tmp_path)).store()
 
 
-def test_an_archive_member_that_points_outside_does_no_harm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../outside", "{tmp_path}/outside"])
+def test_an_archive_member_that_points_outside_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "data" / "cifar-10-binary.tar.gz"
     path.parent.mkdir()
+    name = name.format(tmp_path=tmp_path)
+    members = {f"cifar-10-batches-bin/{batch}": content for batch, content in cifar10_binary().items()}
     with tarfile.open(path, "w:gz") as archive:
-        link = tarfile.TarInfo("cifar-10-batches-bin/readme.html")
-        link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
-        archive.addfile(link)
-        members = {f"cifar-10-batches-bin/{name}": content for name, content in cifar10_binary().items()}
-        for name, content in ({"../outside": b"harm", f"{tmp_path}/absolute": b"harm"} | members).items():
-            member = tarfile.TarInfo(name)
+        for place, content in (members | {name: b"harm"}).items():
+            member = tarfile.TarInfo(place)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    assert len(CIFAR10(str(path.parent)).store().splits["test"]) == CIFAR10_SAMPLES
+    with pytest.raises(ValueError, match=rf"{path}: .*member {name} points outside of it"):
+        CIFAR10(str(path.parent)).store()
     assert [found.name for found in tmp_path.iterdir()] == ["data"]
+    assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
@@ -108,6 +122,25 @@ def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"it asks for posix\.system"):
         CIFAR10(str(tmp_path)).store()
     assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1, 2], "is not a whole file"),
+        ({b"data": [1, 2], b"labels": [0, 1]}, r"holds int64 of \(2,\) with 2 classes, not pictures"),
+        ({b"data": b"pixels", b"labels": [0]}, r"holds \|S6 of \(\)"),
+        ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, r"holds uint8 of \(0, 3072\) with 0 classes"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, r"holds uint8 of \(2, 3072\) with 1 classes"),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10**30]}, "is not a whole file"),
+    ],
+)
+def test_a_pickle_of_something_else_is_refused(tmp_path: Path, values: object, told: str) -> None:
+    write_files(tmp_path / "cifar-10-batches-py", pickled() | {"data_batch_4": pickle.dumps(values)})
+    with pytest.raises(ValueError, match=f"{tmp_path}: data_batch_4 {told}") as caught:
+        CIFAR10(str(tmp_path)).store()
+    assert "get it again" in str(caught.value)
+    assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_a_class_out_of_range_is_refused(tmp_path: Path) -> None:

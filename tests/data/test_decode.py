@@ -1,6 +1,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,10 +25,10 @@ def paths(tmp_path: Path) -> list[Path]:
     return found
 
 
-def decoded(paths: list[Path], scratch: Path, **options: str) -> dict[str, Arrays]:
+def decoded(paths: list[Path], scratch: Path, **options: Any) -> dict[str, Arrays]:
     """Number i has the class i; the last 50 are for testing."""
     labelled = [(path, number) for number, path in enumerate(paths)]
-    return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)  # type: ignore[arg-type]
+    return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)
 
 
 def damage(paths: list[Path], *numbers: int) -> None:
@@ -53,6 +54,11 @@ def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_pa
     from_contents = decode(splits, SHAPE, tmp_path, contents=contents)
     assert np.array_equal(from_contents["train"].inputs[:150], from_files["train"].inputs)
     assert from_contents["train"].targets.tolist() == list(range(200))
+
+
+def test_a_picture_has_one_row(paths: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        decode({"train": [(paths[0], 0)], "test": [(paths[0], 0)]}, SHAPE, tmp_path)
 
 
 def test_the_first_damaged_picture_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import re
 import tarfile
 from pathlib import Path
 
@@ -84,24 +85,32 @@ def test_without_a_network_the_offline_way_is_told(tmp_path: Path, monkeypatch: 
         Dogs(str(tmp_path)).store()
 
 
-def test_an_archive_member_that_points_outside_does_no_harm(pets: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["images", "annotations"])
+@pytest.mark.parametrize("member", ["../outside.jpg", "{tmp_path}/outside.jpg", "images/../../outside.jpg"])
+def test_an_archive_member_that_points_outside_is_refused(pets: Path, tmp_path: Path, name: str, member: str) -> None:
     pack(pets, tmp_path / "data")
-    with tarfile.open(tmp_path / "data" / "images.tar.gz", "w:gz") as archive:
-        for name in ("../outside.jpg", "/tmp/firstlight-outside.jpg", "../images/basset_hound_0.jpg"):
-            member = tarfile.TarInfo(name)
-            member.size = 7
-            archive.addfile(member, io.BytesIO(b"outside"))
-        link = tarfile.TarInfo("images/american_bulldog_0.jpg")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    path = tmp_path / "data" / f"{name}.tar.gz"
+    outside = tarfile.TarInfo(member.format(tmp_path=tmp_path))
+    outside.size = 7
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(pets / name, name)
+        archive.addfile(outside, io.BytesIO(b"outside"))
+    with pytest.raises(ValueError, match=rf"{path}: .*{re.escape(outside.name)} points outside of it"):
+        Dogs(str(tmp_path / "data"), image_size=8).store()
+    assert not (tmp_path / "outside.jpg").exists()
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_a_link_in_an_archive_is_refused(pets: Path, tmp_path: Path) -> None:
+    pack(pets, tmp_path / "data")
+    path = tmp_path / "data" / "images.tar.gz"
+    link = tarfile.TarInfo("images/american_bulldog_0.jpg")
+    link.type, link.linkname = tarfile.SYMTYPE, "basset_hound_0.jpg"
+    with tarfile.open(path, "w:gz") as archive:
         archive.addfile(link)
         archive.add(pets / "images", "images")
-    before = sorted(tmp_path.rglob("*"))
-    store = Dogs(str(tmp_path / "data"), image_size=8).store()
-    expected = Dogs(str(pets), image_size=8).store()
-    assert np.array_equal(store.splits["train"].inputs, expected.splits["train"].inputs)
-    assert not Path("/tmp/firstlight-outside.jpg").exists()
-    new = set(tmp_path.rglob("*")) - set(before)
-    assert all(".firstlight" in path.parts for path in new)
+    with pytest.raises(ValueError, match=rf"{path}: .*images/american_bulldog_0\.jpg is a link"):
+        Dogs(str(tmp_path / "data"), image_size=8).store()
 
 
 def test_a_picture_that_is_missing_is_told_with_the_line_that_names_it(pets: Path) -> None:
@@ -115,15 +124,25 @@ def test_a_picture_that_is_missing_in_the_archive_is_told(pets: Path, tmp_path: 
     pack(pets, tmp_path / "data")
     with pytest.raises(ValueError, match=r"no images/basset_hound_7\.jpg in it; .*test\.txt, line 6 names it"):
         Dogs(str(tmp_path / "data")).store()
-    assert [path.suffix for path in (tmp_path / "data" / ".firstlight").iterdir()] == [".lock"]
+    assert list((tmp_path / "data" / ".firstlight").iterdir()) == []
 
 
 def test_a_truncated_archive_is_refused(pets: Path, tmp_path: Path) -> None:
     pack(pets, tmp_path / "data")
     path = tmp_path / "data" / "images.tar.gz"
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r"images\.tar\.gz: not a whole archive"):
+    with pytest.raises(ValueError, match=r"images\.tar\.gz: not an archive that can be read"):
         Dogs(str(tmp_path / "data")).store()
+
+
+@pytest.mark.parametrize("name", ["images", "annotations"])
+def test_an_archive_with_a_wrong_checksum_is_refused(pets: Path, tmp_path: Path, name: str) -> None:
+    pack(pets, tmp_path / "data")
+    path = tmp_path / "data" / f"{name}.tar.gz"
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(ValueError, match=rf"{path}: not an archive that can be read"):
+        Dogs(str(tmp_path / "data"), image_size=8).store()
+    assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_a_damaged_picture_in_an_archive_is_told_with_its_archive(pets: Path, tmp_path: Path) -> None:
@@ -142,7 +161,8 @@ def test_a_damaged_picture_in_an_archive_is_told_with_its_archive(pets: Path, tm
         ("../../etc/passwd_1 1 1 1", "line 2: .*; a line is like"),
         ("Abyssinian_1 0 1 1", "line 2: class 0; there are 1 to 37"),
         ("Abyssinian_1 38 1 1", "line 2: class 38; there are 1 to 37"),
-        ("Bengal_1 1 1 1", "line 2: class 1 is Bengal here, but Abyssinian before"),
+        ("Bengal_10 1 1 1", "line 2: class 1 is Bengal here, but Abyssinian before"),
+        ("Abyssinian_0 1 1 1", "line 2: Abyssinian_0 again, which .*trainval.txt, line 1 names"),
     ],
 )
 def test_a_bad_line_is_told_with_its_file(pets: Path, line: str, told: str) -> None:
@@ -153,6 +173,31 @@ def test_a_bad_line_is_told_with_its_file(pets: Path, line: str, told: str) -> N
         Dogs(str(pets)).store()
 
 
+@pytest.mark.parametrize("target", ["breed", "all_breeds", "species"])
+def test_a_picture_to_learn_from_is_not_for_testing_too(pets: Path, target: str) -> None:
+    path = pets / "annotations" / "test.txt"
+    path.write_text(path.read_text() + "basset_hound_3 4 2 1\n")
+    with pytest.raises(
+        ValueError, match=rf"{path}, line 9: basset_hound_3 again, which .*trainval\.txt, line 16 names"
+    ):
+        Dogs(str(pets), image_size=8, target=target).store()
+
+
+@pytest.mark.parametrize(
+    ("target", "taught", "told"),
+    [
+        ("breed", "american_bulldog", "line 5: basset hound, of which annotations/trainval.txt names none"),
+        ("all_breeds", "american_bulldog", "line 1: Abyssinian, of which"),
+        ("species", "american_bulldog", "line 1: cat, of which"),
+    ],
+)
+def test_what_there_is_only_to_test_on_is_refused(pets: Path, target: str, taught: str, told: str) -> None:
+    path = pets / "annotations" / "trainval.txt"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if line.startswith(taught)))
+    with pytest.raises(ValueError, match=rf"{pets}/annotations/test\.txt, {told}"):
+        Dogs(str(pets), image_size=8, target=target).store()
+
+
 def test_comments_and_empty_lines_do_not_count(pets: Path) -> None:
     path = pets / "annotations" / "test.txt"
     path.write_text("#Image CLASS-ID SPECIES BREED ID\n\n" + path.read_text())
@@ -160,7 +205,7 @@ def test_comments_and_empty_lines_do_not_count(pets: Path) -> None:
 
 
 def test_a_list_of_cats_has_no_dogs(pets: Path) -> None:
-    (pets / "annotations" / "test.txt").write_text("Abyssinian_1 1 1 1\n")
+    (pets / "annotations" / "test.txt").write_text("Abyssinian_6 1 1 1\n")
     with pytest.raises(ValueError, match=r"test\.txt: there is nothing in it to learn from"):
         Dogs(str(pets)).store()
 

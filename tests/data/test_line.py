@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,6 @@ def test_nothing_is_standardised(tmp_path: Path) -> None:
         ({"batch_size": 0}, r"data\.batch_size=0"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, float], told: str) -> None:
+def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        Line("anywhere", **options)  # type: ignore[arg-type]
+        Line("anywhere", **options)

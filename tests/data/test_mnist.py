@@ -93,6 +93,12 @@ def test_pictures_in_place_of_labels_are_refused(mnist_dir: Path) -> None:
     refused(mnist_dir, str(raw / "train-labels-idx1-ubyte"))
 
 
+def test_splits_of_different_picture_sizes_are_refused(mnist_dir: Path) -> None:
+    path = mnist_dir / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    write_idx(path, np.zeros((50, 20, 24)))
+    assert "pictures of (28, 28) and of (20, 24) pixels" in refused(mnist_dir, str(path))
+
+
 def test_a_training_split_without_a_picture_is_refused(mnist_dir: Path) -> None:
     raw = mnist_dir / "MNIST" / "raw"
     write_idx(raw / "train-images-idx3-ubyte", np.zeros((0, 28, 28)))

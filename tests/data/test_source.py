@@ -161,10 +161,21 @@ def test_a_val_fraction_that_is_no_share_is_refused(value: float) -> None:
         Numbers("anywhere", val_fraction=value)
 
 
-@pytest.mark.parametrize(("num_train", "fraction"), [(1, 0.5), (10, 0.01), (10, 0.99)])
+@pytest.mark.parametrize(("num_train", "fraction"), [(1, 0.5), (1, 0.01), (2, 0.99), (10, 0.99)])
 def test_a_val_fraction_that_leaves_a_split_empty_is_refused(folder: Path, num_train: int, fraction: float) -> None:
     with pytest.raises(ValueError, match=f"of {num_train} samples that leaves a split empty"):
         Numbers(str(folder), num_train=num_train, val_fraction=fraction).splits(seed=1)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+@pytest.mark.parametrize("num_train", [2, 4, 10])
+def test_a_small_training_split_gives_one_sample_to_val(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, num_train: int, stratified: bool
+) -> None:
+    monkeypatch.setattr(Numbers, "stratified", stratified)
+    _, splits = Numbers(str(folder), num_train=num_train, val_fraction=0.01).splits(seed=1)
+    assert (len(splits["train"]), len(splits["val"])) == (num_train - 1, 1)
+    assert sorted(members(splits["train"]) + members(splits["val"])) == list(range(num_train))
 
 
 def test_a_real_source_is_built_beside_its_files(mnist_dir: Path) -> None:

@@ -1,12 +1,15 @@
 import multiprocessing
 import secrets
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from firstlight.data.store import Arrays, Split, open_store
 from firstlight.spec import DataSpec
@@ -25,8 +28,8 @@ def never() -> tuple[DataSpec, dict[str, Arrays]]:
     pytest.fail("the store was built again")
 
 
-def without_locks(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def open_with_the_others(folder: Path, barrier: Barrier) -> None:
@@ -70,7 +73,43 @@ def test_two_processes_build_one_store_and_leave_nothing_half_built(tmp_path: Pa
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(list(tmp_path.glob("*.built"))) == 1
-    assert [name for name in without_locks(tmp_path) if not name.endswith(".built")] == ["digits"]
+    assert [name for name in names(tmp_path) if not name.endswith(".built")] == ["digits"]
+
+
+def test_builders_that_fail_take_turns_although_each_removes_the_lock_file(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    def fail() -> tuple[DataSpec, dict[str, Arrays]]:
+        inside.append(threading.get_ident())
+        time.sleep(0.001)
+        alone = inside == [threading.get_ident()]
+        inside.remove(threading.get_ident())
+        raise ValueError(f"alone: {alone}")
+
+    def build(_: int) -> str:
+        with pytest.raises(ValueError, match="alone") as caught:
+            open_store(tmp_path / "digits", fail)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(build, range(200))) == {"alone: True"}
+    assert names(tmp_path) == []
+
+
+def test_the_lock_file_is_removed_while_the_lock_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove, removed = Path.unlink, []
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".lock":
+            removed.append(path.name)
+            with pytest.raises(Timeout):
+                FileLock(path).acquire(timeout=0)
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    open_store(tmp_path / "digits", two_splits)
+    assert removed == ["digits.lock"]
+    assert names(tmp_path) == ["digits"]
 
 
 def test_an_error_in_reading_leaves_nothing_behind_and_the_next_try_builds(tmp_path: Path) -> None:
@@ -79,7 +118,7 @@ def test_an_error_in_reading_leaves_nothing_behind_and_the_next_try_builds(tmp_p
 
     with pytest.raises(ValueError, match="a broken file"):
         open_store(tmp_path / "digits", fail)
-    assert without_locks(tmp_path) == []
+    assert names(tmp_path) == []
     assert len(open_store(tmp_path / "digits", two_splits).splits["train"]) == 20
 
 
@@ -89,7 +128,7 @@ def test_an_error_in_writing_leaves_nothing_behind(tmp_path: Path) -> None:
 
     with pytest.raises(AssertionError):
         open_store(tmp_path / "digits", objects)
-    assert without_locks(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ HEADER = "size,weight,colour,price"
 CSV = "\n".join([HEADER, *ROWS]) + "\n"
 
 
-def store(folder: Path, content: str | bytes = CSV, **options: object) -> Store:
+def store(folder: Path, content: str | bytes = CSV, **options: Any) -> Store:
     """The store of a table with this content."""
     (folder / "table.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-    return Table(str(folder), file="table.csv", **options).store()  # type: ignore[arg-type]
+    return Table(str(folder), file="table.csv", **options).store()
 
 
 def both(found: Store) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,6 +128,11 @@ def altered(line: int, text: str) -> str:
         (altered(7, "1,nan,red,4"), "line 7: weight is 'nan', not a finite number"),
         (altered(7, "1,-inf,red,4"), "line 7: weight is '-inf', not a finite number"),
         (altered(7, "1,1e39,red,4"), "line 7: weight is '1e39', not a finite number"),
+        (altered(7, "1,1_0,red,4"), "line 7: weight is '1_0', not a finite number"),
+        (altered(7, "1,٣,red,4"), "line 7: weight is '٣', not a finite number"),
+        (CSV.replace(",", ";"), "line 1: one column, 'size;weight;colour;price'. .*'data.delimiter=\";\"'"),
+        (CSV.replace(",", "\t"), r"line 1: one column, .*'data\.delimiter=\"\t\"'"),
+        ("size;price\n" + "1,5;2\n" * 9, "line 1: one column, 'size;price'"),
         (altered(31, "1,2,red,cheap"), "line 31: price is 'cheap', not a finite number"),
         ('a,b\n"x\ny",1\n2,3\nz,4\n', "line 3: a is 'x\ny', not a finite number"),
         ("a,b\n" + "x,1\n" * 9, "no column but the target holds numbers"),

@@ -1,5 +1,6 @@
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_a_python_without_its_reference_asks_for_a_file(tmp_path: Path, monkeypa
 def test_every_option_that_the_windows_follow_from_makes_another_store(fable: str, tmp_path: Path) -> None:
     options = [{}, {"length": 8}, {"unit": "words"}, {"max_vocabulary": 5}, {"val_fraction": 0.2}]
     for option in [*options, {"test_fraction": 0.2}, {"batch_size": 3}]:
-        Text(str(tmp_path), file=fable, **({"length": 16} | option)).store()  # type: ignore[arg-type]
+        Text(str(tmp_path), file=fable, **({"length": 16} | option)).store()
     assert len(list((tmp_path / ".firstlight").glob("text-*/spec.json"))) == 6
 
 
@@ -122,9 +123,9 @@ def test_the_shortest_text_is_one_window_for_each_split(tmp_path: Path) -> None:
         ({"val_fraction": 1.0}, r"data\.val_fraction=1\.0"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, float], told: str) -> None:
+def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        Text("anywhere", **options)  # type: ignore[arg-type]
+        Text("anywhere", **options)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_only_the_dense_layer_learns_and_kernels_are_no_part_of_a_checkpoint() -
 
 
 def test_without_a_head_it_gives_the_filtered_pictures() -> None:
-    network, pictures = ConvFilters(pictures_of(8), head=False), torch.randn(2, 3, 8, 8)
+    network, pictures = ConvFilters(pictures_of(8), scores=False), torch.randn(2, 3, 8, 8)
     assert torch.equal(network(pictures), network.filtered(pictures))
     assert list(network.parameters()) == []
 

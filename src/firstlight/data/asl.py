@@ -1,17 +1,23 @@
 """The American Sign Language alphabet, from the CSV files of Sign Language MNIST."""
 
-import zipfile
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from firstlight.data.archive import zip_files, zip_names
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 
 _SIDE = 28
 _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
 _HEADER = ["label", *(f"pixel{number}" for number in range(1, _SIDE * _SIDE + 1))]
+
+
+class _Pictures(NamedTuple):
+    codes: np.ndarray  # (rows,)
+    pixels: np.ndarray  # (rows, 784), uint8
+    lines: list[int]  # where in the file each row is
 
 
 class ASL(Source):
@@ -40,68 +46,79 @@ class ASL(Source):
             test = next((place / name for name in _TESTS if (place / name).is_file()), None)
             if train.is_file() and test:
                 return [train, test]
-        zips = sorted(folder.glob("*.zip"))
-        return [path for path in zips if zipfile.is_zipfile(path) and _in_zip(path)][:1]
+        unreadable = None
+        for path in sorted(folder.glob("*.zip")):
+            try:
+                if _in_zip(path):
+                    return [path]
+            except ValueError as error:
+                unreadable = unreadable or error
+        if unreadable:  # it may be the one
+            raise unreadable
+        return []
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """27,455 pictures to train on and 7,172 to test on, where the files are Kaggle's."""
         files = self.files()
         if len(files) == 1:
-            with zipfile.ZipFile(files[0]) as archive:
-                tables = [_parse(archive.read(name), f"{files[0]}: {name}") for name in _in_zip(files[0])]
+            names = _in_zip(files[0])
+            contents = zip_files(files[0], names)
+            origins = [f"{files[0]}: {name}" for name in names]
         else:
-            tables = [_parse(path.read_bytes(), str(path)) for path in files]
-        has_gap = not any((codes == 9).any() for codes, _ in tables)  # 9 would be J
+            contents = [path.read_bytes() for path in files]
+            origins = [str(path) for path in files]
+        tables = [_parse(content, origin) for content, origin in zip(contents, origins, strict=True)]
+        found = {code for table in tables for code in table.codes.tolist()}
+        has_gap = 24 in found or 9 not in found
+        allowed = "0 to 24 without 9, which would be J" if has_gap else "0 to 23"
+        codes = [code for code in range(25) if code != 9] if has_gap else list(range(24))
         splits = {}
-        for split, (codes, pixels), origin in zip(
-            ("train", "test"), tables, [str(files[0]), str(files[-1])], strict=True
-        ):
-            last = 24 if has_gap else 23
-            if not 0 <= codes.min() <= codes.max() <= last:
-                row = int(((codes < 0) | (codes > last)).argmax())
-                raise ValueError(f"{origin}, line {row + 2}: label {codes[row]}; there are 0 to {last}.")
-            targets = codes - (codes > 9) if has_gap else codes
-            splits[split] = Arrays(pixels.reshape(-1, 1, _SIDE, _SIDE), targets.astype(np.int64))
+        for split, table, origin in zip(("train", "test"), tables, origins, strict=True):
+            wrong = ~np.isin(table.codes, codes)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise ValueError(f"{origin}, line {table.lines[row]}: label {table.codes[row]}; there are {allowed}.")
+            targets = np.searchsorted(codes, table.codes)
+            splits[split] = Arrays(table.pixels.reshape(-1, 1, _SIDE, _SIDE), targets.astype(np.int64))
         return self.labels, splits
 
 
 def _in_zip(path: Path) -> list[str]:
     """The members of a zip that are the two files, or nothing."""
-    with zipfile.ZipFile(path) as archive:
-        members = {Path(name).name: name for name in archive.namelist()}
+    members = {Path(name).name: name for name in zip_names(path)}
     train, test = "sign_mnist_train.csv", next((n for n in members if n in _TESTS), "")
     return [members[train], members[test]] if train in members and test else []
 
 
-def _parse(content: bytes, origin: str) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (rows,) and pixels (rows, 784), uint8, of one CSV file."""
-    header, _, body = content.partition(b"\n")
+def _parse(content: bytes, origin: str) -> _Pictures:
+    """What one CSV file holds."""
+    header, *body = content.splitlines() or [b""]
     columns = header.decode("utf-8-sig", errors="replace").strip().replace('"', "").split(",")
     if columns != _HEADER:
         missing = [name for name in _HEADER if name not in columns]
         what = f"there is no column {missing[0]}" if missing else "the columns are in another order, or too many"
         raise ValueError(f"{origin}, line 1: {what}; it has to be label,pixel1,...,pixel{_SIDE * _SIDE}.")
-    lines = [line for line in body.splitlines() if line.strip()]
+    lines = {number: line for number, line in enumerate(body, start=2) if line.strip()}
     if not lines:
         raise ValueError(f"{origin}: there is no picture in it.")
     try:
-        table = np.loadtxt(lines, delimiter=",", dtype=np.int64, ndmin=2, comments=None)
+        table = np.loadtxt(list(lines.values()), delimiter=",", dtype=np.int64, ndmin=2, comments=None)
         if table.shape[1] != len(_HEADER) or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
             raise ValueError
     except (ValueError, OverflowError):
         raise ValueError(f"{origin}, {_first_mistake(lines)}") from None
-    return table[:, 0], table[:, 1:].astype(np.uint8)
+    return _Pictures(table[:, 0], table[:, 1:].astype(np.uint8), list(lines))
 
 
-def _first_mistake(lines: list[bytes]) -> str:
+def _first_mistake(lines: dict[int, bytes]) -> str:
     """Which line cannot be read, and why."""
-    for number, line in enumerate(lines, start=2):
+    for number, line in lines.items():
         cells = line.decode(errors="replace").split(",")
         if len(cells) != len(_HEADER):
             return f"line {number}: {len(cells)} values; there have to be {len(_HEADER)}."
         for name, cell in zip(_HEADER, cells, strict=True):
             if not (cell.isascii() and cell.isdecimal() and len(cell) < 9):
-                return f"line {number}: {name} is '{cell}', not a whole number."
+                return f"line {number}: {name} is '{cell[:40]}', not a whole number."
             if name != "label" and int(cell) > 255:
                 return f"line {number}: {name} is {cell}; a pixel is 0 to 255."
     raise AssertionError("a table with a mistake has a line with it")

@@ -2,12 +2,12 @@
 
 import io
 import pickle
-import tarfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
@@ -59,22 +59,16 @@ class CIFAR10(Source):
 
 
 def _members(archive: Path) -> dict[str, bytes]:
-    """The six files of pictures in an archive, by name; nothing is unpacked to the disk."""
-    try:
-        with tarfile.open(archive) as opened:
-            found = {Path(member.name).name.removesuffix(".bin"): member for member in opened if member.isfile()}
-            missing = [batch for batch in _BATCHES if batch not in found]
-            if missing:
-                raise ValueError(f"{archive}: there is no {missing[0]} in it.")
-            return {Path(found[batch].name).name: _content(opened, found[batch]) for batch in _BATCHES}
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{archive}: not a whole archive ({error}). Delete it and get it again.") from error
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(member)
-    assert file is not None  # it is a file, not a folder
-    return file.read()
+    """The six files of pictures in an archive, by name."""
+    found = {}
+    for name, content in tar_files(archive):
+        file = Path(name).name
+        if file.removesuffix(".bin") in _BATCHES:
+            found[file.removesuffix(".bin")] = file, content
+    missing = [batch for batch in _BATCHES if batch not in found]
+    if missing:
+        raise ValueError(f"{archive}: there is no {missing[0]} in it.")
+    return dict(found[batch] for batch in _BATCHES)
 
 
 def _decode(name: str, content: bytes, folder: Path) -> Arrays:
@@ -89,11 +83,15 @@ def _decode(name: str, content: bytes, folder: Path) -> Arrays:
     else:
         try:
             values = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
-            pixels, targets = values[b"data"], np.asarray(values[b"labels"], dtype=np.int64)
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
+            pixels = np.asarray(values[b"data"])
+            targets = np.asarray(values[b"labels"], dtype=np.int64).reshape(-1)
+        except Exception as error:  # unpickling damaged bytes raises almost anything
             raise ValueError(f"{folder}: {name} is not a whole file of CIFAR-10 ({error}); get it again.") from error
-        if pixels.dtype != np.uint8 or pixels.shape != (len(targets), _PIXELS):
-            raise ValueError(f"{folder}: {name} holds {pixels.dtype} of {pixels.shape}, not pictures of CIFAR-10.")
+        if pixels.dtype != np.uint8 or pixels.shape != (len(targets), _PIXELS) or not len(targets):
+            raise ValueError(
+                f"{folder}: {name} holds {pixels.dtype} of {pixels.shape} with {len(targets)} classes, not pictures of"
+                " CIFAR-10; get it again."
+            )
     if not 0 <= targets.min() <= targets.max() <= 9:
         wrong = int(((targets < 0) | (targets > 9)).argmax())
         raise ValueError(f"{folder}: {name}, picture {wrong}: class {targets[wrong]}; there are 0 to 9.")

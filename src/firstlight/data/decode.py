@@ -2,20 +2,17 @@
 
 import os
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from firstlight.data.store import Arrays
 from firstlight.log import logger
-from firstlight.pictures import read_picture
+from firstlight.pictures import bombs_refused, read_picture
 
 MAX_SKIPPED = 0.01  # share of the pictures; with more of them damaged, something else is wrong
 _NAMED = 10
@@ -36,7 +33,7 @@ def decode(
     ends, nothing is left behind.
 
     Args:
-        splits: paths and classes of the pictures.
+        splits: paths and classes of the pictures; no path occurs twice.
         shape: (channels, height, width) of every picture in the array; see `read_picture`.
         scratch_dir: where the array lies; made where it is missing.
         on_corrupt: "error", or "skip" to leave out pictures that cannot be read, and to say which.
@@ -47,6 +44,7 @@ def decode(
     """
     labelled = [picture for pictures in splits.values() for picture in pictures]
     rows = {path: row for row, (path, _) in enumerate(labelled)}
+    assert len(rows) == len(labelled)
     pixels = _scratch_array((len(labelled), *shape), scratch_dir)
 
     def fill(picture: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
@@ -58,9 +56,11 @@ def decode(
         return path, None
 
     problems: dict[int, str] = {}
-    waiting: Iterator[tuple[Path, bytes | None]] = iter(dict.fromkeys(rows).items() if contents is None else contents)
+    waiting: Iterator[tuple[Path, bytes | None]] = iter(
+        [(path, None) for path in rows] if contents is None else contents
+    )
     bar = tqdm(total=len(rows), desc="decoding", unit="picture", leave=False, dynamic_ncols=True, disable=None)
-    with _bombs_refused(), ThreadPoolExecutor() as pool, bar:
+    with bombs_refused(), ThreadPoolExecutor() as pool, bar:
         while chunk := list(islice(waiting, _CHUNK)):
             for path, error in pool.map(fill, chunk):
                 bar.update()
@@ -87,18 +87,6 @@ def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
         if hasattr(os, "posix_fallocate"):  # else a full disk would end the process when a page is written
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
-
-
-@contextmanager
-def _bombs_refused() -> Iterator[None]:
-    """Pillow only warns of pictures up to twice too large, and of metadata that nobody needs.
-
-    Around all threads, because these filters belong to the process.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
 
 
 def _give_up_where_many(problems: Mapping[int, str], num_pictures: int) -> None:

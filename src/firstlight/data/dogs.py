@@ -1,12 +1,11 @@
 """Dogs and cats of 37 breeds, from the Oxford-IIIT Pet data set."""
 
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.picture_files import PictureFiles
 from firstlight.data.store import Arrays
@@ -14,6 +13,7 @@ from firstlight.data.store import Arrays
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 _LINE = re.compile(r"(?P<name>(?P<breed>\w+)_\d+) +(?P<number>\d+) +(?P<species>[12]) +\d+")
 _NUM_BREEDS = 37
+_SPECIES = ("cat", "dog")
 
 
 class _Pet(NamedTuple):
@@ -21,7 +21,7 @@ class _Pet(NamedTuple):
     origin: str  # list and line
     breed: str
     number: int  # of the breed, 1 to 37
-    species: int  # 1 cat, 2 dog
+    species: int  # of `_SPECIES`, counted from 1
 
 
 class Dogs(PictureFiles):
@@ -69,14 +69,11 @@ class Dogs(PictureFiles):
         """3,680 pictures of both species to train on and 3,669 to test on, where the files are the official ones."""
         pictures, lists = self._places()
         pets = self._pets(pictures, lists)
-        breeds = {pet.number: pet.breed for split in pets.values() for pet in split}
-        numbers = sorted(breeds)
-        labels: tuple[str, ...] = ("cat", "dog")
-        if self.target == "species":
-            splits = {split: [(pet.path, pet.species - 1) for pet in found] for split, found in pets.items()}
-        else:
-            labels = tuple(breeds[number].replace("_", " ") for number in numbers)
-            splits = {split: [(pet.path, numbers.index(pet.number)) for pet in found] for split, found in pets.items()}
+        labels: tuple[str, ...] = _SPECIES
+        if self.target != "species":
+            ranked = sorted((pet for found in pets.values() for pet in found), key=lambda pet: pet.number)
+            labels = tuple(dict.fromkeys(self._label(pet) for pet in ranked))
+        splits = {split: [(pet.path, labels.index(self._label(pet))) for pet in found] for split, found in pets.items()}
         return labels, self._decode(splits, None if pictures.is_dir() else _in_archive(pictures, pets))
 
     def _places(self) -> tuple[Path, Path]:
@@ -97,20 +94,36 @@ class Dogs(PictureFiles):
 
     def _pets(self, pictures: Path, lists: Path) -> dict[str, list[_Pet]]:
         """Those that the target is about, as the lists name them."""
+        names = _LISTS.values()
+        if lists.is_dir():
+            contents = {name: (lists / name).read_bytes() for name in names}
+        else:
+            contents = {name: content for name, content in tar_files(lists) if name in names}
         pets: dict[str, list[_Pet]] = {}
         for split, name in _LISTS.items():
-            content = (lists / name).read_bytes() if lists.is_dir() else _member(lists, name)
-            found = _parse(content.decode(errors="replace"), lists / name, pictures)
-            pets[split] = [pet for pet in found if pet.species == 2 or self.target != "breed"]
+            if name not in contents:
+                raise ValueError(f"{lists}: there is no {name} in it.")
+            pets[split] = _parse(contents[name].decode(errors="replace"), lists / name, pictures)
+        _check_together([pet for found in pets.values() for pet in found])
+        for split, name in _LISTS.items():
+            pets[split] = [pet for pet in pets[split] if pet.species == 2 or self.target != "breed"]
             if not pets[split]:
                 raise ValueError(f"{lists / name}: there is nothing in it to learn from.")
+        learnt = {self._label(pet) for pet in pets["train"]}
+        for pet in pets["test"]:
+            if self._label(pet) not in learnt:
+                raise ValueError(
+                    f"{pet.origin}: {self._label(pet)}, of which {_LISTS['train']} names none to learn from."
+                )
         return pets
+
+    def _label(self, pet: _Pet) -> str:
+        return _SPECIES[pet.species - 1] if self.target == "species" else pet.breed.replace("_", " ")
 
 
 def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
     """The pets of a list, whose pictures lie in `root`/images."""
     pets: list[_Pet] = []
-    breeds: dict[int, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -121,30 +134,21 @@ def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
         breed, breed_number = match["breed"], int(match["number"])
         if not 1 <= breed_number <= _NUM_BREEDS:
             raise ValueError(f"{where}: class {breed_number}; there are 1 to {_NUM_BREEDS}.")
-        if breeds.setdefault(breed_number, breed) != breed:
-            raise ValueError(f"{where}: class {breed_number} is {breed} here, but {breeds[breed_number]} before.")
         path = root / "images" / f"{match['name']}.jpg"
         pets.append(_Pet(path, where, breed, breed_number, int(match["species"])))
     return pets
 
 
-def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """The files in an archive with their names, one after another; nothing is unpacked to the disk."""
-    try:
-        with tarfile.open(archive) as opened:
-            for member in opened:
-                file = opened.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    yield member.name.removeprefix("./"), file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{archive}: not a whole archive ({error}). Delete it and get it again.") from error
-
-
-def _member(archive: Path, name: str) -> bytes:
-    content = next((content for found, content in _members(archive) if found == name), None)
-    if content is None:
-        raise ValueError(f"{archive}: there is no {name} in it.")
-    return content
+def _check_together(pets: list[_Pet]) -> None:
+    """Refuse lists that name a picture twice, or a class in two ways."""
+    origins: dict[Path, str] = {}
+    breeds: dict[int, str] = {}
+    for pet in pets:
+        if pet.path in origins:
+            raise ValueError(f"{pet.origin}: {pet.path.stem} again, which {origins[pet.path]} names.")
+        origins[pet.path] = pet.origin
+        if breeds.setdefault(pet.number, pet.breed) != pet.breed:
+            raise ValueError(f"{pet.origin}: class {pet.number} is {pet.breed} here, but {breeds[pet.number]} before.")
 
 
 def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Path, bytes]]:
@@ -154,7 +158,7 @@ def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Pa
         ValueError: at the end, where one has not come.
     """
     missing = {str(pet.path.relative_to(archive)): pet for split in pets.values() for pet in split}
-    for name, content in _members(archive):
+    for name, content in tar_files(archive):
         pet = missing.pop(name, None)
         if pet is not None:
             yield pet.path, content

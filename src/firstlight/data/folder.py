@@ -1,6 +1,5 @@
 """Anyone's pictures: a folder for each class."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from firstlight.data.hold_out import hold_out
 from firstlight.data.picture_files import PictureFiles
 from firstlight.data.store import Arrays
-from firstlight.pictures import SUFFIXES
+from firstlight.pictures import pictures_in
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _LAYOUT = "It takes train/CLASS/picture.jpg and test/CLASS/picture.jpg, or CLASS/picture.jpg."
@@ -113,17 +112,8 @@ def _folders_in(folder: Path) -> list[Path]:
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
     """The pictures of each class, by the name of its folder."""
-    classes = {path.name: _pictures_in(path) for path in _folders_in(folder)}
+    classes = {path.name: pictures_in(path) for path in _folders_in(folder)}
     for name, pictures in classes.items():
         if not pictures:
             raise ValueError(f"{folder / name}: there is no picture in the folder of this class. Fill or delete it.")
     return classes
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    """Those in the folders in it too; links to folders are not followed, so that loops do no harm."""
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-    return sorted(found)

@@ -48,6 +48,9 @@ class MNIST(Source):
         """60,000 digits to train on and 10,000 to test on."""
         train_images, train_labels, test_images, test_labels = self.files()
         splits = {"train": _split(train_images, train_labels), "test": _split(test_images, test_labels)}
+        sizes = [arrays.inputs.shape[2:] for arrays in splits.values()]
+        if sizes[0] != sizes[1]:
+            raise ValueError(f"{train_images} and {test_images}: pictures of {sizes[0]} and of {sizes[1]} pixels.")
         return tuple(str(digit) for digit in range(10)), splits
 
 

@@ -32,7 +32,7 @@ class Source(ABC):
         dir: folder of the official files; stores are kept in `.firstlight` there, or in the user's cache
             directory where that cannot be written.
         batch_size: samples per optimizer step and accumulated batch, over all devices.
-        val_fraction: share of the training split that is held out for validation.
+        val_fraction: share of the training split that is held out for validation; one sample at least.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -91,8 +91,8 @@ class Source(ABC):
         splits = {name: replace(split, consecutive=self.consecutive) for name, split in store.splits.items()}
         if "val" not in splits:
             num_samples = len(splits["train"])
-            num_val = round(num_samples * self.val_fraction)
-            if not 0 < num_val < num_samples:
+            num_val = max(1, round(num_samples * self.val_fraction))
+            if num_val >= num_samples:
                 raise ValueError(
                     f"data.val_fraction={self.val_fraction}: of {num_samples} samples that leaves a split empty."
                 )
@@ -110,7 +110,7 @@ class Source(ABC):
 
     def _key(self) -> str:
         """Names the store by all that it is built from: a changed file or option makes another one."""
-        stats = [(self._name(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.files()]
+        stats = [(self._name(path), *_size_and_time(path)) for path in self.files()]
         facts = json.dumps([_FORMAT, self.options, stats], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
@@ -135,3 +135,11 @@ class Source(ABC):
         beside = self.dir / ".firstlight"
         nearest = next(parent for parent in (beside, *beside.parents) if parent.exists())
         return beside if os.access(nearest, os.W_OK) else Path(pooch.os_cache("firstlight"))
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        found = path.lstat()  # a link to nothing: whoever reads it tells
+    return found.st_size, found.st_mtime_ns

@@ -3,7 +3,8 @@
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +78,7 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f"{path.name}.lock")):
+        with _locked(path.with_name(f"{path.name}.lock")):
             if not path.exists():
                 _build(path, *read())
     spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
@@ -85,6 +86,21 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
     return Store(
         spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
     )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time into the block; its lock file is gone afterwards.
+
+    Removed while the lock is held: whoever has opened the file by then finds that it has no name any more once the
+    lock is theirs, and FileLock lets them try again with a new file.
+    """
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps files that others have open
+                path.unlink()
 
 
 def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:

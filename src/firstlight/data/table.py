@@ -119,6 +119,8 @@ class Table(Source):
             raise ValueError(f"{path}: not a CSV file in UTF-8 ({error}).") from error
         if not any(header) or all(_number(name) is not None for name in header):
             raise ValueError(f"{path}, line 1: it has to name the columns.")
+        if len(header) == 1 and (mark := next((mark for mark in ",;\t|" if mark in header[0]), None)):
+            raise ValueError(f"{path}, line 1: one column, '{header[0]}'. In a shell: 'data.delimiter=\"{mark}\"'")
         if repeated := [name for name in header if header.count(name) > 1]:
             raise ValueError(f"{path}, line 1: there are several columns '{repeated[0]}'.")
         if not numbered:
@@ -133,8 +135,9 @@ class Table(Source):
 
 
 def _number(cell: str) -> float | None:
+    """None for what Python alone takes for a number: `1_0`, and digits of other scripts."""
     try:
-        return float(cell)
+        return float(cell) if cell.isascii() and "_" not in cell else None
     except ValueError:
         return None
 

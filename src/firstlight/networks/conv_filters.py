@@ -30,7 +30,7 @@ class ConvFilters(nn.Module):
         padding: what lies beyond the border: zero, mirror (the picture once more, its border not repeated), or none,
             so that filtered pictures are smaller.
         activation: by name, before the dense layer; with linear, filters add nothing that the dense layer could not.
-        head: whether there is a dense layer at all; without it the network gives the filtered pictures.
+        scores: whether there is a dense layer at all; without it the network gives the filtered pictures.
         initialisation: of the dense layer's weights, by name; None for PyTorch's.
 
     Raises:
@@ -48,7 +48,7 @@ class ConvFilters(nn.Module):
         stride: int = 1,
         padding: str = "zero",
         activation: str = "relu",
-        head: bool = True,
+        scores: bool = True,
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class ConvFilters(nn.Module):
         self.register_buffer("kernels", stacked[:, None].repeat(channels, 1, 1, 1), persistent=False)
         self.kernels: Tensor
         self.output: nn.Module | None = None
-        if head:
+        if scores:
             rows, columns = ((side + 2 * self.margin - size) // stride + 1 for side in (height, width))
             dense = nn.Linear(channels * num_kernels * rows * columns, spec.num_outputs)
             self.output = nn.Sequential(activation_named(activation), nn.Flatten(), dense)
