@@ -154,6 +154,11 @@ def test_an_unknown_tag_is_refused_with_the_nearest(name: str, weights: str) -> 
         Timm.pretrained(weights, name=name)
 
 
+def test_a_network_without_weights_takes_files_alone() -> None:
+    with pytest.raises(ValueError, match=r"model\.weights=default: timm has none for cspresnet50d\. Without a network"):
+        Timm.pretrained("default", name="cspresnet50d").load()
+
+
 def test_weights_in_the_cache_need_no_network(hub: Path) -> None:
     state = put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
     task = build_task(config("model.name=test_vit", "model.weights=default"), pictures_of(32, channels=1, classes=7))

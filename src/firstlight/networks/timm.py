@@ -83,6 +83,8 @@ class Timm(nn.Module):
         full_name = f"{facts.architecture}.{facts.tag}"
 
         def load() -> Mapping[str, Tensor]:
+            if not facts.has_weights:  # a file may still be put into such a network
+                raise ValueError(f"model.weights={weights}: timm has none for {name}. {OFFLINE}")
             # Through a network of timm's, because timm brings the names in older files up to date.
             given = {"state_dict": read_weights(_file(full_name, facts))}
             return library.create_model(full_name, pretrained=True, pretrained_cfg_overlay=given).state_dict()
