@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 
 from firstlight.cli import main
 
@@ -42,6 +44,30 @@ def test_a_mistake_is_told_in_a_few_lines_with_its_fix(script: Script, tmp_path:
     assert len((answer.stdout + answer.stderr).splitlines()) <= 10
     assert "Traceback" not in answer.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "preview"])
+def test_a_wrong_value_of_a_step_is_told_without_importing_lightning(script: Script, name: str) -> None:
+    answer = script(name, "augment=course", "augment.flip.p=2", PYTHONPROFILEIMPORTTIME="1")
+    *imports, told = answer.stderr.splitlines()
+    assert told == "augment.flip: p=2: from 0 to 1."
+    assert any(line.endswith(" torch") for line in imports)
+    assert not any(line.endswith(" lightning") for line in imports)
+
+
+@pytest.mark.parametrize("folder", ["café", "tom's data (1)"])
+def test_paths_on_the_command_line_may_have_any_letters_with_quotes_and_without(
+    script: Script, tmp_path: Path, trained_run: Path, folder: str
+) -> None:
+    pictures = tmp_path / folder
+    pictures.mkdir()
+    Image.new("L", (8, 8)).save(pictures / "black.png")
+    for word in (f"input={pictures}", f'input="{pictures}"'):
+        predicted = script("predict", f"run={trained_run}", word, f"output={pictures}/labels.csv")
+        assert (predicted.returncode, predicted.stderr) == (0, "")
+        assert str(pictures / "black.png") in (pictures / "labels.csv").read_text()
+        composed = script("train", word.replace("input", "data.dir"), "--cfg", "job")
+        assert yaml.safe_load(composed.stdout)["data"]["dir"] == str(pictures)
 
 
 def test_the_traceback_is_shown_when_it_is_asked_for(script: Script) -> None:

@@ -21,6 +21,11 @@ def test_every_choice_composes_and_passes_the_check(choice: str) -> None:
     check(to_plain(compose(choice)))
 
 
+@pytest.mark.parametrize("word", ["data.dir=/tmp/café", 'data.dir="/tmp/café"'])
+def test_a_path_with_any_letters_needs_no_quotes(word: str) -> None:
+    assert compose(word).data.dir == "/tmp/café"
+
+
 def test_every_group_of_train_yaml_has_a_folder_of_choices_and_the_other_way_round() -> None:
     defaults = OmegaConf.load(CONFIG_DIR / "train.yaml").defaults
     groups = {str(key) for entry in defaults if entry != "_self_" for key in entry}

@@ -1,7 +1,11 @@
-import numpy as np
-import torch
+from pathlib import Path
 
-from firstlight.contact_sheet import contact_sheet
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from firstlight.contact_sheet import check_format, contact_sheet, write_picture
 
 
 def test_pictures_stand_in_rows_from_left_to_right() -> None:
@@ -25,14 +29,46 @@ def test_of_other_than_three_channels_the_first_is_shown() -> None:
     assert np.asarray(contact_sheet(pictures, columns=1))[4:-4, 4:-4].max() == 0
 
 
-def test_a_caption_stands_below_its_picture_and_ends_where_the_next_begins() -> None:
+def dark(sheet: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of what is not white."""
+    rows, columns, _ = (np.asarray(sheet) < 255).nonzero()
+    return rows, columns
+
+
+def test_a_caption_stands_below_its_picture() -> None:
     white = torch.ones(2, 1, 64, 64)
-    plain = np.asarray(contact_sheet(white, ["", ""], columns=2))
-    captioned = np.asarray(contact_sheet(white, ["", "a caption that is far too long for it"], columns=2))
-    assert plain.shape == captioned.shape
-    assert plain.shape[0] > 64 + 8
-    assert plain.min() == 255
-    rows, columns, _ = (captioned < 255).nonzero()
+    assert contact_sheet(white, ["", ""], columns=2).size == (2 * 68 + 4, 68 + 4)
+    captioned = contact_sheet(white, ["", "dog"], columns=2)
+    rows, columns = dark(captioned)
+    assert captioned.width == 2 * 68 + 4
     assert rows.min() >= 64 + 4
-    assert 64 + 8 <= columns.min() < 64 + 16
-    assert 100 < columns.max() < 2 * 68
+    assert 64 + 8 <= columns.min() < columns.max() < 2 * 68
+
+
+@pytest.mark.parametrize("caption", ["a caption that is wider than its picture", "one line\nand another\nand a third"])
+def test_captions_are_shown_whole(caption: str) -> None:
+    white = torch.ones(4, 1, 64, 64)
+    sheet = contact_sheet(white, [caption] * 4, columns=2)
+    width, height = (sheet.width - 4) // 2, (sheet.height - 4) // 2
+    alone = np.asarray(contact_sheet(white[:1], [caption], columns=1))[4:, 4:]
+    for left, top in ((0, 0), (width, 0), (0, height), (width, height)):
+        assert np.array_equal(np.asarray(sheet)[4:, 4:][top:, left:][:height, :width], alone)
+    ample = Image.new("RGB", (400, 100), "white")
+    ImageDraw.Draw(ample).multiline_text((0, 0), caption, "black")
+    assert (alone < 255).sum() == (np.asarray(ample) < 255).sum()
+
+
+@pytest.mark.parametrize(("suffix", "format"), [("png", "PNG"), ("jpg", "JPEG"), ("JPEG", "JPEG"), ("webp", "WEBP")])
+def test_a_picture_is_written_as_its_suffix_says(tmp_path: Path, suffix: str, format: str) -> None:
+    path = tmp_path / f"sheet.{suffix}"
+    check_format("output", path)
+    write_picture(path, contact_sheet(torch.full((3, 1, 8, 8), 0.5)))
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == (format, (8 * 68 + 4, 72))
+        assert abs(np.asarray(picture)[36, 36].astype(int) - 128).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["sheet.txt", "sheet"])
+def test_a_suffix_of_no_picture_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^preview\.output={name}: pictures are written as \.png, \.jpg"):
+        check_format("preview.output", Path(name))

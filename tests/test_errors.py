@@ -31,6 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
         (["model=lenett"], "model=lenett: there is no such model. Did you mean 'lenet'?"),
         (["trainer=xyz"], "trainer=xyz: there is no such trainer. There are: default, full_batch."),
         (["modle=mlp"], "There is no 'modle' in the config. Did you mean 'model'?"),
+        (["data=text", "task.binary=true"], "There is no 'task.binary' in the config. This task has no options."),
         (["sede=3"], "There is no 'sede' in the config. Did you mean 'seed'?"),
         (["lr=1"], "There is no 'lr' in the config. Did you mean 'optimizer.lr'?"),
         (
@@ -52,8 +53,9 @@ def test_an_argument_that_no_yaml_names_is_told_with_a_plus(told: Told) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["augment.rotate.degrees=9"], "put a plus before it: +augment.rotate=..."),
+        (["augment.rotate.degrees=9"], "put a plus before it: +augment.rotate.degrees=..."),
         (["augment=light", "augment.rotate.p=0.5"], "put a plus before it: +augment.rotate.p=..."),
+        (["augment.flip.p=0.5"], "put a plus before it: +augment.flip.p=..."),
         (["augment.rotat.degrees=9"], "Did you mean 'augment.rotate'?"),
         (["augment=flip_crop", "augment.flip.pp=0.5"], "Did you mean 'augment.flip.p'?"),
         (["augment.pading=zero"], "Did you mean 'augment.padding'?"),
@@ -61,6 +63,23 @@ def test_an_argument_that_no_yaml_names_is_told_with_a_plus(told: Told) -> None:
 )
 def test_a_step_of_the_augmentation_is_told_like_any_other_key(told: Told, words: list[str], answer: str) -> None:
     assert told(*words).endswith(answer)
+
+
+@pytest.mark.parametrize("other", ["augment.flip.p=1", "modle=mlp"])
+def test_a_word_beside_resume_is_told_with_what_is_taken(told: Told, other: str) -> None:
+    answer = told("resume=outputs/run", "data.dir=data", other)
+    assert answer.startswith(f"resume= goes on with the run's own config: {other} needs a new run.")
+    assert answer.endswith("only data.dir= is taken, where the files have moved.")
+
+
+def test_a_value_that_hydra_cannot_read_is_told_with_its_quotes() -> None:
+    with pytest.raises(HydraException) as caught:
+        compose("data.dir=tom's (1),é")
+    assert explain(caught.value).endswith("""for the shell: 'data.dir="tom'"'"'s (1),é"'""")
+
+
+def test_a_key_that_hydra_cannot_read_is_told_in_its_words(told: Told) -> None:
+    assert "é=3" in told("é=3")
 
 
 def test_a_misspelled_key_of_a_sweep_is_told_with_the_nearest(told: Told) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.files import whole_file, write_json, write_text
+from firstlight.files import read_text, user_output, whole_file, write_json, write_text
 
 
 def write_half(path: Path) -> None:
@@ -18,6 +18,27 @@ def test_a_written_file_holds_what_was_written(tmp_path: Path) -> None:
         file.write(b"\x00new")
     assert (tmp_path / "file").read_bytes() == b"\x00new"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_the_folder_of_a_file_that_the_user_names_is_made(tmp_path: Path) -> None:
+    with user_output("output", tmp_path / "new" / "file"):
+        write_text(tmp_path / "new" / "file", "text")
+    assert (tmp_path / "new" / "file").read_text() == "text"
+
+
+def test_a_file_that_cannot_be_written_is_told_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "below"
+    with pytest.raises(ValueError, match=r"^output=.*file/below: cannot be written"), user_output("output", place):
+        raise AssertionError("there is no folder to write to")
+
+
+def test_a_text_is_read_as_utf_8_and_refused_by_its_name_where_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_bytes("\ufefffür".encode())
+    assert read_text(tmp_path / "good.txt") == "für"
+    (tmp_path / "bad.txt").write_bytes("für".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"bad\.txt, byte 1: 0xfc is not UTF-8"):
+        read_text(tmp_path / "bad.txt")
 
 
 def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:

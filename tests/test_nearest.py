@@ -35,5 +35,9 @@ def test_a_suggestion_names_the_option_below_its_prefix() -> None:
     assert suggestion("lrr", ["lr", "betas"], prefix="optimizer") == "Did you mean 'optimizer.lr'?"
 
 
+def test_where_there_are_no_options_that_is_said() -> None:
+    assert suggestion("binary", [], prefix="task") == "This task has no options."
+
+
 def test_a_suggestion_lists_all_options_in_order_where_none_is_near() -> None:
     assert suggestion("xyz", ["mlp", "lenet", "linear"]) == "There are: lenet, linear, mlp."

@@ -1,12 +1,13 @@
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.build import build_source, build_task
@@ -59,9 +60,18 @@ def test_versions_differ_from_each_other_and_follow_from_the_seed() -> None:
 def test_a_caption_tells_the_class_or_the_shares_of_a_mixture() -> None:
     labels = ("cat", "dog", "eel")
     assert _caption(torch.tensor(1), labels) == "dog"
-    assert _caption(torch.tensor([0.3, 0.0, 0.7]), labels) == "eel 70% cat 30%"
+    assert _caption(torch.tensor([0.3, 0.0, 0.7]), labels) == "eel 70%\ncat 30%"
     assert _caption(torch.tensor([0.0, 1.0, 0.0]), labels) == "dog 100%"
     assert _caption(torch.tensor([2.5]), ("price",)) == "2.5"
+
+
+def test_rows_of_mixed_pictures_are_wide_enough_for_their_captions() -> None:
+    labels = tuple(f"a digit that is a {number}" for number in range(10))
+    plain = config("model=linear", "+augment.mixup.alpha=1")
+    store, splits = build_source(plain).splits(1)
+    task = build_task(plain, replace(store.spec, labels=labels))
+    sheet = preview_sheet(task, splits["train"], 1, samples=1, versions=1)
+    assert sheet.width > 2 * ImageFont.load_default().getlength("a digit that is a 7 55%")
 
 
 def test_the_command_writes_a_picture(script: Script, tmp_path: Path) -> None:
@@ -94,12 +104,17 @@ def test_a_text_is_printed_beside_what_becomes_of_it(
     [
         (["data=diabetes"], {}, "there is nothing to look at in numbers"),
         ([], {"samples": 0}, "preview.samples=0 preview.versions=7: one or more of each"),
+        (
+            ["+augment.mixup.p=2"],
+            {"output": "sheet.pdf"},
+            "preview.output=sheet.pdf: pictures are written as .png, .jpg",
+        ),
         (["augment.padding=mirrror"], {}, "augment.padding=mirrror: .*'mirror'"),
     ],
 )
-def test_mistakes_are_told(words: list[str], options: dict[str, int], told: str, tmp_path: Path) -> None:
+def test_mistakes_are_told(words: list[str], options: dict[str, Any], told: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=told):
-        preview(config(*words), str(tmp_path / "preview.png"), **options)
+        preview(config(*words), **({"output": str(tmp_path / "preview.png")} | options))
     assert not (tmp_path / "preview.png").exists()
 
 

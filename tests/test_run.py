@@ -57,13 +57,16 @@ def test_the_best_epoch_is_the_one_with_the_best_monitored_metric(trained_run: P
 def test_a_file_of_the_user_is_found_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prices.csv").touch()
-    assert _with_absolute_paths({"dir": "data", "file": "prices.csv"}) == {
-        "dir": f"{tmp_path}/data",
-        "file": f"{tmp_path}/prices.csv",
-    }
-    assert _with_absolute_paths({"dir": "/data", "file": "iris"}) == {"dir": "/data", "file": "iris"}
-    assert _with_absolute_paths({"dir": "/data", "file": None}) == {"dir": "/data", "file": None}
-    assert _with_absolute_paths({"dir": "/data"}) == {"dir": "/data"}
+    found = _with_absolute_paths(
+        {"dir": "data", "file": "prices.csv"}, {"size": 8, "flip": None, "replace_synonyms": {"file": "prices.csv"}}
+    )
+    assert found["data"] == {"dir": f"{tmp_path}/data", "file": f"{tmp_path}/prices.csv"}
+    assert found["augment"] == {"size": 8, "flip": None, "replace_synonyms": {"file": f"{tmp_path}/prices.csv"}}
+
+
+@pytest.mark.parametrize("data", [{"dir": "/data", "file": "iris"}, {"dir": "/data", "file": None}, {"dir": "/data"}])
+def test_what_is_no_file_of_the_user_stays_as_it_is(data: dict[str, str | None]) -> None:
+    assert _with_absolute_paths(data, {"flip": {"p": 0.5}}) == {"data": data, "augment": {"flip": {"p": 0.5}}}
 
 
 def test_the_kept_config_is_complete_and_resolved(trained_run: Path) -> None:

@@ -123,6 +123,7 @@ def test_without_an_output_samples_lie_in_the_run_folder(
     [
         ({"number": 0}, "number=0: one picture or more"),
         ({"checkpoint": "first"}, "checkpoint=first: not in"),
+        ({"output": "samples.txt"}, "output=samples.txt: pictures are written as .png, .jpg"),
         ({"output": "/proc/nowhere/samples.png"}, "output=/proc/nowhere/samples.png: cannot be written"),
     ],
 )

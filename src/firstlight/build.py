@@ -1,7 +1,7 @@
 """From a config to objects; the only caller of Hydra's instantiate.
 
-Lightning is imported by the functions that need it, because that takes four seconds: data that is not there is told
-before.
+Lightning is imported by the functions that need it, because that takes four seconds: data that is not there and
+steps that are refused are told before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.head import replace_head
@@ -43,6 +44,20 @@ def build_source(config: Config) -> Source:
     return source
 
 
+def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) -> Augment:
+    """The augmentation for the data and the network; it is the first part of a task, and needs no Lightning.
+
+    Raises:
+        ValueError: the network is not for such data, or a step is refused; names the config's key.
+    """
+    network_class = _network_class(config, spec)
+    spec, min_size = _sized(network_class, spec), getattr(network_class.func, "min_size", 1)
+    augmentation = config["augment"] if with_steps else without_steps(config["augment"])
+    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    assert isinstance(augment, Augment)
+    return augment
+
+
 def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with_weights: bool = True) -> Task:
     """Network, augmentation, loss, optimizer and scheduler, put together for the data.
 
@@ -57,18 +72,14 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     Raises:
         ValueError: the parts do not go together, or an argument is refused; names the config's key.
     """
-    transfer, own_options = split_model(config["model"])
-    network_class = _partial({"model": own_options}, "model")
-    _check_takes(network_class.func, spec)
+    transfer, _ = split_model(config["model"])
+    network_class = _network_class(config, spec)
     pretrained = None
     if with_recipe and with_weights and transfer.weights is not None:
         pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
-    if hasattr(network_class.func, "size_for") and spec.size is None:
-        spec = replace(spec, size=_call("model", network_class.func.size_for, spec, **network_class.keywords))
-    min_size = getattr(network_class.func, "min_size", 1)
-    augmentation = config["augment"] if with_recipe else without_steps(config["augment"])
-    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    spec = _sized(network_class, spec)
+    augment = build_augment(config, spec, with_steps=with_recipe)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
     network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
@@ -142,6 +153,21 @@ def step_limit(config: Config) -> int | None:
     return None if max_steps == -1 else max_steps
 
 
+def _network_class(config: Config, spec: DataSpec) -> Any:
+    """The network's class with its own options, where it is for such data."""
+    _, own_options = split_model(config["model"])
+    network_class = _partial({"model": own_options}, "model")
+    _check_takes(network_class.func, spec)
+    return network_class
+
+
+def _sized(network_class: Any, spec: DataSpec) -> DataSpec:
+    """The spec with the size that the network wants; one whose options decide on it says so in `size_for`."""
+    if spec.size is not None or not hasattr(network_class.func, "size_for"):
+        return spec
+    return replace(spec, size=_call("model", network_class.func.size_for, spec, **network_class.keywords))
+
+
 def _check_takes(network: Any, spec: DataSpec) -> None:
     """Networks say in `takes` what samples they are for; one that says nothing is for all."""
     if spec.kind in getattr(network, "takes", spec.kind):
@@ -169,7 +195,7 @@ def _partial(config: Config, key: str) -> Any:
         return instantiate(config[key], _partial_=True, _convert_="all")
     except InstantiationException as error:
         place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
-        reason = error.__cause__ if isinstance(error.__cause__, ValueError) else str(error).splitlines()[0]
+        reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
         raise ValueError(f"{place}: {reason}") from error
 
 

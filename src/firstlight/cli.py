@@ -15,6 +15,7 @@ from firstlight.check import check, check_arguments
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.help import help_text
 from firstlight.nearest import suggestion
+from firstlight.overrides import with_quotes
 from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep
 
@@ -102,13 +103,14 @@ def _train(config: dict[str, Any]) -> dict[str, Any]:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from firstlight.errors import beside_resume
     from firstlight.run import resume, train
 
     job = HydraConfig.get()
     if config["resume"]:
-        others = [word for word in job.overrides.task if not word.startswith(("resume=", "data.dir="))]
-        if others:
-            raise ValueError(f"resume= goes on with the run's own config; {others[0]} needs a new run.")
+        refusal = beside_resume(job.overrides.task)
+        if refusal:
+            raise ValueError(refusal)
         has_moved = any(word.startswith("data.dir=") for word in job.overrides.task)
         return resume(config["resume"], data_dir=config["data"]["dir"] if has_moved else None, started=_STARTED)
     if job.mode is RunMode.MULTIRUN:
@@ -160,6 +162,7 @@ def _main(config_name: str, job: Job) -> None:
     try:
         import hydra
 
+        sys.argv[1:] = with_quotes(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own exceptions here, instead of printing them
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
     except (Exception, KeyboardInterrupt) as error:  # Hydra's own, or an interrupt: told below, after the ranking

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from firstlight.overrides import with_quotes
 from firstlight.steps import give_targets
 
 _CHECKOUT = Path(__file__).resolve().parents[2] / "configs"
@@ -35,7 +36,7 @@ def compose_lazily(*overrides: str, config_name: str = "train") -> DictConfig:
     from hydra.core.hydra_config import HydraConfig
 
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        composed = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+        composed = hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(composed)
         return composed
 

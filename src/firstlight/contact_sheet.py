@@ -1,13 +1,17 @@
-"""Many small pictures on one."""
+"""Many small pictures on one, and that in a file."""
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
+from firstlight.files import whole_file
+
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _GAP = 4  # pixels between pictures
 _LEAST_SIDE = 64  # smaller pictures are enlarged, pixel by pixel
 
@@ -18,29 +22,35 @@ def contact_sheet(pictures: Tensor, captions: Sequence[str] | None = None, colum
     Args:
         pictures: (pictures, channels, height, width), from 0 to 1; where there are not three channels, the first is
             shown.
-        captions: a text below each.
+        captions: a text below each, of one line or more; where one is wider than the pictures, columns are as wide.
         columns: pictures in a row.
     """
     times = math.ceil(_LEAST_SIDE / min(pictures.shape[2:]))
     pixels = (pictures.float().cpu() * 255).round().to(torch.uint8)
     pixels = pixels if pixels.shape[1] == 3 else pixels[:, :1].expand(-1, 3, -1, -1)
     pixels = pixels.repeat_interleave(times, 2).repeat_interleave(times, 3)
-    font = ImageFont.load_default()
-    text_height = 0 if captions is None else math.ceil(sum(font.getmetrics())) if hasattr(font, "getmetrics") else 12
-    width, height = pixels.shape[3] + _GAP, pixels.shape[2] + _GAP + text_height
     rows = math.ceil(len(pixels) / columns)
+    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    boxes = [draw.multiline_textbbox((0, 0), caption) for caption in captions or ()]
+    width = _GAP + math.ceil(max([pixels.shape[3], *(right for _, _, right, _ in boxes)]))
+    height = _GAP + pixels.shape[2] + math.ceil(max([0, *(bottom for _, _, _, bottom in boxes)]))
     sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
     for place, picture in enumerate(pixels):
         left, top = _GAP + place % columns * width, _GAP + place // columns * height
         sheet.paste(Image.fromarray(np.ascontiguousarray(picture.permute(1, 2, 0).numpy())), (left, top))
         if captions is not None:
-            draw.text((left, top + pixels.shape[2]), _fitted(captions[place], width - _GAP, font), "black", font)
+            draw.multiline_text((left, top + pixels.shape[2]), captions[place], "black")
     return sheet
 
 
-def _fitted(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """As much of the text as is no wider than `width` pixels."""
-    while text and font.getlength(text) > width:
-        text = text[:-1]
-    return text
+def check_format(key: str, path: Path) -> None:
+    """Refuse the path of a picture, named by the user with `key`, whose suffix is none of `FORMATS`."""
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"{key}={path}: pictures are written as {', '.join(FORMATS)}.")
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Put a picture into `path`, all or nothing, in the format that its suffix says."""
+    with whole_file(path) as file:
+        picture.save(file, FORMATS[path.suffix.lower()], quality=95)

@@ -1,19 +1,26 @@
 """From an exception to at most ten lines that say what was wrong, where, and what to type instead."""
 
+import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.check import GROUPS, SUPPLIED
 from firstlight.config import compose_lazily
 from firstlight.nearest import suggestion
+from firstlight.overrides import is_readable, quoted
 from firstlight.signature import parameters
-from firstlight.steps import give_targets, step_names
+from firstlight.steps import give_targets, step_names, target_of
 
 MAX_LINES = 10
 
@@ -30,15 +37,30 @@ def _explain(error: BaseException, config_name: str) -> str:
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rsplit(" ", 1)[-1]
         return f"{key} is missing. Give it as {key}=...; --help shows an example."
+    if isinstance(error, OverrideParseException) and is_readable(quoted(error.override)):
+        example = shlex.quote(quoted(error.override))
+        return f"{error.override}: Hydra cannot read this. A text needs quotes, for Hydra and for the shell: {example}"
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return _unknown_key(str(cause.full_key), config_name) or f"{error}\n{cause}"
+        told = beside_resume(sys.argv[1:]) or _unknown_key(str(cause.full_key), config_name)
+        return told or f"{error}\n{cause}"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError) and str(error):
         return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({where[0].filename}:{where[0].lineno})" if where else ""
     words = "\n".join(str(error).splitlines()[: MAX_LINES - 2])
     return f"{type(error).__name__}{place}: {words}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
+
+
+def beside_resume(words: Sequence[str]) -> str | None:
+    """What to say of overrides beside resume=, where there are any that it does not take."""
+    others = [word for word in words if "=" in word and not word.startswith(("resume=", "data.dir=", "hydra.", "-"))]
+    if not others or not any(word.startswith("resume=") for word in words):
+        return None
+    return (
+        f"resume= goes on with the run's own config: {others[0]} needs a new run."
+        " Beside resume= only data.dir= is taken, where the files have moved."
+    )
 
 
 def _unknown_key(key: str, config_name: str) -> str | None:
@@ -63,10 +85,12 @@ def _unknown_key(key: str, config_name: str) -> str | None:
     if parent == "augment":
         passed.extend(step_names())
     if name in passed:
-        return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{key}=..."
+        options = parameters(target_of(name)) if parent == "augment" and name in step_names() else None
+        example = f"{key}.{next(iter(options))}" if options else key  # a step is named with an option of its own
+        return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{example}=..."
     siblings = [*(option for option in node if option != "_target_"), *passed]
-    options = siblings if parent else [*siblings, *_dotted(config)]
-    return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(options)), prefix=parent)}"
+    known = siblings if parent else [*siblings, *_dotted(config)]
+    return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(known)), prefix=parent)}"
 
 
 def _dotted(node: dict[Any, Any], path: str = "") -> Iterator[str]:

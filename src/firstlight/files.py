@@ -25,6 +25,35 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def user_output(key: str, path: Path) -> Iterator[None]:
+    """Make the folder of a file that the user names with `key`, for the block that writes it.
+
+    Raises:
+        ValueError: the folder cannot be made, or the block cannot write the file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise ValueError(f"{key}={path}: cannot be written ({error}).") from error
+
+
+def read_text(path: Path) -> str:
+    """What is in a file in UTF-8, without a byte order mark.
+
+    Raises:
+        ValueError: it is not UTF-8; names the file and the byte.
+    """
+    try:
+        return path.read_bytes().decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        wrong = error.object[error.start]
+        raise ValueError(
+            f"{path}, byte {error.start:,}: 0x{wrong:02x} is not UTF-8 ({error.reason}). Convert the file to UTF-8."
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Put `text` into `path`, all or nothing."""
     with whole_file(path) as file:

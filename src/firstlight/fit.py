@@ -9,11 +9,11 @@ from lightning.pytorch import Trainer
 
 from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
-from firstlight.contact_sheet import contact_sheet
+from firstlight.contact_sheet import contact_sheet, write_picture
 from firstlight.data import BatchLoader, Split
 from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
 from firstlight.features import read_features
-from firstlight.files import whole_file, write_text
+from firstlight.files import write_text
 from firstlight.flops import flops_per_sample, num_parameters
 from firstlight.load import load_weights
 from firstlight.log import logger
@@ -130,8 +130,7 @@ def show(task: Task, split: Split, folder: RunFolder, recorder: Recorder) -> Non
         recorder.add_text("samples", shown)
     elif shown is not None:
         sheet = contact_sheet(shown)
-        with whole_file(folder.path / "samples.png") as file:
-            sheet.save(file, "png")
+        write_picture(folder.path / "samples.png", sheet)
         recorder.add_picture("samples", sheet)
 
 

@@ -17,11 +17,11 @@ def nearest(word: str, options: Sequence[str]) -> str | None:
 
 
 def suggestion(word: str, options: Sequence[str], prefix: str = "") -> str:
-    """A sentence: the nearest option, or all of them where none is near."""
+    """A sentence: the nearest option, or all of them where none is near, or that there is none."""
     found = nearest(word, options)
     if found is not None:
         return f"Did you mean '{prefix + '.' if prefix else ''}{found}'?"
-    return f"There are: {', '.join(sorted(options))}."
+    return f"There are: {', '.join(sorted(options))}." if options else f"This {prefix} has no options."
 
 
 def _likeness(word: str, option: str) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from firstlight.environment import quieten
-from firstlight.files import write_csv
+from firstlight.files import user_output, write_csv
 from firstlight.load import load_run
 from firstlight.pictures import bombs_refused, find_pictures, read_picture
 from firstlight.run_folder import RunFolder
@@ -70,11 +70,8 @@ def predict(
     if not rows:
         raise ValueError(f"input={input}: none of the {len(paths)} pictures can be read.")
     target = Path(output).expanduser() if output else folder.path / "predictions.csv"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with user_output("output", target):
         write_csv(target, rows)
-    except OSError as error:
-        raise ValueError(f"output={target}: cannot be written ({error}).") from error
     print(_table(rows))
     print(f"{len(rows):,} predictions in {target}")
     return rows

@@ -1,19 +1,23 @@
 """What an augmentation makes of the data, to look at."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from firstlight.build import build_source, build_task
-from firstlight.contact_sheet import contact_sheet
+from firstlight.contact_sheet import check_format, contact_sheet, write_picture
 from firstlight.data import Split
 from firstlight.data.tokens import decode
-from firstlight.files import whole_file
+from firstlight.files import user_output
 from firstlight.randomness import derive, generator, reseed
-from firstlight.tasks import Task
+
+if TYPE_CHECKING:
+    from firstlight.tasks import Task  # Lightning is imported when the augmentation has been found to be good
 
 
 def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int = 7) -> None:
@@ -21,7 +25,7 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
 
     Args:
         config: of a training run, see `firstlight.check`.
-        output: path of the picture.
+        output: path of the picture; its suffix says the format.
         samples: originals, drawn from the training split by the run's seed.
         versions: augmented versions of each.
 
@@ -33,16 +37,15 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
     store, splits = build_source(config).splits(config["seed"])
     if store.spec.kind == "numbers":
         raise ValueError("data: there is nothing to look at in numbers.")
+    target = Path(output).expanduser()
+    if store.spec.kind == "pictures":
+        check_format("preview.output", target)
     task = build_task(config, store.spec)
     if store.spec.kind == "tokens":
         return print(_texts(task, splits["train"], config["seed"], samples))
-    target = Path(output).expanduser()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as file:
-            preview_sheet(task, splits["train"], config["seed"], samples, versions).save(file, "png")
-    except OSError as error:
-        raise ValueError(f"preview.output={output}: cannot be written ({error}).") from error
+    sheet = preview_sheet(task, splits["train"], config["seed"], samples, versions)
+    with user_output("preview.output", target):
+        write_picture(target, sheet)
     print(f"originals on the left, augmented versions beside them: {target}")
     return None
 
@@ -65,14 +68,14 @@ def _draw(split: Split, seed: int, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def _caption(target: Tensor, labels: tuple[str, ...]) -> str:
-    """The class, or the two likeliest classes of a mixture with their shares; numbers as they are."""
+    """The class, or the two likeliest classes of a mixture with their shares, a line each; numbers as they are."""
     if target.ndim == 0:
         return labels[int(target)]
     if len(target) != len(labels) or len(labels) == 1:
         return " ".join(f"{value:g}" for value in target.tolist())
     top = target.topk(2)
     pairs = [(labels[index], value) for value, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)]
-    return " ".join(f"{label} {value:.0%}" for label, value in pairs if value > 0.005)
+    return "\n".join(f"{label} {value:.0%}" for label, value in pairs if value > 0.005)
 
 
 def _texts(task: Task, split: Split, seed: int, samples: int) -> str:

@@ -39,7 +39,7 @@ def train(
     if plain["resume"]:
         return resume(plain["resume"], started=started)
     check(plain)
-    plain["data"] = _with_absolute_paths(plain["data"])
+    plain |= _with_absolute_paths(plain["data"], plain["augment"])
     path = run_dir or plain["run_dir"]
     launch.check_shared_folder(plain, path)
     if not launch.is_first_process():
@@ -54,13 +54,20 @@ def train(
         raise
 
 
-def _with_absolute_paths(data: dict[str, Any]) -> dict[str, Any]:
-    """The options of a data set as they hold from anywhere, as the run folder does."""
-    absolute = data | {"dir": str(Path(data["dir"]).expanduser().absolute())}
-    file = Path(data.get("file") or "").expanduser()
-    if file.is_file():  # else it lies in `dir`, or is a name that the source knows
-        absolute["file"] = str(file.absolute())
-    return absolute
+def _with_absolute_paths(data: dict[str, Any], augment: dict[str, Any]) -> dict[str, Any]:
+    """The options of a data set and of augmentation's steps as they hold from anywhere, as the run folder does."""
+    return {
+        "data": _with_absolute_file(data) | {"dir": str(Path(data["dir"]).expanduser().absolute())},
+        "augment": {
+            name: _with_absolute_file(step) if isinstance(step, dict) else step for name, step in augment.items()
+        },
+    }
+
+
+def _with_absolute_file(options: dict[str, Any]) -> dict[str, Any]:
+    file = Path(options.get("file") or "").expanduser()
+    # What is no file here lies in the data's `dir`, or is a name that the source knows.
+    return options | {"file": str(file.absolute())} if file.is_file() else options
 
 
 def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:
@@ -110,9 +117,10 @@ def run_here(folder: RunFolder, config: dict[str, Any], started: float) -> None:
     is_first = launch.is_first_process()
     with run_log(folder.log_path) if is_first else contextlib.nullcontext():
         try:
-            from firstlight.build import build_source
+            from firstlight.build import build_augment, build_source
 
-            build_source(config).store()  # what is wrong with the data is told before Lightning is imported
+            # What is wrong with the data or a step is told before Lightning is imported.
+            build_augment(config, build_source(config).store().spec)
             from firstlight.fit import fit
 
             fit(config, folder, started)

@@ -1,13 +1,12 @@
 """What a generative network makes, from a run folder alone."""
 
-import io
 from pathlib import Path
 
 from torch import Tensor
 
-from firstlight.contact_sheet import contact_sheet
+from firstlight.contact_sheet import check_format, contact_sheet, write_picture
 from firstlight.environment import quieten
-from firstlight.files import whole_file
+from firstlight.files import user_output, write_text
 from firstlight.load import load_run
 from firstlight.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Language, Reconstruction
@@ -27,7 +26,8 @@ def sample(
 
     Args:
         run: the run folder of a language model, a generative adversarial network or a variational autoencoder.
-        output: path of the text or of the contact sheet; by default samples.txt or samples.png in the run folder.
+        output: path of the text or of the contact sheet, whose suffix says its format; by default samples.txt or
+            samples.png in the run folder.
         checkpoint: `best` or `last`.
         seed: of the draws.
         prompt: how a text begins.
@@ -57,22 +57,14 @@ def sample(
     )
     if isinstance(task, Language):
         text = task.sample(prompt, length, temperature, seed)
-        _write(target, text.encode())
+        with user_output("output", target):
+            write_text(target, text)
         print(text)
         return text
     assert isinstance(task, Adversarial | Reconstruction)
+    check_format("output", target)
     pictures = task.generate(number, seed)
-    content = io.BytesIO()
-    contact_sheet(pictures).save(content, "png")
-    _write(target, content.getvalue())
+    with user_output("output", target):
+        write_picture(target, contact_sheet(pictures))
     print(f"{number:,} pictures in {target}")
     return pictures
-
-
-def _write(target: Path, content: bytes) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as file:
-            file.write(content)
-    except OSError as error:
-        raise ValueError(f"output={target}: cannot be written ({error}).") from error

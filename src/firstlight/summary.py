@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,6 @@ def _runner() -> str:
     return "uv run " if "UV" in os.environ else ""
 
 
-def shown(path: Path) -> Path:
-    """From the working directory, where the path lies below it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def shown(path: Path) -> str:
+    """From the working directory, where the path lies below it; in quotes where a shell asks for them."""
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

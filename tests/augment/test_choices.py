@@ -130,6 +130,7 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
         ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: 0 or more"),
         ("+augment.flip.p=2", r"^augment\.flip: p=2: from 0 to 1"),
         ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds pictures"),
+        ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
         ("augment.padding=zeros", r"^augment\.padding=zeros: Did you mean 'zero'\?"),
     ],
 )

@@ -209,12 +209,6 @@ def test_targets_stay_classes_unless_samples_are_mixed() -> None:
     assert torch.equal(targets, F.one_hot(CLASSES, 7).float())
 
 
-def test_only_samples_with_classes_can_be_mixed() -> None:
-    pipe = Augment(picture_spec(1, 8, 8), mixup=augment.Mixup())
-    with pytest.raises(ValueError, match="augment: only pictures with classes can be mixed"):
-        pipe(noisy_pictures(4, 1, 8, 8), torch.rand(4, 2))
-
-
 def test_numbers_are_standardised() -> None:
     spec = DataSpec((2,), 1, ("price",), (2.0, 60.0), (1.0, 10.0), target_mean=(1.0,), target_std=(2.0,))
     inputs, targets = Augment(spec)(torch.tensor([[1.0, 50]]), torch.tensor([[3.0]]))
@@ -222,6 +216,7 @@ def test_numbers_are_standardised() -> None:
 
 
 TOKENS = DataSpec((5,), 2, ("a", "b"), (), ())
+AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), target_std=(9.0,))
 
 
 @pytest.mark.parametrize(
@@ -236,6 +231,8 @@ TOKENS = DataSpec((5,), 2, ("a", "b"), (), ())
         ),
         (TOKENS, {"flip": augment.Flip()}, "augment.flip is for pictures; the data holds tokens"),
         (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup is for pictures; the data holds tokens"),
+        (AGES, {"mixup": augment.Mixup()}, "augment.mixup mixes classes; the data's targets are numbers"),
+        (AGES, {"own": augment.Cutmix()}, "augment.own mixes classes; the data's targets are numbers"),
         (picture_spec(1, 8, 8), {"flip": 0.5}, "augment.flip=0.5: this is no step"),
     ],
 )

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from firstlight.augment import Augment, DeleteTokens, InsertTokens, ReplaceSynonyms, ReplaceTokens, SwapTokens
 from firstlight.augment.token_steps import TokenStep
+from firstlight.data import Text
 from firstlight.spec import DataSpec
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -54,6 +55,27 @@ def test_synonyms_come_from_the_lines_of_the_file_alone(thesaurus: str) -> None:
     big, large, huge, dog, hound = {"big"}, {"large"}, {"huge"}, {"dog"}, {"hound"}
     assert becomes == [{"a"}, large | huge, big | huge, big | large, hound, dog, {"runs"}, {"sleeps"}]
     assert (found[:, 1] == WORDS.index("huge")).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_synonym_has_the_space_before_it_that_the_word_has(thesaurus: str) -> None:
+    vocabulary = (" big", "big", " large", "large", " dog", " hound", "hound")
+    windows = torch.arange(len(vocabulary)).repeat(200, 1)
+    found = changed(ReplaceSynonyms(file=thesaurus, rate=1), windows, vocabulary)
+    assert [vocabulary[token] for token in found[0]] == [" large", "large", " big", "big", " hound", " dog", "hound"]
+    assert (found == found[0]).all()
+
+
+def test_most_words_of_a_text_find_their_synonyms(thesaurus: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("big news of a big dog and a large hound\n" * 50)
+    store = Text(str(tmp_path), file="text.txt", unit="words", length=10).store()
+    step = ReplaceSynonyms(file=thesaurus)
+    step.learn(store.spec.labels)
+    assert {store.spec.labels[token] for token in (step.table[:, 0] != torch.arange(len(step.table))).nonzero()} == {
+        " big",
+        " large",
+        " dog",
+        " hound",
+    }
 
 
 def test_a_share_of_the_tokens_with_synonyms_is_replaced(thesaurus: str) -> None:
@@ -160,6 +182,12 @@ def test_steps_follow_each_other_as_they_are_named() -> None:
 def test_a_thesaurus_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"file=.*nothing\.txt: there is no such file"):
         ReplaceSynonyms(file=str(tmp_path / "nothing.txt"))
+
+
+def test_a_thesaurus_that_is_not_utf_8_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("für wegen".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin\.txt, byte 1: 0xfc is not UTF-8"):
+        Augment(language(20), replace_synonyms=ReplaceSynonyms(file=str(tmp_path / "latin.txt")))
 
 
 def test_a_thesaurus_without_a_word_of_the_text_is_refused(thesaurus: str) -> None:

@@ -56,6 +56,17 @@ def test_class_weights_count_in_training_alone() -> None:
     torch.testing.assert_close(loss_of(task.eval(), (raw, classes)), losses.mean())
 
 
+def test_class_weights_of_mixed_samples_weigh_the_terms_and_not_the_mean() -> None:
+    task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]).train(), pictures(20)
+    task.augment = Augment(PICTURES, mixup=Mixup(alpha=1.0))
+    torch.manual_seed(1)
+    inputs, shares = task.augment(raw, classes)
+    terms = -shares * task.network(inputs).log_softmax(1)
+    torch.manual_seed(1)
+    expected = (terms * torch.tensor([1.0, 2.0, 5.0])).sum(1).mean()
+    torch.testing.assert_close(loss_of(task, (raw, classes)), expected)
+
+
 def test_labels_are_smoothed_in_training_alone() -> None:
     task, (raw, classes) = classification(label_smoothing=0.3), pictures(20)
     scores = task.network(task.preprocess(raw))

@@ -39,7 +39,10 @@ class Mixing(Step, ABC):
 
 
 class Mixup(Mixing):
-    """Pictures are blended (Zhang et al. 2018, "mixup")."""
+    """Pictures are blended (Zhang et al. 2018, "mixup").
+
+    As in the paper, the other picture's share may be above a half; the likelier class is then the other's.
+    """
 
     def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
         """Each sample with the one of a random order of the batch."""

@@ -71,6 +71,8 @@ class Augment(nn.Module):
                 raise ValueError(f"augment.{name}={step}: this is no step of a pipeline.")
             if step.takes != spec.kind:
                 raise ValueError(f"augment.{name} is for {step.takes}; the data holds {spec.kind}.")
+            if isinstance(step, Mixing) and spec.targets != "classes":
+                raise ValueError(f"augment.{name} mixes classes; the data's targets are {spec.targets}.")
         has_colours = spec.kind == "pictures" and spec.input_shape[0] == 3
         everything = chosen.values()
         self.geometry = [step for step in everything if isinstance(step, Geometry)]
@@ -104,8 +106,6 @@ class Augment(nn.Module):
         for step in self.filters:
             pictures = step.apply(pictures, 1 / (255 * self.preprocess.scale.flatten()))
         if self.mixing:
-            if targets.ndim != 1:
-                raise ValueError("augment: only pictures with classes can be mixed.")
             targets = F.one_hot(targets, self.spec.num_outputs).float()
             for mixing in self.mixing:
                 pictures, targets = mixing.mix(pictures, targets)

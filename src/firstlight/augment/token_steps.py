@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from firstlight.augment.step import Step, check_between
+from firstlight.files import read_text
 
 
 class TokenStep(Step, ABC):
@@ -54,12 +55,12 @@ class ReplaceSynonyms(TokenStep):
     """Tokens become synonyms of theirs, where the thesaurus knows some.
 
     Args:
-        file: the thesaurus: text with words of the same meaning on each line, separated by commas or spaces.
+        file: the thesaurus: text in UTF-8 with words of the same meaning on each line, separated by commas or spaces.
         rate: the share of the tokens that have synonyms which are replaced.
         p: probability that a window is changed at all.
 
     Raises:
-        ValueError: no such file, or none of its words occur in the text.
+        ValueError: no such file, or `learn` finds that it is not UTF-8 or that none of its words occur in the text.
     """
 
     def __init__(self, *, file: str, rate: float = 0.1, p: float = 1.0) -> None:
@@ -73,10 +74,12 @@ class ReplaceSynonyms(TokenStep):
         super().learn(vocabulary)
         ids = {token: number for number, token in enumerate(vocabulary)}
         synonyms: list[dict[int, None]] = [{} for _ in vocabulary]  # dicts keep the order and drop what is there
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            known = [ids[word] for word in line.replace(",", " ").split() if word in ids]
-            for token in known:
-                synonyms[token].update(dict.fromkeys(other for other in known if other != token))
+        for line in read_text(self.path).splitlines():
+            words = line.replace(",", " ").split()
+            for space in ("", " "):  # a token of a text in words has the space before it
+                known = [ids[space + word] for word in words if space + word in ids]
+                for token in known:
+                    synonyms[token].update(dict.fromkeys(other for other in known if other != token))
         if not any(synonyms):
             raise ValueError(f"file={self.path}: no line has two words that occur in the text.")
         most = max(map(len, synonyms))

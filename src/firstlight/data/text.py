@@ -10,6 +10,7 @@ import numpy as np
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.data.tokens import UNITS, build_vocabulary, cut, numbers_of
+from firstlight.files import read_text
 
 _REFERENCE = "pydoc_data.topics"  # what help("lists") shows, in every installation of Python
 
@@ -99,7 +100,7 @@ class Text(Source):
         for split, (start, end) in bounds.items():
             if end - start <= self.length:
                 raise ValueError(
-                    f"data.length={self.length}: the text has {len(tokens):,} {self.unit}, {max(end - start, 0):,} of"
+                    f"data.length={self.length}: {self.files()[0]} has {len(tokens):,} {self.unit}, {end - start:,} of"
                     f" them for {split}; a window takes {self.length + 1:,} with the one that follows."
                 )
         return {split: "".join(tokens[start:end]) for split, (start, end) in bounds.items()}
@@ -109,14 +110,7 @@ class Text(Source):
             from pydoc_data.topics import topics
 
             return "\n".join(topics[name] for name in sorted(topics))
-        path = self._locate(self.file)
-        try:
-            return path.read_bytes().decode().removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            wrong = error.object[error.start]
-            raise ValueError(
-                f"{path}, byte {error.start:,}: 0x{wrong:02x} is not UTF-8 ({error.reason}). Convert the file to UTF-8."
-            ) from error
+        return read_text(self._locate(self.file))
 
     def _windows(self, tokens: np.ndarray) -> Arrays:
         end = (len(tokens) - 1) // self.length * self.length

@@ -105,7 +105,7 @@ def _library() -> Any:
     try:
         import timm
     except ImportError:
-        raise ValueError(f"model=timm takes the extra `timm`: uv sync --extra timm. {OFFLINE}") from None
+        raise ValueError("timm is not installed: uv sync --extra timm, or pip install timm.") from None
     return timm
 
 

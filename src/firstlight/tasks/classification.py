@@ -25,7 +25,10 @@ class Classification(Task):
         label_smoothing: share of the target that is spread over all classes in training (Szegedy et al. 2016,
             section 7); losses of validation and test are without it.
         binary: whether one score tells two classes apart, by binary cross entropy: it is for the second class.
-        class_weights: how much a sample of each class counts in the loss of training; None for 1 each.
+        class_weights: how much a sample of each class counts in the loss of training; None for 1 each. The loss is
+            the mean over the weights of the samples; where samples are mixed, each term of a sample's cross entropy
+            has the weight of its class, and the loss is the mean over the samples, so that its scale is that of the
+            weights.
 
     Raises:
         ValueError: `label_smoothing` is no share, `binary` where there are not two classes, or weights that are not
