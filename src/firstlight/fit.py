@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from firstlight.balance import heed_class_sizes
 from firstlight.build import build_source, build_task, build_trainer, step_limit
 from firstlight.checkpoints import Checkpoints
 from firstlight.contact_sheet import contact_sheet, write_picture
@@ -59,10 +60,14 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
 
     if trainer.is_global_zero:
         logger.info(opening_words(config, task, splits))
+    heed_class_sizes(task, splits["train"])
     inputs = read_features(task, store, splits, trainer, config["seed"], source.cache_dir)
 
     def loader(split: str) -> BatchLoader:
-        return make_loader(inputs[split], source.batch_size, trainer, seed=config["seed"] if split == "train" else None)
+        if split != "train":
+            return make_loader(inputs[split], source.batch_size, trainer)
+        balanced = getattr(task, "balance", None) == "sampler"
+        return make_loader(inputs[split], source.batch_size, trainer, config["seed"], balanced)
 
     train_loader, val_loader, test_loader = loader("train"), loader("val"), loader("test")
     if trainer.is_global_zero:
@@ -103,12 +108,15 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
         torch.distributed.destroy_process_group()
 
 
-def make_loader(split: Split, batch_size: int, trainer: Trainer, seed: int | None = None) -> BatchLoader:
+def make_loader(
+    split: Split, batch_size: int, trainer: Trainer, seed: int | None = None, balanced: bool = False
+) -> BatchLoader:
     """The loader of this rank, on this rank's device."""
     return BatchLoader(
         split,
         batch_size,
         seed=seed,
+        balanced=balanced,
         device=trainer.strategy.root_device,
         rank=trainer.global_rank,
         world_size=trainer.world_size,

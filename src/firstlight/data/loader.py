@@ -21,10 +21,14 @@ class BatchLoader:
     Consecutive samples stay so: a batch holds one sample of each of `batch_size` streams, and the next batch what
     follows each of them. In training, the seed and the epoch say where the first stream begins.
 
+    Where classes are to be balanced, an epoch has as many samples as otherwise, equally many of each class: some of
+    the frequent ones are left out, and those of rare ones come several times.
+
     Args:
         split: the samples.
         batch_size: samples of one batch over all ranks.
         seed: of the order; None keeps the order of the split, and every sample.
+        balanced: whether all classes come equally often; of an order that is drawn.
         device: where the batches are wanted.
         rank: index of this process.
         world_size: number of processes.
@@ -39,6 +43,7 @@ class BatchLoader:
         batch_size: int,
         *,
         seed: int | None = None,
+        balanced: bool = False,
         device: torch.device | str = "cpu",
         rank: int = 0,
         world_size: int = 1,
@@ -49,6 +54,7 @@ class BatchLoader:
         self.split = _on_device(split, self.device)
         self.batch_size = batch_size
         self.seed = seed
+        self.balanced = balanced
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
@@ -101,9 +107,24 @@ class BatchLoader:
             order = self._streams(random)
         elif random is None:
             order = torch.arange(len(self.split))
+        elif self.balanced:
+            order = self._balanced(random)
         else:
             order = torch.randperm(len(self.split), generator=random)
         return order.to(self.split.targets.device)
+
+    def _balanced(self, random: torch.Generator) -> Tensor:
+        """As many samples as there are, equally many of each class: each has all of its own before one comes again."""
+        targets = self.split.targets if self.split.indices is None else self.split.targets[self.split.indices]
+        members = [(targets == label).nonzero()[:, 0].cpu() for label in targets.unique()]
+        share = -(-len(self.split) // len(members))
+
+        def drawn(of_class: Tensor) -> Tensor:
+            rounds = -(-share // len(of_class))
+            return torch.cat([of_class[torch.randperm(len(of_class), generator=random)] for _ in range(rounds)])[:share]
+
+        order = torch.cat([drawn(of_class) for of_class in members])
+        return order[torch.randperm(len(order), generator=random)][: len(self.split)]
 
     def _streams(self, random: torch.Generator | None) -> Tensor:
         """The samples in an order in which number i + batch_size comes right after number i in the data."""

@@ -25,14 +25,16 @@ class Classification(Task):
         label_smoothing: share of the target that is spread over all classes in training (Szegedy et al. 2016,
             section 7); losses of validation and test are without it.
         binary: whether one score tells two classes apart, by binary cross entropy: it is for the second class.
+        balance: for classes of unequal size: "weights" that make up for it in the loss of training, or a "sampler"
+            that draws each class equally often; None for neither.
         class_weights: how much a sample of each class counts in the loss of training; None for 1 each. The loss is
             the mean over the weights of the samples; where samples are mixed, each term of a sample's cross entropy
             has the weight of its class, and the loss is the mean over the samples, so that its scale is that of the
             weights.
 
     Raises:
-        ValueError: `label_smoothing` is no share, `binary` where there are not two classes, or weights that are not
-            one positive number for each class.
+        ValueError: `label_smoothing` is no share, an unknown `balance`, `binary` where there are not two classes, or
+            weights that are not one positive number for each class.
     """
 
     needs = "classes"
@@ -47,6 +49,7 @@ class Classification(Task):
         *,
         label_smoothing: float = 0.0,
         binary: bool = False,
+        balance: str | None = None,
         class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__(spec, network, augment, recipe)
@@ -56,9 +59,14 @@ class Classification(Task):
             raise ValueError(
                 f"class_weights={list(class_weights)}: one number above 0 for each of {', '.join(spec.labels)}."
             )
+        if balance not in (None, "weights", "sampler"):
+            raise ValueError(f"balance={balance}: weights, sampler, or null for neither.")
+        if balance == "weights" and class_weights is not None:
+            raise ValueError("balance=weights: class_weights say already how much each class counts.")
         self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_SCORES)
         self.label_smoothing = label_smoothing
         self.binary = binary
+        self.balance = balance
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
