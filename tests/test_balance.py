@@ -96,6 +96,7 @@ def test_a_run_finds_the_rare_class(balance: str, tmp_path: Path) -> None:
         "data=table",
         f"data.file={tmp_path / 'table.csv'}",
         "data.target=kind",
+        "data.classes=true",
         "model=linear",
         "optimizer.lr=0.1",
     )

@@ -369,3 +369,11 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"input={tmp_path}/nowhere: there is no such file or folder"):
         find_pictures(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_pictures_are_resized_by_the_interpolation_that_is_asked_for(tmp_path: Path, interpolation: str) -> None:
+    path = save(colours(RED, BLUE, size=30), tmp_path / "picture.png")
+    with Image.open(path) as picture:
+        expected = np.asarray(picture.resize((8, 8), Image.Resampling[interpolation.upper()]))
+    assert np.array_equal(read_picture(path, COLOUR, interpolation=interpolation), expected.transpose(2, 0, 1))

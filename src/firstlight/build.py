@@ -96,6 +96,32 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     return task
 
 
+def build_pretrained(model: Config) -> Task:
+    """A network with its weights, which tells apart the classes that they know: no data, no training.
+
+    Args:
+        model: the config's node; its default weights where it names none.
+
+    Raises:
+        ValueError: it has none, nobody knows what they know, or an option is for training.
+    """
+    transfer, network = split_model(model)
+    if transfer != Transfer(weights=transfer.weights):
+        raise ValueError("model: head, freeze and lr_decay are for training; the weights are taken as they are.")
+    network_class = _partial({"model": network}, "model")
+    weights = transfer.weights or "default"
+    pretrained = _call("model", find_pretrained, network_class.func, weights, network_class.keywords)
+    if not pretrained.labels or pretrained.size is None:
+        raise ValueError(
+            f"model.weights={weights}: nobody knows its classes and pictures; predict from a run, by run=."
+        )
+    config = {"model": network, "augment": {"_target_": "firstlight.augment.Augment"}, "seed": 0, "monitor": "val/loss"}
+    config |= {"task": {"_target_": "firstlight.tasks.Classification"}}
+    task = build_task(config, pretrained.spec(), with_recipe=False)
+    put_weights(task.network, _call("model", pretrained.load), pretrained.name, whole=True)
+    return task.eval()
+
+
 def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer:
     """Lightning's Trainer; what firstlight does itself (logs, progress, summary) is off unless the config says else.
 

@@ -52,6 +52,17 @@ def check(config: dict[str, Any]) -> None:
         _check_target(path, node)
 
 
+def check_model(model: dict[str, Any]) -> None:
+    """The same for `model` alone.
+
+    Raises:
+        ValueError: as `check`.
+    """
+    _, network = _check_transfer(model)
+    for path, node in _targets(network, "model"):
+        _check_target(path, node)
+
+
 def check_arguments(function: str, values: dict[str, Any], path: str = "") -> None:
     """Compare the config of another script with what the function behind it takes.
 

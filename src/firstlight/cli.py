@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from firstlight.check import check, check_arguments
+from firstlight.check_predict import check_predict, check_task
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.help import help_text
 from firstlight.nearest import suggestion
@@ -44,10 +45,14 @@ def predict() -> None:
     """scripts/predict.py."""
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
-        _check_run("predict", config)
+        options, task = config.pop("predict"), config.pop("task", None)
+        check_task(task)  # first, because some tasks bring settings of their own
+        check_arguments("firstlight.predict.predict", options, "predict")
+        check_arguments("firstlight.predict.predict", config)
+        check_predict(config["run"], config["model"], options["group"])
         from firstlight.predict import predict
 
-        predict(**config)
+        predict(**config, **options)
         return {}
 
     _main("predict", job)

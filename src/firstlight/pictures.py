@@ -69,7 +69,9 @@ def bombs_refused() -> Iterator[None]:
         yield
 
 
-def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = None) -> np.ndarray:
+def read_picture(
+    path: Path, shape: tuple[int, ...], content: bytes | None = None, interpolation: str = "bilinear"
+) -> np.ndarray:
     """A picture as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
 
     Turned as its EXIF data says, laid on white where it is transparent, resized so that it covers the shape, and
@@ -79,6 +81,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
         path: of the file, in one of `FORMATS` whatever its suffix.
         shape: of the array.
         content: what is in the file, where it does not lie at `path` but in an archive.
+        interpolation: bilinear or bicubic.
 
     Raises:
         ValueError: no picture, a damaged one, or one so large that it may be an attack; names the file.
@@ -97,7 +100,7 @@ def read_picture(path: Path, shape: tuple[int, ...], content: bytes | None = Non
             picture = picture.convert("L" if channels == 1 else "RGB")
     except _DAMAGES as error:
         raise ValueError(f"{path}: not a picture that can be read ({error}).") from error
-    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR))
+    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling[interpolation.upper()]))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
 
 

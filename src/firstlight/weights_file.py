@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str, *, whole: bool = False) -> None:
     """Put weights into a network; a head for other classes than theirs stays as it is.
 
     Args:
@@ -68,6 +68,7 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) ->
             a network of others, `prefix` is what stands before that one's names.
         weights: names and shapes are those of its `state_dict`.
         name: of the weights, for people.
+        whole: the head has to be among them.
 
     Raises:
         ValueError: they are another network's.
@@ -76,8 +77,9 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) ->
     given = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
     heads = tuple(f"{head}." for head in getattr(network, "heads", [head_name(network)]) if head)
     unused: tuple[str, ...] = getattr(network, "not_used", ())
-    if any(key.startswith(heads) and (key not in given or given[key].shape != own[key].shape) for key in own):
-        own = {key: value for key, value in own.items() if not key.startswith(heads)}
+    of_head = [key for key in own if key.startswith(heads)]
+    if not whole and any(key not in given or given[key].shape != own[key].shape for key in of_head):
+        own = {key: value for key, value in own.items() if key not in of_head}
         unused += heads
     given = {key: value for key, value in given.items() if not key.startswith(unused)}
     for key in own:  # files from before torch 0.4.1 do without this count

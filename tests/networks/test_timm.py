@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from twin import pictures_of, random_state
 
-from firstlight.build import build_task
+from firstlight.build import build_pretrained, build_task
 from firstlight.config import compose, to_plain
 from firstlight.head import head_name, without_head
 from firstlight.networks import Timm
@@ -168,6 +168,13 @@ def test_weights_in_the_cache_need_no_network(hub: Path) -> None:
         if not name.startswith("head."):
             assert torch.equal(found[f"timm.{name}"], expected)
     assert found["timm.head.weight"].shape == (7, 64)
+
+
+def test_without_training_it_tells_apart_what_its_weights_know(hub: Path) -> None:
+    state = put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
+    task = build_pretrained({"_target_": "firstlight.networks.Timm", "name": "test_vit"})
+    assert torch.equal(task.network.timm.head.weight, state["head.weight"])
+    assert (task.spec.size, task.spec.num_outputs, task.spec.labels[207]) == (160, 1000, "golden retriever")
 
 
 def test_a_file_has_the_names_of_timm(tmp_path: Path) -> None:
