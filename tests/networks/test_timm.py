@@ -227,7 +227,7 @@ def test_a_run_predicts_when_its_weights_are_gone(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     (row,) = predict(tmp_path / "run", tmp_path / "black.png", accelerator="cpu")
     assert row["label"] in tuple("0123456789")
-    assert "1 predictions in" in capsys.readouterr().out
+    assert "1 prediction in" in capsys.readouterr().out
 
 
 def test_with_the_state_of_timm_it_gives_the_scores_of_timm() -> None:
