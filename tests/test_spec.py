@@ -40,7 +40,7 @@ def test_stored_pictures_have_their_room_on_every_side() -> None:
 
 
 def test_resizing_changes_nothing_but_height_and_width() -> None:
-    assert SPEC.resized(32) == DataSpec((3, 32, 32), 2, SPEC.labels, SPEC.mean, SPEC.std)
+    assert SPEC.resized(32, 32) == DataSpec((3, 32, 32), 2, SPEC.labels, SPEC.mean, SPEC.std)
     assert SPEC.input_shape == (3, 8, 6)
 
 

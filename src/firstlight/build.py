@@ -7,6 +7,7 @@ steps that are refused are told before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,7 +50,8 @@ def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) ->
     Raises:
         ValueError: the network is not for such data, or a step is refused; names the config's key.
     """
-    min_size = getattr(_network_class(config, spec).func, "min_size", 1)
+    network_class = _network_class(config, spec)
+    spec, min_size = _sized(network_class, spec), getattr(network_class.func, "min_size", 1)
     augmentation = config["augment"] if with_steps else without_steps(config["augment"])
     augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
     assert isinstance(augment, Augment)
@@ -76,6 +78,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     if with_recipe and with_weights and transfer.weights is not None:
         pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
+    spec = _sized(network_class, spec)
     augment = build_augment(config, spec, with_steps=with_recipe)
     task_class = _partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
@@ -84,7 +87,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     if transfer.head is not None:
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
-        put_weights(network, pretrained.load(), pretrained.name)
+        put_weights(network, _call("model", pretrained.load), pretrained.name)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config, transfer) if with_recipe else None
     task = _call("task", task_class, spec, network, augment, recipe)
@@ -115,7 +118,7 @@ def build_pretrained(model: Config) -> Task:
     config = {"model": network, "augment": {"_target_": "firstlight.augment.Augment"}, "seed": 0, "monitor": "val/loss"}
     config |= {"task": {"_target_": "firstlight.tasks.Classification"}}
     task = build_task(config, pretrained.spec(), with_recipe=False)
-    put_weights(task.network, pretrained.load(), pretrained.name, whole=True)
+    put_weights(task.network, _call("model", pretrained.load), pretrained.name, whole=True)
     return task.eval()
 
 
@@ -182,6 +185,13 @@ def _network_class(config: Config, spec: DataSpec) -> Any:
     network_class = _partial({"model": own_options}, "model")
     _check_takes(network_class.func, spec)
     return network_class
+
+
+def _sized(network_class: Any, spec: DataSpec) -> DataSpec:
+    """The spec with the size that the network wants; one whose options decide on it says so in `size_for`."""
+    if spec.size is not None or not hasattr(network_class.func, "size_for"):
+        return spec
+    return replace(spec, size=_call("model", network_class.func.size_for, spec, **network_class.keywords))
 
 
 def _check_takes(network: Any, spec: DataSpec) -> None:

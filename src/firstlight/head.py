@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
@@ -14,7 +15,14 @@ class Head(nn.Sequential):
 
 
 def head_name(network: nn.Module) -> str | None:
-    """The name of the head: of a `Head`, else of the last dense layer; None where there is neither."""
+    """The name of the head: of a `Head`, else of the last dense layer; None where there is neither.
+
+    A network that the last dense layer says nothing of names the layers that give its outputs in `heads`.
+    """
+    heads: Any = getattr(network, "heads", None)
+    if heads is not None:
+        dense = [path for path in heads if isinstance(network.get_submodule(path), nn.Linear | Head)]
+        return dense[0] if len(heads) == len(dense) == 1 else None
     name = None
     for candidate, layer in network.named_modules():
         if isinstance(layer, Head):

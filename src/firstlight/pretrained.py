@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from firstlight.augment.preprocess import PicturePreprocess
 from firstlight.nearest import suggestion
 from firstlight.spec import DataSpec
 from firstlight.weights_file import SUFFIXES, read_checkpoint, read_weights
@@ -25,8 +26,8 @@ class Pretrained:
         name: of the weights, for people.
         load: reads or downloads them; names and shapes are those of the network's `state_dict`.
         labels: names of the classes that they tell apart.
-        size: height and width of the pictures; None where nobody knows: the data's facts stay as they are then.
-        mean: of each channel, pixels counted from 0 to 1.
+        size: height and width of the pictures; None for the data's own.
+        mean: of each channel, pixels counted from 0 to 1; none where nobody knows: the data's facts stay then.
         std: standard deviation, likewise.
         interpolation: bilinear or bicubic.
         crop: share of a picture's short side that the network saw when the weights were measured.
@@ -47,11 +48,12 @@ class Pretrained:
         Raises:
             ValueError: the data has other channels than the weights, and is not grey.
         """
-        if self.size is None:
+        if not self.mean or spec.kind != "pictures":
             return spec
         if spec.input_shape[0] not in (1, len(self.mean)):
             raise ValueError(
-                f"model.weights={self.name}: for {len(self.mean)} channels; the data has {spec.input_shape[0]}."
+                f"model.weights={self.name}: for pictures of {len(self.mean)} channels;"
+                f" the data's have {spec.input_shape[0]}."
             )
         return replace(spec, mean=self.mean, std=self.std, size=self.size, interpolation=self.interpolation)
 
@@ -81,7 +83,7 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
     if hasattr(network, "pretrained"):
         own = network.pretrained("default" if is_file else weights, **options)
     if is_file:
-        return _in_file(Path(weights).expanduser(), own)
+        return _in_file(Path(weights).expanduser(), own, getattr(network, "min_size", 1))
     if own is None:
         raise ValueError(f"model.weights={weights}: there are none for {network.__name__}. {OFFLINE}")
     return own
@@ -92,7 +94,7 @@ def unknown_weights(weights: str, known: Sequence[str]) -> ValueError:
     return ValueError(f"model.weights={weights}: there are no such weights. {suggestion(weights, known)} {OFFLINE}")
 
 
-def _in_file(path: Path, own: Pretrained | None) -> Pretrained:
+def _in_file(path: Path, own: Pretrained | None, min_size: int) -> Pretrained:
     """Weights in a file: a run's with the facts of its pictures, any other's with those of the class's own weights."""
     if path.suffix != ".ckpt":
         weights = read_weights(path)
@@ -105,5 +107,7 @@ def _in_file(path: Path, own: Pretrained | None) -> Pretrained:
     facts = Pretrained(str(path), lambda: weights, spec.labels)
     if spec.kind != "pictures":
         return facts
-    size = checkpoint["config"]["augment"].get("size") or spec.size or spec.picture_size[0]
-    return replace(facts, size=size, mean=spec.mean, std=spec.std, interpolation=spec.interpolation)
+    size = checkpoint["config"]["augment"].get("size")
+    height, width = PicturePreprocess(spec, min_size=min_size, size=size).output_spec.picture_size
+    square = height if height == width else None
+    return replace(facts, size=square, mean=spec.mean, std=spec.std, interpolation=spec.interpolation)

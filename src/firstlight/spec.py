@@ -18,8 +18,9 @@ class DataSpec:
         room: pixels that stored pictures have on every side beyond `input_shape`, so that crops and shifts find some.
         target_mean: mean of each regression target over the training split; none where targets are classes or tokens.
         target_std: standard deviation of each regression target, likewise.
-        size: height and width that pretrained weights want; None where there are none. `mean`, `std` and
-            `interpolation` are theirs then, and grey pictures become colour where they know colour alone.
+        size: height and width that the network or its pretrained weights want; None for the pictures' own. With such
+            weights `mean`, `std` and `interpolation` are theirs, and grey pictures become colour where they know
+            colour alone.
         interpolation: bilinear or bicubic: how pictures are resized to the network's size.
     """
 
@@ -62,9 +63,9 @@ class DataSpec:
         channels, height, width = self.input_shape
         return (channels, height + 2 * self.room, width + 2 * self.room)
 
-    def resized(self, size: int) -> "DataSpec":
-        """The same pictures at (channels, size, size), with as many channels as there are means."""
-        return replace(self, input_shape=(len(self.mean), size, size))
+    def resized(self, height: int, width: int) -> "DataSpec":
+        """The same pictures at this height and width, with as many channels as there are means."""
+        return replace(self, input_shape=(len(self.mean), height, width))
 
     def preprocessed_as(self, other: "DataSpec") -> "DataSpec":
         """The same data with the preprocessing of another spec."""

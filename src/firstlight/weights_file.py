@@ -1,6 +1,7 @@
 """Files of weights, written by anybody: read as tensors and nothing else, and put into a network that they fit."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +64,8 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str, *,
     """Put weights into a network; a head for other classes than theirs stays as it is.
 
     Args:
-        network: to be filled; where it names prefixes in `not_used`, tensors of these are passed over.
+        network: to be filled; where it names prefixes in `not_used`, tensors of these are passed over. Where it wraps
+            a network of others, `prefix` is what stands before that one's names.
         weights: names and shapes are those of its `state_dict`.
         name: of the weights, for people.
         whole: the head has to be among them.
@@ -71,13 +73,15 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str, *,
     Raises:
         ValueError: they are another network's.
     """
-    own = network.state_dict()
-    head = head_name(network)
-    of_head = {key for key in own if head is not None and key.startswith(f"{head}.")}
-    if not whole and any(key not in weights or weights[key].shape != own[key].shape for key in of_head):
+    own, prefix = network.state_dict(), getattr(network, "prefix", "")
+    given = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
+    heads = tuple(f"{head}." for head in getattr(network, "heads", [head_name(network)]) if head)
+    unused: tuple[str, ...] = getattr(network, "not_used", ())
+    of_head = [key for key in own if key.startswith(heads)]
+    if not whole and any(key not in given or given[key].shape != own[key].shape for key in of_head):
         own = {key: value for key, value in own.items() if key not in of_head}
-    unused = (*getattr(network, "not_used", ()), *(of_head - own.keys()))
-    given = {key: value for key, value in weights.items() if not key.startswith(unused)}
+        unused += heads
+    given = {key: value for key, value in given.items() if not key.startswith(unused)}
     for key in own:  # files from before torch 0.4.1 do without this count
         if key.endswith(".num_batches_tracked"):
             given.setdefault(key, own[key])
@@ -95,7 +99,10 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str, *,
 
 
 def _misfit(network: nn.Module, name: str, reason: str) -> ValueError:
-    return ValueError(f"model.weights={name}: weights of another network than {type(network).__name__}: {reason}.")
+    return ValueError(
+        f"model.weights={name}: weights of another network than this {type(network).__name__}: {reason}."
+        " Options of model, and augment.size, make it another one."
+    )
 
 
 def _shape(value: Tensor) -> str:
@@ -105,7 +112,9 @@ def _shape(value: Tensor) -> str:
 def _read_pickle(path: Path) -> Any:
     _check_file(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's, of files that it has not written
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGES as error:
         raise _unreadable(path, error) from error
 
@@ -124,5 +133,5 @@ def _check_file(path: Path) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
-    lines = str(error).splitlines() or [type(error).__name__]
-    return ValueError(f"model.weights={path}: damaged, or not weights alone ({lines[0]}).")
+    """torch's own words say how to run code that lies in a file; they stay in the log."""
+    return ValueError(f"model.weights={path}: damaged, or it holds more than weights ({type(error).__name__}).")

@@ -61,7 +61,7 @@ def test_pictures_come_out_as_the_output_spec_says(min_size: int, size: int | No
 
 
 def test_the_output_spec_differs_from_the_data_in_its_shape_alone() -> None:
-    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32)
+    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32, 32)
     assert PicturePreprocess(GREY).output_spec == GREY
 
 
@@ -87,6 +87,27 @@ def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
 def test_a_size_below_one_pixel_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=rf"augment\.size={size}"):
         PicturePreprocess(GREY, size=size)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, 48), (16, 16)])
+def test_the_size_of_the_spec_is_taken_where_no_other_is_asked_for(asked: int | None, expected: int) -> None:
+    preprocess = PicturePreprocess(replace(COLOUR, size=48), min_size=64, size=asked)
+    assert preprocess(pictures(2, 3, 40, 24)).shape == (2, 3, expected, expected)
+
+
+def test_grey_pictures_become_colour_where_the_spec_has_statistics_of_colour() -> None:
+    spec, raw = replace(GREY, mean=COLOUR.mean, std=COLOUR.std), pictures(2, 1, 8, 8)
+    preprocess = PicturePreprocess(spec)
+    assert preprocess.output_spec.input_shape == (3, 8, 8)
+    torch.testing.assert_close(preprocess(raw), normalised(raw.expand(-1, 3, -1, -1), COLOUR))
+
+
+def test_pictures_are_resized_as_the_spec_says() -> None:
+    raw = pictures(2, 3, 40, 24)
+    sharp, soft = (PicturePreprocess(replace(COLOUR, interpolation=kind), size=20) for kind in ("bicubic", "bilinear"))
+    expected = reference.resize(raw.float(), [20, 20], reference.InterpolationMode.BICUBIC, antialias=True)
+    torch.testing.assert_close(sharp.to_pixels(sharp(raw)), (expected / 255).clamp(0, 1), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(sharp(raw), soft(raw), atol=0.1)
 
 
 def test_stored_pictures_lose_their_room_and_others_are_resized() -> None:

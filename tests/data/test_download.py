@@ -1,15 +1,13 @@
 import gzip
 import hashlib
 import socket
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from generate import write_mnist
+from served import Site, served
 
 from firstlight.data import MNIST
 from firstlight.data.download import download
@@ -22,53 +20,10 @@ HASHES = {
 }
 
 
-@dataclass
-class Site:
-    """What a server on this machine has to give, how much longer it says that is, and what it was asked for."""
-
-    content: dict[str, bytes]
-    missing_bytes: int = 0
-    asked: list[str] = field(default_factory=list)
-    url: str = ""
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    site = Site(dict(CONTENT))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self._answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self._answer(with_body=True)
-
-        def _answer(self, with_body: bool) -> None:
-            name = self.path.removeprefix("/files/")
-            if with_body:
-                site.asked.append(name)
-            body = site.content.get(name, b"")
-            self.send_response(200 if name in site.content else 404)
-            self.send_header("Content-Length", str(len(body) + site.missing_bytes))
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site.url = f"http://127.0.0.1:{server.server_port}/files/"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with served(dict(CONTENT)) as site:
         yield site
-        server.shutdown()
-        thread.join()
 
 
 def names(folder: Path) -> list[str]:
@@ -117,6 +72,15 @@ def test_a_transfer_that_broke_once_arrives_at_the_second_try(site: Site, tmp_pa
     site.content = Once(CONTENT)
     download(HASHES, site.url, tmp_path, HINT)
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == CONTENT
+
+
+def test_the_first_digits_of_a_checksum_are_enough(site: Site, tmp_path: Path) -> None:
+    first = {name: checksum[:15] for name, checksum in HASHES.items()}
+    download(first, site.url, tmp_path, HINT)
+    assert names(tmp_path) == sorted(CONTENT)
+    site.content["images.gz"] = site.content["labels.gz"]
+    with pytest.raises(ValueError, match=rf"{site.url}images\.gz gives is another file.*{first['images.gz']}"):
+        download(first, site.url, tmp_path / "again", HINT)
 
 
 def test_a_file_that_the_server_does_not_have_is_refused(site: Site, tmp_path: Path) -> None:

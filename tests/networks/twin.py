@@ -28,8 +28,7 @@ def assert_same_scores(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[
     """With torchvision's state loaded by name, ours gives the scores of torchvision's network."""
     with torch.device("meta"):
         networks = [ours(IMAGENET).eval(), theirs().eval()]
-    random = torch.Generator().manual_seed(0)
-    state = {name: _random(name, tensor, random) for name, tensor in networks[1].state_dict().items()}
+    state, random = random_state(networks[1]), torch.Generator().manual_seed(1)
     for network in networks:
         network.load_state_dict(state, assign=True)
     inputs = torch.randn(1, 3, 224, 224, generator=random)
@@ -38,6 +37,12 @@ def assert_same_scores(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[
     assert found.shape == (1, 1000)
     assert float(expected.std()) > 0.1
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def random_state(network: nn.Module) -> dict[str, Tensor]:
+    """A state for a network, which may be on the meta device: the same each time, no two layers alike."""
+    random = torch.Generator().manual_seed(0)
+    return {name: _random(name, tensor, random) for name, tensor in network.state_dict().items()}
 
 
 def _random(name: str, tensor: Tensor, random: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ class PicturePreprocess(Preprocess):
     Args:
         spec: of the data.
         min_size: the smallest height and width that the network takes.
-        size: height and width to resize to, whatever the data's own and whatever pretrained weights want.
+        size: height and width to resize to, whatever the data's own and whatever the spec wants.
 
     Raises:
         ValueError: `size` is less than 1.
@@ -39,13 +39,8 @@ class PicturePreprocess(Preprocess):
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
         if size is not None and size < 1:
             raise ValueError(f"augment.size={size}: pictures have one pixel or more.")
-        size = size or spec.size
-        if size is not None:
-            super().__init__(spec.resized(size))
-        elif min(spec.picture_size) < min_size:
-            super().__init__(spec.resized(min_size))
-        else:
-            super().__init__(spec)
+        size = size or spec.size or (min_size if min(spec.picture_size) < min_size else None)
+        super().__init__(spec.resized(*((size, size) if size else spec.picture_size)))
         self.spec = spec
         # (pixel / 255 - mean) / std as one product and one sum; not in checkpoints, for the spec tells it.
         mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]

@@ -16,5 +16,6 @@ from firstlight.networks.recurrent import GRU as GRU
 from firstlight.networks.recurrent import LSTM as LSTM
 from firstlight.networks.recurrent import RNN as RNN
 from firstlight.networks.resnet import ResNet as ResNet
+from firstlight.networks.timm import Timm as Timm
 from firstlight.networks.transformer import Transformer as Transformer
 from firstlight.networks.vgg import VGG as VGG

@@ -1,7 +1,7 @@
 """AlexNet."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -9,6 +9,8 @@ from firstlight.networks.activation import activation_named
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.torchvision_weights import from_torchvision
+from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
 
 
@@ -81,6 +83,11 @@ class AlexNet(nn.Module):
             nn.Linear(4096, spec.num_outputs),
         )
         initialise(self, initialisation or "he")
+
+    @classmethod
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        return from_torchvision("alexnet", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""

@@ -1,6 +1,7 @@
 """GoogLeNet."""
 
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -8,6 +9,8 @@ from firstlight.networks.dropout import dropout_of
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.torchvision_weights import from_torchvision
+from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
 
 
@@ -31,6 +34,7 @@ class GoogLeNet(nn.Sequential):
 
     takes: ClassVar[str] = "pictures"
     min_size: ClassVar[int] = 16
+    not_used: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # classifiers that only their training needed
 
     def __init__(
         self, spec: DataSpec, *, dropout: float = 0.2, stem: str = "auto", initialisation: str | None = None
@@ -64,3 +68,8 @@ class GoogLeNet(nn.Sequential):
         self.dropout = dropout_of(dropout)
         self.fc = nn.Linear(1024, spec.num_outputs)
         initialise(self, initialisation or "he")
+
+    @classmethod
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+        """torchvision's weights, which come from TensorFlow and want pixels from -1 to 1."""
+        return replace(from_torchvision("googlenet", weights), mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -1,12 +1,14 @@
 """MobileNetV2."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.torchvision_weights import from_torchvision
+from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
 
 # Expansion, maps, blocks and first stride of each stage (table 2).
@@ -94,6 +96,11 @@ class MobileNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(1280, spec.num_outputs))
         initialise(self, initialisation or "he")
+
+    @classmethod
+    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        return from_torchvision("mobilenet_v2", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""

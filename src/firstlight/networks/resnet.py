@@ -1,12 +1,14 @@
 """Residual networks."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from firstlight.networks.activation import activation_named
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.torchvision_weights import from_torchvision
+from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
 
 # Depth -> blocks in each of the four stages (table 1).
@@ -116,8 +118,7 @@ class ResNet(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if depth not in _BLOCKS:
-            raise ValueError(f"depth={depth}: ResNet has {', '.join(map(str, _BLOCKS))} layers.")
+        _check_depth(depth)
         if width < 1:
             raise ValueError(f"width={width}: one map or more.")
         channels, _, _ = picture_shape(self, spec)
@@ -146,8 +147,19 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(inputs[4], spec.num_outputs)
         initialise(self, initialisation or "he")
 
+    @classmethod
+    def pretrained(cls, weights: str, *, depth: int = 18, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        _check_depth(depth)
+        return from_torchvision(f"resnet{depth}", weights)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         maps = self.maxpool(self.activation(self.bn1(self.conv1(inputs))))
         maps = self.layer4(self.layer3(self.layer2(self.layer1(maps))))
         return self.fc(self.avgpool(maps).flatten(1))
+
+
+def _check_depth(depth: int) -> None:
+    if depth not in _BLOCKS:
+        raise ValueError(f"depth={depth}: ResNet has {', '.join(map(str, _BLOCKS))} layers.")

@@ -1,6 +1,6 @@
 """VGG."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -8,6 +8,8 @@ from firstlight.networks.activation import activation_named
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import halvings, has_small_stem, picture_shape
+from firstlight.networks.torchvision_weights import from_torchvision
+from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
 
 # Depth -> convolutions before each of the five poolings (table 1: A, B, D, E).
@@ -53,8 +55,7 @@ class VGG(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if depth not in _CONVOLUTIONS:
-            raise ValueError(f"depth={depth}: VGG has {', '.join(map(str, _CONVOLUTIONS))} layers.")
+        _check_depth(depth)
         num_maps, height, width = picture_shape(self, spec)
         small = has_small_stem(spec, stem)
         if batch_norm is None:
@@ -88,6 +89,17 @@ class VGG(nn.Module):
             )
         initialise(self, initialisation or "he")
 
+    @classmethod
+    def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
+        """torchvision's weights."""
+        _check_depth(depth)
+        return from_torchvision(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}", weights)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
+
+
+def _check_depth(depth: int) -> None:
+    if depth not in _CONVOLUTIONS:
+        raise ValueError(f"depth={depth}: VGG has {', '.join(map(str, _CONVOLUTIONS))} layers.")
