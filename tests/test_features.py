@@ -89,8 +89,8 @@ def test_each_view_is_what_augmentation_makes_of_the_sample() -> None:
 
 def test_training_draws_from_the_views_and_measuring_does_not() -> None:
     task, _, found = read(*VIEWS)
+    assert task.training
     batch = found["train"].take(torch.arange(100))
-    task.train()
     drawn = [task.prepared(batch)[0] for _ in range(20)]
     chosen = torch.stack([(inputs[:, None] == batch[0]).all(2).int().argmax(1) for inputs in drawn])
     assert all((inputs[:, None] == batch[0]).all(2).any(1).all() for inputs in drawn)

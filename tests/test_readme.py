@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from generate import write_mnist
+from generate import write_classes, write_mnist
 from PIL import Image
 from test_resume import stop
 
@@ -32,10 +32,12 @@ def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[
     stop(folder, "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30", "run_dir=stopped"], 1)
     shutil.copytree(trained_run, folder / "run")
     (folder / "photos").mkdir()
-    Image.new("RGB", (40, 30), "gray").save(folder / "photos" / "one.png")
+    for name in ("photos/one.png", "photo.jpg"):
+        Image.new("RGB", (40, 30), "gray").save(folder / name)
+    write_classes(folder / "classes", 6)
     if not (Path(os.environ["FIRSTLIGHT_DATA"]) / "MNIST").exists():
         write_mnist(Path(os.environ["FIRSTLIGHT_DATA"]))
-    return {"STOPPED": "stopped", "RUN": "run", "folder": str(folder)}
+    return {"STOPPED": "stopped", "RUN": "run", "PHOTOS": "classes", "folder": str(folder)}
 
 
 def test_the_readme_shows_commands() -> None:
@@ -46,7 +48,7 @@ def test_the_readme_shows_commands() -> None:
 def test_each_command_of_the_readme_runs(
     command: str, places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for word in ("STOPPED", "RUN"):
+    for word in ("STOPPED", "RUN", "PHOTOS"):
         command = command.replace(f"={word}", f"={places[word]}")
     script, *arguments = shlex.split(command.removeprefix("pip install uv && ").removeprefix("uv run "))
     starts_a_run = script == "scripts/train.py" and not any(word.startswith("resume=") for word in arguments)

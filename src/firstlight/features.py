@@ -83,6 +83,7 @@ def read_features(
             of_views = facts | {"augment": task.plain_config["augment"], "seed": seed}
             to_train_on = kept("views", of_views, lambda: {"train": _views(task, store, plain["train"], seed)})["train"]
     task.reads_features = True
+    task.train()  # Lightning takes the mode as it finds it
 
     def inputs(name: str, split: Split) -> Tensor:
         origin = next(origin for origin, whole in store.splits.items() if whole.inputs is split.inputs)
