@@ -1,4 +1,4 @@
-"""From a config to objects; the only caller of Hydra's instantiate.
+"""From a config to objects.
 
 Lightning is imported by the functions that need it, because that takes four seconds: data that is not there and
 steps that are refused are told before.
@@ -6,13 +6,12 @@ steps that are refused are told before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
@@ -20,6 +19,7 @@ from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.head import replace_head
+from firstlight.instantiate import call, partial
 from firstlight.launch import is_inside
 from firstlight.nearest import suggestion
 from firstlight.pretrained import find_pretrained
@@ -39,7 +39,7 @@ Config = dict[str, Any]
 
 def build_source(config: Config) -> Source:
     """The data set that `data` names."""
-    source = _call("data", _partial(config, "data"))
+    source = call("data", partial(config, "data"))
     assert isinstance(source, Source)
     return source
 
@@ -53,7 +53,7 @@ def build_augment(config: Config, spec: DataSpec, *, with_steps: bool = True) ->
     network_class = _network_class(config, spec)
     spec, min_size = _sized(network_class, spec), getattr(network_class.func, "min_size", 1)
     augmentation = config["augment"] if with_steps else without_steps(config["augment"])
-    augment = _call("augment", _partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
+    augment = call("augment", partial({"augment": augmentation}, "augment"), spec, min_size=min_size)
     assert isinstance(augment, Augment)
     return augment
 
@@ -76,21 +76,21 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     network_class = _network_class(config, spec)
     pretrained = None
     if with_recipe and with_weights and transfer.weights is not None:
-        pretrained = _call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
+        pretrained = call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
         spec = pretrained.applied_to(spec)
     spec = _sized(network_class, spec)
     augment = build_augment(config, spec, with_steps=with_recipe)
-    task_class = _partial(config, "task")
+    task_class = partial(config, "task")
     reseed(derive(config["seed"], "network"), torch.device("cpu"))
-    network_spec = _call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
-    network = _call("model", network_class, network_spec)
+    network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
+    network = call("model", network_class, network_spec)
     if transfer.head is not None:
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
-        put_weights(network, _call("model", pretrained.load), pretrained.name)
+        put_weights(network, call("model", pretrained.load), pretrained.name)
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config, transfer) if with_recipe else None
-    task = _call("task", task_class, spec, network, augment, recipe)
+    task = call("task", task_class, spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)
     task.plain_config = config
     return task
@@ -108,9 +108,9 @@ def build_pretrained(model: Config) -> Task:
     transfer, network = split_model(model)
     if transfer != Transfer(weights=transfer.weights):
         raise ValueError("model: head, freeze and lr_decay are for training; the weights are taken as they are.")
-    network_class = _partial({"model": network}, "model")
+    network_class = partial({"model": network}, "model")
     weights = transfer.weights or "default"
-    pretrained = _call("model", find_pretrained, network_class.func, weights, network_class.keywords)
+    pretrained = call("model", find_pretrained, network_class.func, weights, network_class.keywords)
     if not pretrained.labels or pretrained.size is None:
         raise ValueError(
             f"model.weights={weights}: nobody knows its classes and pictures; predict from a run, by run=."
@@ -118,7 +118,7 @@ def build_pretrained(model: Config) -> Task:
     config = {"model": network, "augment": {"_target_": "firstlight.augment.Augment"}, "seed": 0, "monitor": "val/loss"}
     config |= {"task": {"_target_": "firstlight.tasks.Classification"}}
     task = build_task(config, pretrained.spec(), with_recipe=False)
-    put_weights(task.network, _call("model", pretrained.load), pretrained.name, whole=True)
+    put_weights(task.network, call("model", pretrained.load), pretrained.name, whole=True)
     return task.eval()
 
 
@@ -138,17 +138,17 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     theirs = config["trainer"]
     transfer, _ = split_model(config["model"])
-    alternates = _partial(config, "task").func.alternates
+    alternates = partial(config, "task").func.alternates
     if alternates:
         _check_alternating(theirs)
     if (alternates or transfer.unfreeze_at_epoch) and is_inside() and theirs.get("strategy", "auto") == "auto":
         # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
         theirs = theirs | {"strategy": "ddp_find_unused_parameters_true"}
-    trainer_class = _partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
+    trainer_class = partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
     given = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
     callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], WholeFileIO()]
     try:
-        return _call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
+        return call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from error
 
@@ -167,9 +167,9 @@ def _as_list(value: Any) -> list[Any]:
 def _recipe(config: Config, transfer: Transfer) -> Recipe:
     from firstlight.tasks import Recipe
 
-    optimizer, scheduler = _partial(config, "optimizer"), _partial(config, "scheduler")
+    optimizer, scheduler = partial(config, "optimizer"), partial(config, "scheduler")
     # A parameter that stands for the network's tells of wrong values now, not when Lightning asks.
-    _call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
+    call("optimizer", optimizer, [nn.Parameter(torch.zeros(1))])
     return Recipe(optimizer, scheduler, config["monitor"], config["seed"], step_limit(config), transfer)
 
 
@@ -182,7 +182,7 @@ def step_limit(config: Config) -> int | None:
 def _network_class(config: Config, spec: DataSpec) -> Any:
     """The network's class with its own options, where it is for such data."""
     _, own_options = split_model(config["model"])
-    network_class = _partial({"model": own_options}, "model")
+    network_class = partial({"model": own_options}, "model")
     _check_takes(network_class.func, spec)
     return network_class
 
@@ -191,7 +191,7 @@ def _sized(network_class: Any, spec: DataSpec) -> DataSpec:
     """The spec with the size that the network wants; one whose options decide on it says so in `size_for`."""
     if spec.size is not None or not hasattr(network_class.func, "size_for"):
         return spec
-    return replace(spec, size=_call("model", network_class.func.size_for, spec, **network_class.keywords))
+    return replace(spec, size=call("model", network_class.func.size_for, spec, **network_class.keywords))
 
 
 def _check_takes(network: Any, spec: DataSpec) -> None:
@@ -210,25 +210,3 @@ def _check_monitor(monitor: str, task: Task) -> None:
     known = [f"{split}/{name}" for split in ("val", "train") for name in task.metric_names]
     if monitor not in known:
         raise ValueError(f"monitor={monitor}: there is no such metric. {suggestion(monitor, known)}")
-
-
-def _partial(config: Config, key: str) -> Any:
-    """The class or function of a node, with the node's values as keyword arguments.
-
-    Partial, because instantiate would turn a DataSpec that it is handed into a DictConfig.
-    """
-    try:
-        return instantiate(config[key], _partial_=True, _convert_="all")
-    except InstantiationException as error:
-        place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
-        reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
-        raise ValueError(f"{place}: {reason}") from error
-
-
-def _call(key: str, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call what a node names; what it refuses is told with the node's key."""
-    try:
-        return target(*args, **kwargs)
-    except (ValueError, TypeError) as error:
-        text = str(error)
-        raise ValueError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error

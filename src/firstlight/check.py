@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from firstlight.annotations import check_value, shown
 from firstlight.nearest import suggestion
 from firstlight.signature import parameters
 from firstlight.steps import OPTIONS, step_names, target_of
@@ -24,9 +25,6 @@ GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer
 # Arguments that `build` gives, so that no config can.
 SUPPLIED = ("spec", "min_size", "network", "augment", "recipe", "params", "optimizer", "plan")
 
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
-_NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
-
 
 def check(config: dict[str, Any]) -> None:
     """Compare every key and value of a training config with what its `_target_` takes.
@@ -39,7 +37,7 @@ def check(config: dict[str, Any]) -> None:
         raise ValueError(f"The config lacks '{missing[0]}'.")
     for key, value in config.items():
         if key in SETTINGS:
-            _check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
+            check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
         elif key not in GROUPS:
             raise ValueError(f"There is no '{key}'. {suggestion(key, [*SETTINGS, *GROUPS])}")
         elif not isinstance(value, dict) or "_target_" not in value:
@@ -81,13 +79,13 @@ def _check_augment(augment: dict[str, Any]) -> None:
     """Steps are named by their keys, and may have any that their own `_target_` goes with."""
     for key, value in augment.items():
         if key in OPTIONS:
-            _check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
+            check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
         elif isinstance(value, dict):
             if value["_target_"] == target_of(key) and key not in step_names():
                 raise ValueError(f"augment.{key}: there is no such step. {suggestion(key, step_names(), 'augment')}")
         elif key in step_names() and value is not None:
             raise ValueError(
-                f"augment.{key}={_shown(value)}: a step takes its options by name, as in augment.{key}.p=0.5;"
+                f"augment.{key}={shown(value)}: a step takes its options by name, as in augment.{key}.p=0.5;"
                 " null leaves it out."
             )
         elif key not in ("_target_", *step_names()):
@@ -98,7 +96,7 @@ def _check_augment(augment: dict[str, Any]) -> None:
 def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
     """The options that every network has, by type and value; they are apart from the network's own."""
     for key in model.keys() & TRANSFER.keys():
-        _check_value(f"model.{key}", model[key], ast.parse(TRANSFER[key], mode="eval").body, "it")
+        check_value(f"model.{key}", model[key], ast.parse(TRANSFER[key], mode="eval").body, "it")
     return split_model(model)
 
 
@@ -130,78 +128,4 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         annotation = accepted[key]
         built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
         if annotation is not None and not built:
-            _check_value(f"{path}.{key}" if path else key, value, annotation, name)
-
-
-def _check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
-    if not _accepts(annotation, value):
-        raise ValueError(f"{path}={_shown(value)}: {name} takes {_in_words(annotation)}.")
-
-
-def _shown(value: Any) -> Any:
-    """A value as it stands in YAML."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
-
-
-def _in_words(annotation: ast.expr) -> str:
-    """An annotation for people: `Optional[int]` is a whole number or null."""
-    match annotation:
-        case ast.Constant(value=None):
-            return "null"
-        case ast.Constant(value=str(quoted)):
-            return _in_words(ast.parse(quoted, mode="eval").body)
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _alternatives([left, right])
-        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
-            return _alternatives([inner, ast.Constant(None)])
-        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
-            return _alternatives(options)
-        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
-            return f"a list, each item {_in_words(inner)}"
-        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
-            return f"a list: {', '.join(_in_words(item) for item in inner)}"
-    return _WORDS.get(ast.unparse(annotation), ast.unparse(annotation))
-
-
-def _alternatives(options: list[ast.expr]) -> str:
-    settable = [option for option in options if not isinstance(option, ast.Name) or option.id not in _NEVER_IN_YAML]
-    return " or ".join(dict.fromkeys(map(_in_words, settable)))
-
-
-def _accepts(annotation: ast.expr, value: Any) -> bool:
-    """Whether a value from YAML fits an annotation; what is not understood accepts everything."""
-    match annotation:
-        case ast.Constant(value=None):
-            return value is None
-        case ast.Constant(value=str(quoted)):
-            return _accepts(ast.parse(quoted, mode="eval").body, value)
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _accepts(left, value) or _accepts(right, value)
-        case ast.Name(id="bool"):
-            return isinstance(value, bool)
-        case ast.Name(id="int"):
-            return isinstance(value, int) and not isinstance(value, bool)
-        case ast.Name(id="float"):
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case ast.Name(id="str" | "Path" | "_PATH"):
-            return isinstance(value, str)
-        case ast.Name(id=name) if name in _NEVER_IN_YAML:
-            return False
-        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
-            return value is None or _accepts(inner, value)
-        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
-            return any(_accepts(option, value) for option in options)
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
-            choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return any(isinstance(choice, ast.Constant) and choice.value == value for choice in choices)
-        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
-            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
-        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=[inner, ast.Constant()])):
-            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
-        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
-            return (
-                isinstance(value, list)
-                and len(value) == len(inner)
-                and all(_accepts(one, item) for one, item in zip(inner, value, strict=True))
-            )
-    return True
+            check_value(f"{path}.{key}" if path else key, value, annotation, name)

@@ -14,7 +14,7 @@ from firstlight.config import compose, to_plain
 from firstlight.networks import GAN, Linear
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Adversarial
-from firstlight.tasks.adversarial import sliced_wasserstein
+from firstlight.tasks.distance import sliced_wasserstein
 
 SMALL = ("model=gan", "model.width=4", "model.code_size=3")
 

@@ -1,7 +1,6 @@
 """Pictures of nothing: a generator against a discriminator."""
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -14,11 +13,12 @@ from firstlight.nearest import suggestion
 from firstlight.randomness import generator
 from firstlight.schedulers import plateau
 from firstlight.spec import DataSpec
+from firstlight.tasks.distance import directions_of, sliced_wasserstein
+from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
-from firstlight.tasks.task import Batch, Recipe, Task
+from firstlight.tasks.task import Batch, Task
 
 LOSSES = ("non_saturating", "hinge")
-_DIRECTIONS = 128
 
 
 class Adversarial(Task):
@@ -108,7 +108,7 @@ class Adversarial(Task):
         for scheduler in schedulers:
             scheduler.step()
         self._update_average()
-        distance = sliced_wasserstein(real, fakes.detach(), _directions(real, None))
+        distance = sliced_wasserstein(real, fakes.detach(), directions_of(real, None))
         self._note(self._meter, len(real), generator_loss, discriminator_loss, distance)
         return (generator_loss + discriminator_loss).detach()
 
@@ -124,7 +124,7 @@ class Adversarial(Task):
         real = self._real(batch)
         random = generator(0, "measure", len(real), device="cpu")
         codes = torch.randn(len(real), self.network.code_size, generator=random).to(self.device)
-        directions = _directions(real, random)
+        directions = directions_of(real, random)
         fakes = self.average(codes)
         distance = sliced_wasserstein(real, fakes, directions)
         losses = self._generator_loss(fakes), self._discriminator_loss(real, fakes)
@@ -186,26 +186,6 @@ class Adversarial(Task):
         made = [self.average(part.to(self.device)).cpu() for part in codes.split(256)]
         self.train(was_training)
         return (torch.cat(made) + 1) / 2
-
-
-def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Tensor:
-    """Mean over directions of the distance between two clouds of points, seen along the direction alone.
-
-    Args:
-        first: (points, any shape).
-        second: as many points of that shape.
-        directions: (dimensions, directions), of length 1.
-    """
-    along = [(points.flatten(1) @ directions).sort(dim=0).values for points in (first, second)]
-    return (along[0] - along[1]).abs().mean() if len(first) else first.new_zeros(())
-
-
-def _directions(pictures: Tensor, random: torch.Generator | None) -> Tensor:
-    """Of length 1, in the space of the pictures: (dimensions, directions)."""
-    shape = math.prod(pictures.shape[1:]), _DIRECTIONS
-    device = pictures.device if random is None else random.device
-    drawn = torch.randn(shape, generator=random, device=device).to(pictures.device)
-    return drawn / drawn.norm(dim=0)
 
 
 def _means(sums: Totals) -> Totals:

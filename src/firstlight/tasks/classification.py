@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from firstlight.augment import Augment
 from firstlight.spec import DataSpec
 from firstlight.tasks.confusion import MACRO_SCORES, ConfusionMeter
-from firstlight.tasks.task import Batch, Recipe, Task
+from firstlight.tasks.recipe import Recipe
+from firstlight.tasks.task import Batch, Task
 
 
 class Classification(Task):

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from firstlight.augment import Augment
 from firstlight.data.tokens import UNKNOWN, decode, encode
 from firstlight.spec import DataSpec
+from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
-from firstlight.tasks.task import Batch, Recipe, Task
+from firstlight.tasks.task import Batch, Task
 
 
 class Language(Task):

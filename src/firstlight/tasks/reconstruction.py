@@ -10,8 +10,9 @@ from firstlight.augment import Augment
 from firstlight.nearest import suggestion
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
+from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
-from firstlight.tasks.task import Batch, Recipe, Task
+from firstlight.tasks.task import Batch, Task
 
 LOSSES = ("mse", "bce")
 

@@ -2,15 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from firstlight.augment import Augment
 from firstlight.freezing import Freezing
@@ -18,31 +15,11 @@ from firstlight.monitor import mode_of
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
 from firstlight.spec import DataSpec
+from firstlight.tasks.meter import Meter
+from firstlight.tasks.recipe import Recipe
 from firstlight.transfer import Transfer
 
 Batch = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained: what `build` makes of the config's optimizer, scheduler and settings."""
-
-    optimizer: Callable[[Iterable[Any]], Optimizer]
-    scheduler: Callable[[Optimizer, Plan], LRScheduler | ReduceLROnPlateau]
-    monitor: str
-    seed: int
-    max_steps: int | None
-    transfer: Transfer = field(default_factory=Transfer)
-
-
-class Meter(Protocol):
-    """Sums over one pass through a split, kept on the device; nothing waits for the device before `compute`."""
-
-    def sums(self) -> list[Tensor]:
-        """The tensors that several processes add up, in place."""
-
-    def compute(self) -> dict[str, float]:
-        """The metrics of the pass."""
 
 
 class Task(LightningModule, ABC):

@@ -1,0 +1,92 @@
+"""Whether a value from YAML fits the annotation of an argument, and what would fit, in words."""
+
+import ast
+from typing import Any
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+_NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
+
+
+def check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
+    """Compare a value from YAML with what an argument is annotated with.
+
+    Args:
+        path: of the value in the config.
+        value: from YAML.
+        annotation: of the argument, as its source has it.
+        name: of what takes the argument.
+
+    Raises:
+        ValueError: it does not fit; says in words what does.
+    """
+    if not _accepts(annotation, value):
+        raise ValueError(f"{path}={shown(value)}: {name} takes {_in_words(annotation)}.")
+
+
+def shown(value: Any) -> Any:
+    """A value as it stands in YAML."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
+def _in_words(annotation: ast.expr) -> str:
+    """An annotation for people: `Optional[int]` is a whole number or null."""
+    match annotation:
+        case ast.Constant(value=None):
+            return "null"
+        case ast.Constant(value=str(quoted)):
+            return _in_words(ast.parse(quoted, mode="eval").body)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _alternatives([left, right])
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return _alternatives([inner, ast.Constant(None)])
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
+            return _alternatives(options)
+        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
+            return f"a list, each item {_in_words(inner)}"
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
+            return f"a list: {', '.join(_in_words(item) for item in inner)}"
+    return _WORDS.get(ast.unparse(annotation), ast.unparse(annotation))
+
+
+def _alternatives(options: list[ast.expr]) -> str:
+    settable = [option for option in options if not isinstance(option, ast.Name) or option.id not in _NEVER_IN_YAML]
+    return " or ".join(dict.fromkeys(map(_in_words, settable)))
+
+
+def _accepts(annotation: ast.expr, value: Any) -> bool:
+    """Whether a value from YAML fits an annotation; what is not understood accepts everything."""
+    match annotation:
+        case ast.Constant(value=None):
+            return value is None
+        case ast.Constant(value=str(quoted)):
+            return _accepts(ast.parse(quoted, mode="eval").body, value)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _accepts(left, value) or _accepts(right, value)
+        case ast.Name(id="bool"):
+            return isinstance(value, bool)
+        case ast.Name(id="int"):
+            return isinstance(value, int) and not isinstance(value, bool)
+        case ast.Name(id="float"):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case ast.Name(id="str" | "Path" | "_PATH"):
+            return isinstance(value, str)
+        case ast.Name(id=name) if name in _NEVER_IN_YAML:
+            return False
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return value is None or _accepts(inner, value)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
+            return any(_accepts(option, value) for option in options)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return any(isinstance(choice, ast.Constant) and choice.value == value for choice in choices)
+        case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
+            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=[inner, ast.Constant()])):
+            return isinstance(value, list) and all(_accepts(inner, item) for item in value)
+        case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
+            return (
+                isinstance(value, list)
+                and len(value) == len(inner)
+                and all(_accepts(one, item) for one, item in zip(inner, value, strict=True))
+            )
+    return True
