@@ -77,6 +77,32 @@ def test_what_is_frozen_has_no_gradients_and_keeps_its_mode() -> None:
                 assert module.training == name.startswith(tuple(learning)), (epoch, name)
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ((), False),
+        (("model.keep_statistics=true",), True),
+        (("model.weights=WEIGHTS",), True),
+        (("model.weights=WEIGHTS", "model.keep_statistics=false"), False),
+    ],
+)
+def test_batch_normalisation_goes_on_with_the_statistics_of_its_weights(
+    words: tuple[str, ...], kept: bool, tmp_path: Path
+) -> None:
+    torch.save(network("resnet18").state_dict(), tmp_path / "weights.pth")
+    built = task(
+        "model=resnet18",
+        "model.stem=small",
+        *(word.replace("WEIGHTS", str(tmp_path / "weights.pth")) for word in words),
+    )
+    built.eval()
+    built.train()
+    assert built.network.training
+    layers = [layer for layer in built.network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert all(layer.training != kept for layer in layers)
+    assert all(layer.weight.requires_grad for layer in layers)
+
+
 def test_rates_fall_with_the_stages() -> None:
     built = task("model=resnet18", "model.lr_decay=0.5", "optimizer.lr=0.8")
     groups: Any = built.freezing.parameters(0.8)

@@ -51,3 +51,15 @@ def test_official_files(
 def test_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("experiment=asl", f"data.dir={real_data}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.95
+
+
+def test_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data / "doggy-door"
+    metrics = train(compose("experiment=doggy_door", f"data.dir={folder}"), run_dir=tmp_path / "run")
+    assert metrics["test/accuracy"] >= 0.98
+
+
+def test_breeds_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
+    words = ("experiment=dog_breeds", "data.target=all_breeds", f"data.dir={real_data}")
+    runs = [train(compose(*words, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
+    assert mean(run["test/accuracy"] for run in runs) >= 0.86

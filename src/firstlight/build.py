@@ -106,7 +106,7 @@ def build_pretrained(model: Config) -> Task:
         ValueError: it has none, nobody knows what they know, or an option is for training.
     """
     transfer, network = split_model(model)
-    if transfer != Transfer(weights=transfer.weights):
+    if transfer.asks_for_parts:
         raise ValueError("model: head, freeze and lr_decay are for training; the weights are taken as they are.")
     network_class = partial({"model": network}, "model")
     weights = transfer.weights or "default"

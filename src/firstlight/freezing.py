@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from firstlight.head import head_name
 from firstlight.transfer import Transfer
@@ -113,6 +114,10 @@ class Freezing:
         """Frozen parts stay in the mode of evaluation, whatever mode the network was put into."""
         for part in self._frozen:
             part.eval()
+        if self.transfer.keeps_statistics:
+            for layer in self.network.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
 
     def parameters(self, lr: float | None) -> list[nn.Parameter] | list[dict[str, Any]]:
         """All that ever learns, as optimizers take it: by stage, where each has a learning rate of its own.

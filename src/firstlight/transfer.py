@@ -18,6 +18,9 @@ class Transfer:
         unfreeze_every: epochs between one stage of the backbone, the last one first, and the next (gradual
             unfreezing; Howard & Ruder 2018, section 3.2); None: all stages at once.
         lr_decay: the learning rate of a stage as a share of that of the stage after it (discriminative rates, ibid.).
+        keep_statistics: whether batch normalisation goes on with the statistics that it has, as in evaluation, while
+            its scale and shift may learn; None: where the network starts from weights. A small batch has others than
+            the large data set of the weights, and what was learned with these is lost on them.
 
     Raises:
         ValueError: a value that has no meaning, or one that needs another.
@@ -29,6 +32,7 @@ class Transfer:
     unfreeze_at_epoch: int | None = None
     unfreeze_every: int | None = None
     lr_decay: float = 1.0
+    keep_statistics: bool | None = None
 
     def __post_init__(self) -> None:
         if self.freeze not in (None, "backbone"):
@@ -43,6 +47,16 @@ class Transfer:
                 raise ValueError(f"model.{name}={value}: {least} or more.")
         if not 0 < self.lr_decay <= 1:
             raise ValueError(f"model.lr_decay={self.lr_decay}: a share above 0, up to 1.")
+
+    @property
+    def keeps_statistics(self) -> bool:
+        """Whether batch normalisation measures no batches."""
+        return self.weights is not None if self.keep_statistics is None else self.keep_statistics
+
+    @property
+    def asks_for_parts(self) -> bool:
+        """Whether anything is said of head and backbone."""
+        return bool(self.head or self.freeze) or self.lr_decay != 1
 
 
 # Their names, with what they may hold.

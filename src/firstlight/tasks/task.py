@@ -92,7 +92,7 @@ class Task(LightningModule, ABC):
         if self.recipe is None:
             return Freezing(self.network, Transfer())
         transfer, views = self.recipe.transfer, self.augment.views
-        if not self.ends_in_head and transfer != Transfer(weights=transfer.weights):
+        if not self.ends_in_head and transfer.asks_for_parts:
             raise ValueError(f"model: no head, no frozen backbone and no lr_decay with task={self.task_name}.")
         freezing = Freezing(self.network, transfer)
         if views and not (self.one_to_one and freezing.is_final and self.augment.has_steps):
