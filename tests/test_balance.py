@@ -32,24 +32,27 @@ def test_classes_are_counted_in_the_part_that_is_trained_on() -> None:
 
 def test_weights_make_every_class_count_alike() -> None:
     balanced = task("task.balance=weights")
-    heed_class_sizes(balanced, split())
+    heed_class_sizes(balanced, split(), split())
     weights = balanced.class_weights
     assert torch.allclose(weights * torch.tensor(COUNTS), torch.full((7,), 100 / 7))
     plain = task()
-    heed_class_sizes(plain, split())
+    heed_class_sizes(plain, split(), split())
     assert plain.class_weights is None
 
 
 def test_small_classes_are_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "firstlight"):
-        heed_class_sizes(task(), split())
+        heed_class_sizes(task(), split(), split())
     assert [record.getMessage() for record in caplog.records] == ["few samples to train on (below 10): b 3, g 5"]
     caplog.clear()
-    heed_class_sizes(task(), split((TARGETS == 0).nonzero()[:, 0]))
-    assert "b 0, c 0, d 0, e 0, f 0 and 1 more classes" in caplog.text
+    heed_class_sizes(task(), split((TARGETS == 0).nonzero()[:, 0]), split())
+    assert "b 0, c 0, d 0, e 0, f 0 and 1 more" in caplog.text
     caplog.clear()
-    heed_class_sizes(task(), Split(noisy_pictures(70, 1, 8, 8), torch.arange(70) % 7))
+    balanced = Split(noisy_pictures(70, 1, 8, 8), torch.arange(70) % 7)
+    heed_class_sizes(task(), balanced, balanced)
     assert not caplog.records
+    heed_class_sizes(task(), balanced, split((TARGETS != 1).nonzero()[:, 0]))
+    assert "none to validate with: b; data.val_fraction=" in caplog.text
 
 
 @pytest.mark.parametrize("world_size", [1, 2])

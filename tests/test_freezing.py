@@ -95,10 +95,11 @@ def test_batch_normalisation_goes_on_with_the_statistics_of_its_weights(
         "model.stem=small",
         *(word.replace("WEIGHTS", str(tmp_path / "weights.pth")) for word in words),
     )
+    layers = [layer for layer in built.network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert all(layer.training != kept for layer in layers)
     built.eval()
     built.train()
     assert built.network.training
-    layers = [layer for layer in built.network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert all(layer.training != kept for layer in layers)
     assert all(layer.weight.requires_grad for layer in layers)
 

@@ -58,15 +58,19 @@ def test_a_file_of_the_user_is_found_from_any_directory(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prices.csv").touch()
     found = _with_absolute_paths(
-        {"dir": "data", "file": "prices.csv"}, {"size": 8, "flip": None, "replace_synonyms": {"file": "prices.csv"}}
+        {"dir": "data", "file": "prices.csv"},
+        {"size": 8, "flip": None, "replace_synonyms": {"file": "prices.csv"}},
+        {"weights": "prices.csv", "width": 4},
     )
+    assert found["model"] == {"weights": f"{tmp_path}/prices.csv", "width": 4}
     assert found["data"] == {"dir": f"{tmp_path}/data", "file": f"{tmp_path}/prices.csv"}
     assert found["augment"] == {"size": 8, "flip": None, "replace_synonyms": {"file": f"{tmp_path}/prices.csv"}}
 
 
 @pytest.mark.parametrize("data", [{"dir": "/data", "file": "iris"}, {"dir": "/data", "file": None}, {"dir": "/data"}])
 def test_what_is_no_file_of_the_user_stays_as_it_is(data: dict[str, str | None]) -> None:
-    assert _with_absolute_paths(data, {"flip": {"p": 0.5}}) == {"data": data, "augment": {"flip": {"p": 0.5}}}
+    augment, model = {"flip": {"p": 0.5}}, {"weights": "default"}
+    assert _with_absolute_paths(data, augment, model) == {"data": data, "augment": augment, "model": model}
 
 
 def test_the_kept_config_is_complete_and_resolved(trained_run: Path) -> None:

@@ -86,14 +86,14 @@ def test_code_in_a_file_is_refused_and_not_run(as_zip: bool, tmp_path: Path) -> 
     else:
         path.write_bytes(pickle.dumps(Touch(made)))
     message = refusal(read_weights, path)
-    assert "damaged, or it holds more than weights" in message
+    assert "damaged, or it holds more than tensors" in message
     assert "weights_only" not in message  # torch's advice would run it
     assert not made.exists()
 
 
 def test_a_whole_network_is_refused(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "network.pth")
-    assert "holds more than weights" in refusal(read_weights, tmp_path / "network.pth")
+    assert "holds more than tensors" in refusal(read_weights, tmp_path / "network.pth")
 
 
 @pytest.mark.parametrize("size", [0, 9, 300, -1])
@@ -109,7 +109,7 @@ def test_half_a_file_is_refused(suffix: str, size: int, tmp_path: Path) -> None:
 def test_a_web_page_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("<!DOCTYPE html><html><body>404: no such file</body></html>")
     read = read_checkpoint if name.endswith(".ckpt") else read_weights
-    assert f"{name}: damaged" in refusal(read, tmp_path / name)
+    assert f"{name}: this is a web page" in refusal(read, tmp_path / name)
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -210,3 +210,34 @@ def test_weights_that_are_no_numbers_are_refused() -> None:
     state = Small().state_dict()
     state["first.bias"] = torch.full((8,), torch.nan)
     assert "'first.bias' holds what is no number" in refusal(put_weights, Small(), state, "mine.pth")
+
+
+def test_a_head_that_tells_others_apart_is_left(tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.output = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    given, own = Two(), Two()
+    head = own.output.weight.clone()
+    assert not put_weights(own, given.state_dict(), "theirs", labels_differ=True)
+    assert torch.equal(own.body.weight, given.body.weight)
+    assert torch.equal(own.output.weight, head)
+    assert put_weights(own, given.state_dict(), "theirs")
+    assert torch.equal(own.output.weight, given.output.weight)
+
+
+def test_numbers_of_another_kind_are_refused() -> None:
+    layer = nn.Linear(3, 2)
+    weights = {name: value.long() for name, value in layer.state_dict().items()}
+    with pytest.raises(ValueError, match=r"is torch.int64, not torch.float32"):
+        put_weights(layer, weights, "numbers", whole=True)
+
+
+@pytest.mark.parametrize(
+    "content", [{"state_dict": 1, "spec": 2, "config": 3}, {"state_dict": {}, "spec": {}, "config": {}}]
+)
+def test_a_checkpoint_of_others_is_told(content: dict[str, object], tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "odd.ckpt")
+    with pytest.raises(ValueError, match=r"odd.ckpt: no checkpoint of a run"):
+        read_checkpoint(tmp_path / "odd.ckpt")

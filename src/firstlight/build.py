@@ -21,6 +21,7 @@ from firstlight.data import Source
 from firstlight.head import replace_head
 from firstlight.instantiate import call, partial
 from firstlight.launch import is_inside
+from firstlight.log import logger
 from firstlight.nearest import suggestion
 from firstlight.pretrained import find_pretrained
 from firstlight.randomness import derive, reseed
@@ -87,7 +88,9 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     if transfer.head is not None:
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
-        put_weights(network, call("model", pretrained.load), pretrained.name)
+        others = pretrained.tells_other_classes(spec)
+        has_head = put_weights(network, call("model", pretrained.load), pretrained.name, labels_differ=others)
+        logger.info(f"weights {pretrained.name}, with {'their' if has_head else 'a new'} head")
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     recipe = _recipe(config, transfer) if with_recipe else None
     task = call("task", task_class, spec, network, augment, recipe)

@@ -60,7 +60,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
 
     if trainer.is_global_zero:
         logger.info(opening_words(config, task, splits))
-    heed_class_sizes(task, splits["train"])
+    heed_class_sizes(task, splits["train"], splits["val"])
     inputs = read_features(task, store, splits, trainer, config["seed"], source.cache_dir)
 
     def loader(split: str) -> BatchLoader:

@@ -75,6 +75,7 @@ class Freezing:
         self._frozen: list[nn.Module] = []
         if self.is_final:  # at once: several processes wait only for the gradients that they know of now
             self.begin_epoch(0)
+        self.keep_modes()
 
     @property
     def head(self) -> nn.Module:

@@ -57,6 +57,10 @@ class Pretrained:
             )
         return replace(spec, mean=self.mean, std=self.std, size=self.size, interpolation=self.interpolation)
 
+    def tells_other_classes(self, spec: DataSpec) -> bool:
+        """Whether the weights are known to tell as many classes apart as the data has, but others."""
+        return len(self.labels) == spec.num_outputs and self.labels != spec.labels
+
     def spec(self) -> DataSpec:
         """The facts of the pictures that the weights know: photographs, cut at the centre."""
         assert self.size is not None
@@ -78,7 +82,7 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
     Raises:
         ValueError: there are no such weights; says what works without a network.
     """
-    is_file = weights.endswith(SUFFIXES)
+    is_file = weights.lower().endswith(SUFFIXES)
     own: Pretrained | None = None
     if hasattr(network, "pretrained"):
         own = network.pretrained("default" if is_file else weights, **options)
@@ -96,18 +100,13 @@ def unknown_weights(weights: str, known: Sequence[str]) -> ValueError:
 
 def _in_file(path: Path, own: Pretrained | None, min_size: int) -> Pretrained:
     """Weights in a file: a run's with the facts of its pictures, any other's with those of the class's own weights."""
-    if path.suffix != ".ckpt":
+    if path.suffix.lower() != ".ckpt":
         weights = read_weights(path)
         return replace(own or Pretrained("", dict), name=str(path), load=lambda: weights)
-    checkpoint = read_checkpoint(path)
-    spec, prefix = DataSpec.from_dict(checkpoint["spec"]), "network."
-    weights = {
-        name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
-    }
+    weights, spec, size = read_checkpoint(path)
     facts = Pretrained(str(path), lambda: weights, spec.labels)
     if spec.kind != "pictures":
         return facts
-    size = checkpoint["config"]["augment"].get("size")
     height, width = PicturePreprocess(spec, min_size=min_size, size=size).output_spec.picture_size
     square = height if height == width else None
     return replace(facts, size=square, mean=spec.mean, std=spec.std, interpolation=spec.interpolation)

@@ -95,8 +95,8 @@ class Recorder(Checkpoint):
         self._num_samples = 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Note the rate before the scheduler changes it."""
-        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
+        """Note the rate before the scheduler changes it; where stages have their own, that of the last."""
+        self._lr = trainer.optimizers[0].param_groups[-1]["lr"]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

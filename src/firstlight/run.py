@@ -39,7 +39,7 @@ def train(
     if plain["resume"]:
         return resume(plain["resume"], started=started)
     check(plain)
-    plain |= _with_absolute_paths(plain["data"], plain["augment"])
+    plain |= _with_absolute_paths(plain["data"], plain["augment"], plain["model"])
     path = run_dir or plain["run_dir"]
     launch.check_shared_folder(plain, path)
     if not launch.is_first_process():
@@ -54,20 +54,21 @@ def train(
         raise
 
 
-def _with_absolute_paths(data: dict[str, Any], augment: dict[str, Any]) -> dict[str, Any]:
-    """The options of a data set and of augmentation's steps as they hold from anywhere, as the run folder does."""
+def _with_absolute_paths(data: dict[str, Any], augment: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """The options of data, augmentation's steps and weights as they hold from anywhere, as the run folder does."""
     return {
         "data": _with_absolute_file(data) | {"dir": str(Path(data["dir"]).expanduser().absolute())},
         "augment": {
             name: _with_absolute_file(step) if isinstance(step, dict) else step for name, step in augment.items()
         },
+        "model": _with_absolute_file(model, "weights"),
     }
 
 
-def _with_absolute_file(options: dict[str, Any]) -> dict[str, Any]:
-    file = Path(options.get("file") or "").expanduser()
-    # What is no file here lies in the data's `dir`, or is a name that the source knows.
-    return options | {"file": str(file.absolute())} if file.is_file() else options
+def _with_absolute_file(options: dict[str, Any], key: str = "file") -> dict[str, Any]:
+    file = Path(options.get(key) or "").expanduser()
+    # What is no file here lies in the data's `dir`, or is a name that is known elsewhere.
+    return options | {key: str(file.absolute())} if file.is_file() else options
 
 
 def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:

@@ -166,3 +166,13 @@ def test_a_part_moves_with_no_more_than_its_rows() -> None:
     moved = split.part(torch.tensor([2, 7])).to(torch.device("cpu"))
     assert (moved.inputs.flatten().tolist(), moved.targets.tolist(), len(moved)) == ([2, 7], [2, 7], 2)
     assert moved.indices is None
+
+
+def test_a_damaged_store_is_told_with_its_name(tmp_path: Path) -> None:
+    arrays = {name: Arrays(np.zeros((4, 2), np.float32), np.arange(4)) for name in ("train", "test")}
+    spec = DataSpec((2,), 4, tuple("abcd"), (0.0, 0.0), (1.0, 1.0))
+    open_store(tmp_path / "store", lambda: (spec, arrays))
+    path = tmp_path / "store" / "train.inputs.npy"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ValueError, match=r"store: damaged .*Delete it"):
+        open_store(tmp_path / "store", lambda: (spec, arrays))

@@ -110,7 +110,7 @@ class Source(ABC):
 
     def _key(self) -> str:
         """Names the store by all that it is built from: a changed file or option makes another one."""
-        stats = [(self._name(path), *_size_and_time(path)) for path in self.files()]
+        stats = [(self._name(path), *_size_and_times(path)) for path in self.files()]
         facts = json.dumps([_FORMAT, self.options, stats], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
@@ -137,9 +137,10 @@ class Source(ABC):
         return beside if os.access(nearest, os.W_OK) else Path(pooch.os_cache("firstlight"))
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def _size_and_times(path: Path) -> tuple[int, int, int]:
     try:
         found = path.stat()
     except FileNotFoundError:
         found = path.lstat()  # a link to nothing: whoever reads it tells
-    return found.st_size, found.st_mtime_ns
+    # The time of the last change of any kind, too: nobody can set it back.
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -81,11 +81,10 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
         with _locked(path.with_name(f"{path.name}.lock")):
             if not path.exists():
                 _build(path, *read())
-    spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
-    names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
-    return Store(
-        spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
-    )
+    try:
+        return _open(path)
+    except (OSError, EOFError, ValueError) as error:
+        raise ValueError(f"{path}: damaged ({error}). Delete it; it is built again from the files.") from error
 
 
 @contextmanager
@@ -101,6 +100,14 @@ def _locked(path: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):  # Windows keeps files that others have open
                 path.unlink()
+
+
+def _open(path: Path) -> Store:
+    spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
+    names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
+    return Store(
+        spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
+    )
 
 
 def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:

@@ -95,11 +95,10 @@ class Task(LightningModule, ABC):
         if not self.ends_in_head and transfer.asks_for_parts:
             raise ValueError(f"model: no head, no frozen backbone and no lr_decay with task={self.task_name}.")
         freezing = Freezing(self.network, transfer)
-        if views and not (self.one_to_one and freezing.is_final and self.augment.has_steps):
-            raise ValueError(
-                f"augment.views={views}: of what a frozen backbone sees; it takes model.freeze=backbone without an end,"
-                " steps of augmentation, and a task of classification or regression."
-            )
+        if views and not freezing.is_final:
+            raise ValueError(f"augment.views={views}: of what a frozen backbone sees; it takes model.freeze=backbone.")
+        if views and not (self.one_to_one and self.augment.has_steps):
+            raise ValueError(f"augment.views={views}: it takes steps of augmentation, in classification or regression.")
         return freezing
 
     def show(self, raw: Tensor) -> Tensor | str | None:
