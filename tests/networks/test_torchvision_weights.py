@@ -2,6 +2,7 @@ import functools
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from twin import IMAGENET, pictures_of, random_state
 from firstlight import networks
 from firstlight.build import build_task
 from firstlight.config import compose, to_plain
+from firstlight.imagenet import imagenet_labels
 from firstlight.pretrained import Pretrained
 
 # The class and its options, by torchvision's name.
@@ -89,7 +91,9 @@ def test_a_task_with_downloaded_weights_gives_the_scores_of_torchvision(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with served({name: file.getvalue()}) as site:
         monkeypatch.setattr(get_model_weights(model).DEFAULT.value, "url", site.url + name)
-        task = build_task(to_plain(compose(f"model={model}", "model.weights=default")), IMAGENET).eval()
+        task = build_task(
+            to_plain(compose(f"model={model}", "model.weights=default")), replace(IMAGENET, labels=imagenet_labels())
+        ).eval()
     raw = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         found = task.network(task.preprocess(raw))
