@@ -1,6 +1,6 @@
 """What epochs cost where the backbone is frozen: its features computed once, against a pass in every epoch.
 
-    uv run scripts/benchmarks/transfer.py data.dir=DIR/doggy-door [trainer.max_epochs=10 model=... data=...]
+    uv run scripts/benchmarks/transfer.py data.dir=DIR/doggy-door [trainer.max_epochs=5 model=... data=...]
 
 A plain forward pass over all samples, a training with features, the same training once they lie on the disk (that is
 the head's own time), and the same without features, in turn, in two rounds; the best of each is compared.
@@ -27,7 +27,7 @@ def main() -> None:
     quieten()
     spare_cuda_checks()
     keep_freed_memory()
-    words = ("data=folder", "model=efficientnet_lite0", "model.freeze=backbone", "trainer.max_epochs=10")
+    words = ("data=folder", "model=efficientnet_lite0", "model.freeze=backbone", "trainer.max_epochs=5")
     config = to_plain(compose(*words, *sys.argv[1:]))
     source = build_source(config)
     store, splits = source.splits(config["seed"])
