@@ -157,3 +157,42 @@ def test_it_learns_a_batch_by_heart(model: str) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] <= 0.05
+
+
+def with_option(model: str, key: str, value: str) -> nn.Module:
+    changed = copy.deepcopy(config(model)) | {"seed": 1}
+    changed["model"] |= {key: value, "weights": None}
+    if model in TOKENS:
+        spec = DataSpec((LENGTH,), 7, ("<unk>", *"abcdef"), (), ())
+        changed["task"] = {"_target_": "firstlight.tasks.Language"}
+    else:
+        spec = DataSpec((3, 16, 16), 7, tuple("abcdefg"), (0.4,) * 3, (0.2,) * 3)
+    return build_task(changed, spec).eval().network
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if "initialisation" in config(model)["model"]])
+def test_the_first_weights_are_those_of_the_name(model: str) -> None:
+    for module in with_option(model, "initialisation", "zeros").modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.RNNBase):
+            assert not any(parameter.any() for parameter in module.parameters() if parameter.ndim > 1)
+    drawn = with_option(model, "initialisation", "normal")
+    for module in drawn.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and module.weight.numel() > 500:
+            assert float(module.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if config(model)["model"].get("activation", 0) != 0])
+def test_the_activation_is_that_of_the_name(model: str) -> None:
+    name = "relu" if model == "rnn" else "sigmoid"
+    same, other = (with_option(model, "activation", value) for value in (config(model)["model"]["activation"], name))
+    other.load_state_dict(same.state_dict())
+    random = torch.Generator().manual_seed(0)
+    if model in TOKENS:
+        inputs: torch.Tensor = torch.randint(0, 7, (2, LENGTH), generator=random)
+    elif model == "gan":
+        inputs = torch.randn(2, 64, generator=random)
+    else:
+        size = 32 if getattr(type(same), "min_size", 1) > 16 else 16
+        inputs = torch.randn(2, 3, size, size, generator=random)
+    with torch.no_grad():
+        assert not torch.allclose(same(inputs), other(inputs))

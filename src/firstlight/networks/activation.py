@@ -30,3 +30,14 @@ def activation_named(name: str, *, inplace: bool = False) -> nn.Module:
     if name not in ACTIVATIONS:
         raise ValueError(f"activation={name}: there is no such activation. {suggestion(name, list(ACTIVATIONS))}")
     return ACTIVATIONS[name](inplace=True) if inplace and name in _WRITE_OVER else ACTIVATIONS[name]()
+
+
+def replace_activations(network: nn.Module, name: str) -> None:
+    """Put the activation of this name in the place of every ReLU and ReLU6.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    for path, layer in list(network.named_modules()):
+        if isinstance(layer, nn.ReLU | nn.ReLU6):
+            network.set_submodule(path, activation_named(name, inplace=True))

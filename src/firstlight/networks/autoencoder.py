@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.activation import activation_named
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.strided import double, halve, halvings
 from firstlight.spec import DataSpec
 
@@ -31,6 +32,7 @@ class Autoencoder(nn.Module):
         noise: standard deviation of what is added to the inputs, themselves of deviation 1, in training.
         variational: whether codes are distributions.
         activation: by name, after every layer but the last of each half.
+        initialisation: of the weights, by name; None for torch's.
 
     Raises:
         ValueError: a size below 1, negative noise, more halvings than the picture has, or an unknown activation.
@@ -49,6 +51,7 @@ class Autoencoder(nn.Module):
         noise: float = 0.0,
         variational: bool = False,
         activation: str = "relu",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         if widths is None:
@@ -64,6 +67,7 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder, num_features = halves(spec.input_shape, widths, code_size, activation)
         self.mean = nn.Linear(num_features, code_size)
         self.log_variance = nn.Linear(num_features, code_size) if variational else None
+        initialise(self, initialisation)
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mean and logarithm of the variance of the code, both (batch, code_size); no variance unless variational."""

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
+from firstlight.networks.activation import replace_activations
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.strided import double, halve, halvings
 from firstlight.spec import DataSpec
 
@@ -29,6 +31,8 @@ class GAN(nn.Module):
             `spectral_norm`: without normalised batches to hold the two in balance, a dense generator runs away.
         spectral_norm: whether no layer of the discriminator can stretch its input (Miyato et al. 2018); batches are
             not normalised there then.
+        activation: of the generator, by name; the discriminator's are leaky ReLUs, as in the paper.
+        initialisation: of the weights, by name; None for the paper's.
 
     Raises:
         ValueError: smaller pictures, or a size out of its range.
@@ -46,6 +50,8 @@ class GAN(nn.Module):
         width: int = 32,
         hidden_size: int | None = None,
         spectral_norm: bool = False,
+        activation: str = "relu",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         for name, size in {"code_size": code_size, "width": width}.items():
@@ -61,6 +67,12 @@ class GAN(nn.Module):
         self.code_size = code_size
         self.generator = _generator(spec.input_shape, code_size, width, hidden_size)
         self.discriminator = _discriminator(spec.input_shape, width, hidden_size, spectral_norm)
+        replace_activations(self.generator, activation)
+        initialise(self, initialisation)
+        if spectral_norm:
+            for layer in self.discriminator:
+                if hasattr(layer, "weight"):
+                    with_spectral_norm(layer)
 
     def generate(self, codes: Tensor) -> Tensor:
         """(batch, code_size) -> pictures (batch, channels, height, width) from -1, black, to 1, white."""
@@ -124,8 +136,6 @@ def _discriminator(shape: tuple[int, ...], width: int, hidden_size: int, spectra
         layers += [] if spectral_norm else [_BatchNorm(hidden_size)]
         layers.append(nn.LeakyReLU(0.2))
     layers = [_initialised(layer) for layer in [*layers, nn.Linear(hidden_size or num_features, 1)]]
-    if spectral_norm:
-        layers = [with_spectral_norm(layer) if hasattr(layer, "weight") else layer for layer in layers]
     return nn.Sequential(*layers)
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from firstlight.networks.activation import replace_activations
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
@@ -25,11 +26,12 @@ class GoogLeNet(nn.Sequential):
     Args:
         spec: of pictures of 16x16 or more.
         dropout: probability that a unit before the dense layer is dropped in training; the paper's is 0.4.
+        activation: by name.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown stem or initialisation.
+        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
     """
 
     takes: ClassVar[str] = "pictures"
@@ -37,7 +39,13 @@ class GoogLeNet(nn.Sequential):
     not_used: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # classifiers that only their training needed
 
     def __init__(
-        self, spec: DataSpec, *, dropout: float = 0.2, stem: str = "auto", initialisation: str | None = None
+        self,
+        spec: DataSpec,
+        *,
+        dropout: float = 0.2,
+        activation: str = "relu",
+        stem: str = "auto",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         channels, _, _ = picture_shape(self, spec)
@@ -67,6 +75,7 @@ class GoogLeNet(nn.Sequential):
         self.flatten = nn.Flatten()
         self.dropout = dropout_of(dropout)
         self.fc = nn.Linear(1024, spec.num_outputs)
+        replace_activations(self, activation)
         initialise(self, initialisation or "he")
 
     @classmethod

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from firstlight.networks.activation import replace_activations
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import halvings, picture_shape
@@ -27,10 +27,11 @@ class Convolution(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(num_inputs, num_outputs, size, stride, padding=size // 2, bias=False)
         self.bn = nn.BatchNorm2d(num_outputs, eps=0.001)
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(batch, num_inputs, height, width) -> (batch, num_outputs, height / stride, width / stride)."""
-        return F.relu(self.bn(self.conv(maps)), inplace=True)
+        return self.activation(self.bn(self.conv(maps)))
 
 
 class InceptionBlock(nn.Module):
@@ -72,11 +73,12 @@ class Inception(nn.Module):
         spec: of pictures of 8x8 or more.
         widths: maps that each block gives, multiples of 16. Poolings that would leave a single pixel are left out.
         dropout: probability that a unit before the dense layer is dropped in training.
+        activation: by name.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
         ValueError: smaller pictures, no block or a width that the branches cannot share, a probability outside 0 to 1,
-            or an unknown initialisation.
+            or an unknown activation or initialisation.
     """
 
     takes: ClassVar[str] = "pictures"
@@ -88,6 +90,7 @@ class Inception(nn.Module):
         *,
         widths: Sequence[int] = (64, 128, 256),
         dropout: float = 0.2,
+        activation: str = "relu",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -105,6 +108,7 @@ class Inception(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(num_inputs, spec.num_outputs))
+        replace_activations(self, activation)
         initialise(self, initialisation or "he")
 
     def forward(self, inputs: Tensor) -> Tensor:

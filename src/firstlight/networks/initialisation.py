@@ -25,7 +25,8 @@ INITIALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def initialise(network: nn.Module, name: str | None) -> None:
-    """Draw the weights of all dense and convolutional layers anew, and set their biases to zero; None leaves all.
+    """Draw the weights of all dense, convolutional and recurrent layers anew, and set their biases to zero; None leaves
+    all. The gates of a recurrent layer are drawn one by one; embeddings stay as they are.
 
     - zeros: the units of a layer stay each other's copies; to see why the others are random.
     - normal: deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional
@@ -47,7 +48,14 @@ def initialise(network: nn.Module, name: str | None) -> None:
             f"initialisation={name}: there is no such initialisation. {suggestion(name, list(INITIALISATIONS))}"
         )
     for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             INITIALISATIONS[name](layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.RNNBase):
+            for key, parameter in layer.named_parameters():
+                if key.startswith("bias"):
+                    nn.init.zeros_(parameter)
+                else:
+                    for gate in parameter.detach().split(layer.hidden_size):
+                        INITIALISATIONS[name](gate)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from firstlight.networks.activation import replace_activations
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
@@ -68,18 +69,25 @@ class MobileNet(nn.Module):
     Args:
         spec: of pictures of 16x16 or more.
         dropout: probability that a unit before the dense layer is dropped in training.
+        activation: by name; None for the paper's ReLU6.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown stem or initialisation.
+        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
     """
 
     takes: ClassVar[str] = "pictures"
     min_size: ClassVar[int] = 16
 
     def __init__(
-        self, spec: DataSpec, *, dropout: float = 0.2, stem: str = "auto", initialisation: str | None = None
+        self,
+        spec: DataSpec,
+        *,
+        dropout: float = 0.2,
+        activation: str | None = None,
+        stem: str = "auto",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         channels, _, _ = picture_shape(self, spec)
@@ -95,6 +103,8 @@ class MobileNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(1280, spec.num_outputs))
+        if activation is not None:
+            replace_activations(self, activation)
         initialise(self, initialisation or "he")
 
     @classmethod

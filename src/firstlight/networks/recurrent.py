@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.dropout import dropout_of
+from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -30,6 +31,7 @@ class Recurrent(nn.Module):
         tied_weights: whether scores are products with the very embeddings that tokens come in as, through a
             projection where the sizes differ (Press & Wolf 2017); of no use to pictures.
         bidirectional: whether a picture is read upwards too.
+        initialisation: of the weights, by name; None for orthogonal ones from state to state and torch's from inputs.
 
     Raises:
         ValueError: a size below 1, a probability outside 0 to 1, or tokens read backwards.
@@ -48,6 +50,7 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         tied_weights: bool = False,
         bidirectional: bool = False,
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         sizes = {"embedding_size": embedding_size, "hidden_size": hidden_size, "num_layers": num_layers}
@@ -88,6 +91,7 @@ class Recurrent(nn.Module):
             if name.startswith("weight_hh"):
                 for gate in weights.detach().split(hidden_size):
                     nn.init.orthogonal_(gate)
+        initialise(self, initialisation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Tokens (batch, length), int64 -> (batch, length, vocabulary) from no state.
@@ -126,6 +130,12 @@ class RNN(Recurrent):
     """The simple recurrent network, with tanh (Elman 1990)."""
 
     layer_class = nn.RNN
+
+    def __init__(self, spec: DataSpec, *, activation: str = "tanh", **kwargs: Any) -> None:
+        if activation not in ("tanh", "relu"):
+            raise ValueError(f"activation={activation}: tanh or relu, which torch's recurrent layers have.")
+        super().__init__(spec, **kwargs)
+        self.layers.mode = f"RNN_{activation.upper()}"  # what torch makes of its argument nonlinearity
 
 
 class GRU(Recurrent):

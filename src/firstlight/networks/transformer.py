@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.networks.activation import activation_named
 from firstlight.networks.dropout import dropout_of
+from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
 
@@ -25,6 +26,7 @@ class Transformer(nn.Module):
         num_heads: parts that attend on their own; they share the width.
         dropout: probability that a number is dropped in training, of the embeddings and of what a block adds.
         activation: by name, in the dense layers.
+        initialisation: of the weights, by name; None for GPT-2's.
 
     Raises:
         ValueError: a size below 1, a width that the heads cannot share, a probability outside 0 to 1, or an unknown
@@ -42,6 +44,7 @@ class Transformer(nn.Module):
         num_heads: int = 4,
         dropout: float = 0.0,
         activation: str = "gelu",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         for name, size in {"width": width, "num_layers": num_layers, "num_heads": num_heads}.items():
@@ -65,6 +68,7 @@ class Transformer(nn.Module):
                 # there are (Radford et al. 2019, section 2.3).
                 adds = name.endswith(("merge.weight", "shrink.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * num_layers) if adds else 0.02)
+        initialise(self, initialisation)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(batch, length) int64 -> scores (batch, length, vocabulary) for the token after each."""
