@@ -116,6 +116,7 @@ def test_it_learns_a_batch_by_heart(binary: bool) -> None:
         ({"class_weights": [1.0, 2.0]}, r"class_weights=\[1.0, 2.0\]: one number above 0 for each of a, b, c"),
         ({"class_weights": [1.0, 2.0, 0.0]}, "one number above 0"),
         ({"class_weights": []}, "one number above 0"),
+        ({"class_weights": [1.0, 2.0, float("nan")]}, "one number above 0"),
     ],
 )
 def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:

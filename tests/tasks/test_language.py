@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from firstlight.data import BatchLoader, Split
+from firstlight.data.tokens import UNKNOWN
 from firstlight.networks import GRU, LSTM, Transformer
 from firstlight.spec import DataSpec
 from firstlight.tasks import Language
@@ -124,8 +125,15 @@ def test_nobody_reads_what_is_unknown(network_class: Any) -> None:
     task = language(network_class)
     with torch.no_grad():
         task.network.output.weight.mul_(0)
-    text_of = task.sample(length=200, temperature=5.0)
-    assert set(text_of) == set("abcde")
+    for temperature in (5.0, math.inf):
+        assert set(task.sample(length=200, temperature=temperature)) == set("abcde")
+    assert all(UNKNOWN not in task.sample(length=0, seed=seed) for seed in range(50))
+
+
+def test_the_smallest_temperature_takes_the_likeliest() -> None:
+    task = language()
+    for tiny in (1e-38, 1e-45):
+        assert task.sample("ab", length=30, temperature=tiny) == task.sample("ab", length=30, temperature=0.0)
 
 
 def test_sampling_leaves_a_training_as_it_was() -> None:
@@ -135,7 +143,7 @@ def test_sampling_leaves_a_training_as_it_was() -> None:
     assert task.show(torch.zeros(1, 5)) == task.sample()
 
 
-@pytest.mark.parametrize("options", [{"length": -1}, {"temperature": -0.5}])
+@pytest.mark.parametrize("options", [{"length": -1}, {"temperature": -0.5}, {"temperature": math.nan}])
 def test_numbers_below_zero_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="both are 0 or more"):
         language().sample(**options)

@@ -86,6 +86,7 @@ def test_a_variational_network_generates_from_its_seed() -> None:
     [
         ({"loss": "bces"}, "loss=bces: there is no such loss. Did you mean 'bce'"),
         ({"kl_weight": -1.0}, "kl_weight=-1.0: a weight is 0 or more"),
+        ({"kl_weight": float("inf")}, "kl_weight=inf: a weight is 0 or more"),
     ],
 )
 def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:

@@ -1,5 +1,6 @@
 """One class per sample."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -56,7 +57,9 @@ class Classification(Task):
         super().__init__(spec, network, augment, recipe)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing}: a share from 0 to below 1.")
-        if class_weights is not None and (len(class_weights) != spec.num_outputs or min(class_weights) <= 0):
+        if class_weights is not None and (
+            len(class_weights) != spec.num_outputs or not all(0 < weight < math.inf for weight in class_weights)
+        ):
             raise ValueError(
                 f"class_weights={list(class_weights)}: one number above 0 for each of {', '.join(spec.labels)}."
             )

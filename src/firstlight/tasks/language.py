@@ -90,20 +90,22 @@ class Language(Task):
         Args:
             prompt: how the text begins; words and characters that the training never saw are left out.
             length: tokens to be written.
-            temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest.
+            temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest, infinity any.
             seed: of the draws.
 
         Raises:
             ValueError: a length or temperature below 0.
         """
-        if length < 0 or temperature < 0:
+        if length < 0 or not temperature >= 0:
             raise ValueError(f"length={length} temperature={temperature}: both are 0 or more.")
         was_training = self.training
         self.eval()
         random = torch.Generator().manual_seed(seed)
         unknown = self.spec.labels.index(UNKNOWN)
         known = [number for number in encode(prompt, self.spec.labels).tolist() if number != unknown]
-        tokens = known or [int(torch.randint(len(self.spec.labels), (), generator=random))]
+        wanted = torch.ones(len(self.spec.labels))
+        wanted[unknown] = 0  # nobody wants to read it
+        tokens = known or [int(torch.multinomial(wanted, 1, generator=random))]
         state: Any = None
         window = self.spec.input_shape[0]
         recurrent = hasattr(self.network, "step")
@@ -114,11 +116,11 @@ class Language(Task):
             else:
                 logits = self.network(torch.tensor([tokens[-window:]], device=self.device))
             scores = logits[0, -1].float().cpu()
-            scores[unknown] = -math.inf  # nobody wants to read it
-            if temperature:
-                unread = [int(torch.multinomial((scores / temperature).softmax(0), 1, generator=random))]
-            else:
-                unread = [int(scores.argmax())]
+            # From the largest score downwards: however small the temperature is, nothing overflows.
+            scores -= scores[wanted > 0].max()
+            scores[unknown] = 0  # whatever it is, it counts as nothing
+            scores = (scores / max(temperature, 1e-30)).exp() * wanted
+            unread = [int(torch.multinomial(scores, 1, generator=random) if temperature else scores.argmax())]
             tokens = tokens + unread
         self.train(was_training)
         return decode(tokens, self.spec.labels)

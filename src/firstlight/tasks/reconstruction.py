@@ -52,7 +52,7 @@ class Reconstruction(Task):
             raise ValueError(f"{type(network).__name__} does not reconstruct pictures; model=autoencoder does.")
         if loss not in LOSSES:
             raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
-        if kl_weight < 0:
+        if not 0 <= kl_weight < math.inf:
             raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
         self.loss = loss
         self.kl_weight = kl_weight

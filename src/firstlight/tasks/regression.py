@@ -1,5 +1,6 @@
 """Numbers from numbers or pictures."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -54,7 +55,7 @@ class Regression(Task):
         super().__init__(spec, network, augment, recipe)
         if loss not in LOSSES:
             raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
-        if l1 < 0:
+        if not 0 <= l1 < math.inf:
             raise ValueError(f"l1={l1}: a weight is 0 or more.")
         self.loss = LOSSES[loss]
         self.l1 = l1
