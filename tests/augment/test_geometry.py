@@ -20,7 +20,7 @@ from firstlight.augment import (
     Zoom,
 )
 from firstlight.augment.geometry import Geometry
-from firstlight.augment.matrices import homography, identity, rotation, scaling, shear, translation
+from firstlight.augment.matrices import homography, identity, rotate, scale, shear, translate
 from firstlight.augment.resample import resample
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -44,34 +44,46 @@ def affine(picture: Tensor, *, translate: tuple[float, float] = (0, 0), scale: f
 
 
 NONE = torch.zeros(2)
+
+
+def still() -> Tensor:
+    return identity(1, CPU)
+
+
 FORMS: dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]] = {
-    "flip": (scaling(x=torch.tensor([-1.0])), reference.horizontal_flip),
-    "vertical flip": (scaling(y=torch.tensor([-1.0])), reference.vertical_flip),
+    "flip": (scale(still(), x=torch.tensor([-1.0])), reference.horizontal_flip),
+    "vertical flip": (scale(still(), y=torch.tensor([-1.0])), reference.vertical_flip),
     "rotation": (
-        rotation(torch.tensor([25.0])),
+        rotate(still(), torch.tensor([25.0])),
         lambda picture: reference.rotate(picture, 25, interpolation=InterpolationMode.BILINEAR),
     ),
-    "zoom in": (scaling(*torch.full((2, 1), 1 / 1.3)), lambda picture: affine(picture, scale=1.3, shear=NONE)),
-    "zoom out": (scaling(*torch.full((2, 1), 1 / 0.7)), lambda picture: affine(picture, scale=0.7, shear=NONE)),
+    "zoom in": (
+        scale(still(), *torch.full((2, 1), 1 / 1.3)),
+        lambda picture: affine(picture, scale=1.3, shear=NONE),
+    ),
+    "zoom out": (
+        scale(still(), *torch.full((2, 1), 1 / 0.7)),
+        lambda picture: affine(picture, scale=0.7, shear=NONE),
+    ),
     "shift": (
-        translation(torch.tensor([[7.0, -3.0]])),
+        translate(still(), torch.tensor([[7.0, -3.0]])),
         lambda picture: affine(picture, translate=(7, -3), shear=NONE),
     ),
     "shift by parts of a pixel": (
-        translation(torch.tensor([[2.5, 1.25]])),
+        translate(still(), torch.tensor([[2.5, 1.25]])),
         lambda picture: affine(picture, translate=(2.5, 1.25), shear=NONE),
     ),
     # torchvision counts its angles the other way round.
     "shear": (
-        shear(torch.tensor([[20.0, 0.0]])),
+        shear(still(), torch.tensor([[20.0, 0.0]])),
         lambda picture: affine(picture, shear=torch.tensor([-20.0, 0.0])),
     ),
     "shear both ways": (
-        shear(torch.tensor([[-12.0, 9.0]])),
+        shear(still(), torch.tensor([[-12.0, 9.0]])),
         lambda picture: affine(picture, shear=torch.tensor([12.0, -9.0])),
     ),
     "homography": (
-        homography(MOVES[None], HALF),
+        homography(still(), MOVES[None] / HALF, SIZE),
         lambda picture: reference.perspective(
             picture, CORNERS.tolist(), (CORNERS + MOVES).tolist(), interpolation=InterpolationMode.BILINEAR
         ),
@@ -90,7 +102,7 @@ def test_a_picture_moves_as_in_torchvision(form: str) -> None:
 
 
 def test_a_piece_becomes_as_large_as_the_whole_as_in_torchvision() -> None:
-    crop = scaling(x=torch.tensor([40 / 64]), y=torch.tensor([36 / 48]))
+    crop = scale(still(), x=torch.tensor([40 / 64]), y=torch.tensor([36 / 48]))
     left, top = 10, 8
     crop[0, 0, 2], crop[0, 1, 2] = left + 40 / 2 - 32, top + 36 / 2 - 24
     picture = smooth_pictures(1, 3, *SIZE)
@@ -100,7 +112,7 @@ def test_a_piece_becomes_as_large_as_the_whole_as_in_torchvision() -> None:
 
 
 def drawn(step: Geometry, num_samples: int = 20_000) -> Tensor:
-    return step.matrices(num_samples, SIZE, CPU).double()
+    return step.change(identity(num_samples, CPU), SIZE).double()
 
 
 def degrees_of(matrices: Tensor) -> Tensor:

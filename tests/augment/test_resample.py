@@ -2,15 +2,19 @@ import numpy as np
 import pytest
 import torch
 from samples import grey_levels, noisy_pictures, smooth_pictures
+from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.augment.matrices import identity, rotation, scaling, translation
+from firstlight.augment.matrices import identity, rotate, scale, translate
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 NUMPY = {"zero": "constant", "mirror": "symmetric", "border": "edge"}
-STILL = identity(1, torch.device("cpu"))
+
+
+def still() -> Tensor:
+    return identity(1, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [(32, 48), (48, 48), (90, 100)])
@@ -18,12 +22,12 @@ STILL = identity(1, torch.device("cpu"))
 def test_where_nothing_moves_enlarging_is_interpolation(size: tuple[int, int], padding: str) -> None:
     raw = noisy_pictures(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
-    torch.testing.assert_close(resample(raw, STILL, (32, 48), size, padding), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, still(), (32, 48), size, padding), expected, atol=1e-2, rtol=0)
 
 
 def test_enlarged_pictures_fade_out_where_black_stands_beyond_the_edges() -> None:
     raw = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)
-    found = resample(raw, STILL, (8, 8), (32, 32), "zero")
+    found = resample(raw, still(), (8, 8), (32, 32), "zero")
     torch.testing.assert_close(found[:, :, 2:-2, 2:-2], torch.full((1, 1, 28, 28), 200.0))
     assert (found[:, :, 0] < 200).all()
 
@@ -32,18 +36,18 @@ def test_enlarged_pictures_fade_out_where_black_stands_beyond_the_edges() -> Non
 def test_shrinking_by_less_than_half_is_interpolation(size: tuple[int, int]) -> None:
     raw = noisy_pictures(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
-    torch.testing.assert_close(resample(raw, STILL, (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(16, 24), (5, 48), (64, 6)])
 def test_shrinking_by_half_and_more_sees_every_pixel(size: tuple[int, int]) -> None:
     raw = noisy_pictures(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear", antialias=True)
-    torch.testing.assert_close(resample(raw, STILL, (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
 def test_a_shrunken_picture_turns_as_much_as_a_large_one() -> None:
-    raw, turn = smooth_pictures(1, 3, 96, 128), rotation(torch.tensor([20.0]))
+    raw, turn = smooth_pictures(1, 3, 96, 128), rotate(still(), torch.tensor([20.0]))
     small = F.interpolate(raw.float(), (24, 32), mode="bilinear", antialias=True)
     expected = resample(small, turn, (24, 32), (24, 32), "zero")
     assert grey_levels(resample(raw, turn, (96, 128), (24, 32), "zero"), expected) < 0.05
@@ -57,7 +61,8 @@ def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, 
     border = 2 * width + 5
     for right, down in [(0, 0), (1, 0), (-2, 3), (width, -height), (-border, 4), (border, -border)]:
         # The picture is mirrored, and then moved: numpy pads it far enough and cuts it out.
-        matrix = scaling(x=torch.tensor([-1.0 if mirrored else 1.0])) @ translation(torch.tensor([[right, down]]) * 1.0)
+        matrix = scale(still(), x=torch.tensor([-1.0 if mirrored else 1.0]))
+        matrix = translate(matrix, torch.tensor([[right, down]]) * 1.0)
         picture = raw.numpy()[0, :, :, ::-1] if mirrored else raw.numpy()[0]
         padded = np.pad(picture, ((0, 0), (border, border), (border, border)), mode=NUMPY[padding])
         top, left = border - down, border - right
@@ -69,7 +74,11 @@ def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, 
 
 def test_every_sample_moves_by_its_own_matrix() -> None:
     raw = noisy_pictures(3, 2, 6, 6)
-    matrices = torch.cat([STILL, scaling(y=torch.tensor([-1.0])), translation(torch.tensor([[0.0, 2.0]]))])
+    upside_down, moved = (
+        scale(still(), y=torch.tensor([-1.0])),
+        translate(still(), torch.tensor([[0.0, 2.0]])),
+    )
+    matrices = torch.cat([still(), upside_down, moved])
     found = move_whole_pixels(raw, matrices, (6, 6), "border")
     assert torch.equal(found[0], raw[0])
     assert torch.equal(found[1], raw[1].flip(1))
@@ -79,9 +88,9 @@ def test_every_sample_moves_by_its_own_matrix() -> None:
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_room_around_the_picture_is_seen_before_any_padding(padding: str) -> None:
     raw = noisy_pictures(1, 3, 14, 16)  # 10x12, and two pixels on every side
-    found = move_whole_pixels(raw, translation(torch.tensor([[2.0, -2.0]])), (10, 12), padding)
+    found = move_whole_pixels(raw, translate(still(), torch.tensor([[2.0, -2.0]])), (10, 12), padding)
     assert torch.equal(found, raw[:, :, 4:14, 0:12])
-    beyond = move_whole_pixels(raw, translation(torch.tensor([[3.0, 0.0]])), (10, 12), padding)[0, :, :, 0]
+    beyond = move_whole_pixels(raw, translate(still(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)[0, :, :, 0]
     nearest = raw[0, :, 2:12, 0]
     assert torch.equal(beyond, torch.zeros_like(nearest) if padding == "zero" else nearest)
 
@@ -90,7 +99,8 @@ def test_room_around_the_picture_is_seen_before_any_padding(padding: str) -> Non
 def test_interpolation_by_whole_pixels_finds_the_same_pixels(padding: str) -> None:
     raw = noisy_pictures(1, 3, 14, 17)  # with room above and below, and at the sides
     for right, down in [(0, 0), (3, -1), (-9, 12), (40, -35)]:
-        matrix = translation(torch.tensor([[float(right), float(down)]])) @ scaling(x=torch.tensor([-1.0]))
+        matrix = translate(still(), torch.tensor([[float(right), float(down)]]))
+        matrix = scale(matrix, x=torch.tensor([-1.0]))
         exact = move_whole_pixels(raw, matrix, (10, 13), padding).float()
         torch.testing.assert_close(resample(raw, matrix, (10, 13), (10, 13), padding), exact, atol=1e-2, rtol=0)
 

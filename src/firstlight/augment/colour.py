@@ -1,4 +1,8 @@
-"""What becomes of a pixel's colour: one matrix and one offset per sample, on the scale where white is 255."""
+"""What becomes of a sample's colours: one map, on the scale where white is 255, that every step adds to.
+
+A map (samples, channels, channels + 2) is linear but for an offset. Its columns tell what it makes of a unit of each
+channel, of black, which is the offset, and of the sample's mean colour, which steps that come later may ask for.
+"""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -6,9 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from firstlight.augment.constant import constant
 from firstlight.augment.step import Step, check_between
-
-Affine = tuple[Tensor, Tensor]  # (samples, channels, channels) and (samples, channels)
 
 # How bright a colour is seen: ITU-R BT.601, as in Pillow and torchvision.
 LUMA = (0.299, 0.587, 0.114)
@@ -26,8 +29,8 @@ class Colour(Step, ABC):
     mixes_channels: ClassVar[bool] = False
 
     @abstractmethod
-    def affine(self, means: Tensor) -> Affine:
-        """Random matrices and offsets for samples with the mean colours `means` (samples, channels)."""
+    def change(self, maps: Tensor) -> Tensor:
+        """The maps, and after them random ones of this step."""
 
 
 class Factor(Colour):
@@ -36,24 +39,24 @@ class Factor(Colour):
     def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
         check_between("change", change, 0)
-        self.change = change
+        self.most = change
 
-    def affine(self, means: Tensor) -> Affine:
+    def change(self, maps: Tensor) -> Tensor:
         """A factor for each sample; 1 where it is not changed."""
-        draws = self.uniform((len(means),), max(0.0, 1 - self.change), 1 + self.change, means.device)
-        return self.by(self.for_chosen(draws, 1.0), means)
+        draws = self.uniform((len(maps),), max(0.0, 1 - self.most), 1 + self.most, maps.device)
+        return self.by(self.for_chosen(draws, 1.0), maps)
 
     @abstractmethod
-    def by(self, factors: Tensor, means: Tensor) -> Affine:
-        """The map for factors (samples,)."""
+    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+        """The same for given factors (samples,)."""
 
 
 class Brightness(Factor):
     """Pixels are multiplied by the factor."""
 
-    def by(self, factors: Tensor, means: Tensor) -> Affine:
-        """A multiple of the identity."""
-        return brightness(factors, means)
+    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+        """All columns alike."""
+        return brightness(maps, factors)
 
 
 class Contrast(Factor):
@@ -61,9 +64,9 @@ class Contrast(Factor):
 
     needs_means = True
 
-    def by(self, factors: Tensor, means: Tensor) -> Affine:
-        """A multiple of the identity, and an offset that keeps the mean grey."""
-        return contrast(factors, means)
+    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+        """All columns alike, and an offset that keeps the mean grey."""
+        return contrast(maps, factors)
 
 
 class Saturation(Factor):
@@ -71,9 +74,9 @@ class Saturation(Factor):
 
     mixes_channels = True
 
-    def by(self, factors: Tensor, means: Tensor) -> Affine:
-        """Between the identity and the projection on grey, or beyond."""
-        return saturation(factors, means)
+    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+        """Between the columns and their greys, or beyond."""
+        return saturation(maps, factors)
 
 
 class Grey(Colour):
@@ -84,9 +87,9 @@ class Grey(Colour):
     def __init__(self, *, p: float = 0.1) -> None:
         super().__init__(p)
 
-    def affine(self, means: Tensor) -> Affine:
-        """The projection on grey, or the identity."""
-        return saturation(self.for_chosen(means.new_zeros(len(means)), 1.0), means)
+    def change(self, maps: Tensor) -> Tensor:
+        """The columns' greys, or the columns."""
+        return saturation(maps, self.for_chosen(maps.new_zeros(len(maps)), 1.0))
 
 
 class ChannelShift(Colour):
@@ -95,52 +98,56 @@ class ChannelShift(Colour):
     def __init__(self, *, change: float = 0.1, p: float = 1.0) -> None:
         super().__init__(p)
         check_between("change", change, 0)
-        self.change = change
+        self.most = change
 
-    def affine(self, means: Tensor) -> Affine:
+    def change(self, maps: Tensor) -> Tensor:
         """An offset."""
-        offsets = self.for_chosen(self.uniform(tuple(means.shape), -self.change, self.change, means.device), 0.0) * 255
-        return _identity(means), offsets
+        draws = self.uniform((len(maps), maps.shape[1]), -self.most, self.most, maps.device)
+        return shift(maps, self.for_chosen(draws, 0.0) * 255)
 
 
-def brightness(factors: Tensor, means: Tensor) -> Affine:
-    """Factors (samples,) -> every channel is multiplied."""
-    return _identity(means) * factors[:, None, None], torch.zeros_like(means)
-
-
-def contrast(factors: Tensor, means: Tensor) -> Affine:
-    """Factors (samples,) and mean colours (samples, channels) -> blends with the mean grey."""
-    grey = means @ _luma(means)
-    return _identity(means) * factors[:, None, None], ((1 - factors) * grey)[:, None].expand_as(means)
-
-
-def saturation(factors: Tensor, means: Tensor) -> Affine:
-    """Factors (samples,) -> blends of each pixel with its grey."""
-    to_grey = _luma(means).expand(3, 3)
-    factors = factors[:, None, None]
-    return _identity(means) * factors + to_grey * (1 - factors), torch.zeros_like(means)
-
-
-def then(first: Affine, second: Affine) -> Affine:
-    """One map that is as good as the two after another."""
-    (matrix, offset), (next_matrix, next_offset) = first, second
-    return next_matrix @ matrix, torch.baddbmm(next_offset[:, :, None], next_matrix, offset[:, :, None])[:, :, 0]
-
-
-def apply(affine: Affine, pixels: Tensor, out: Tensor | None = None) -> Tensor:
-    """Colours (samples, channels, height, width), float32, after the map; in `out` where that is given."""
-    matrix, offset = affine
-    if pixels.shape[1] == 1:
-        return torch.addcmul(offset[:, :, None, None], pixels, matrix[:, :, :1, None], out=out)
-    flat = None if out is None else out.view(len(out), out.shape[1], -1)
-    return torch.baddbmm(offset[:, :, None], matrix, pixels.flatten(2), out=flat).view(pixels.shape)
-
-
-def _identity(means: Tensor) -> Tensor:
-    return torch.eye(means.shape[1], device=means.device).expand(len(means), -1, -1)
-
-
-def _luma(means: Tensor) -> Tensor:
-    """Weights of the channels in grey; where there are not three of them, they weigh the same."""
+def unchanged(means: Tensor) -> Tensor:
+    """Maps that change nothing, of samples with the mean colours `means` (samples, channels)."""
     channels = means.shape[1]
-    return torch.tensor(LUMA if channels == 3 else (1 / channels,) * channels, device=means.device)
+    maps = means.new_zeros(len(means), channels, channels + 2)
+    maps.diagonal(dim1=1, dim2=2).fill_(1)
+    maps[:, :, -1] = means
+    return maps
+
+
+def brightness(maps: Tensor, factors: Tensor) -> Tensor:
+    """Factors (samples,): every channel is multiplied."""
+    return maps * factors[:, None, None]
+
+
+def contrast(maps: Tensor, factors: Tensor) -> Tensor:
+    """Factors (samples,): blends with the mean grey."""
+    grey = maps[:, :, -1] @ _luma(maps)
+    return shift(maps * factors[:, None, None], ((1 - factors) * grey)[:, None])
+
+
+def saturation(maps: Tensor, factors: Tensor) -> Tensor:
+    """Factors (samples,): blends of each colour with its grey."""
+    greys = (_luma(maps) @ maps)[:, None]
+    return torch.lerp(greys, maps, factors[:, None, None])
+
+
+def shift(maps: Tensor, offsets: Tensor) -> Tensor:
+    """Offsets (samples, channels or 1): colours are moved by them, which channels by themselves are not; in place."""
+    maps[:, :, -2:] += offsets[:, :, None]
+    return maps
+
+
+def apply(maps: Tensor, pixels: Tensor, out: Tensor | None = None) -> Tensor:
+    """Colours (samples, channels, height, width), float32, after the map; in `out` where that is given."""
+    offset = maps[:, :, -2:-1]
+    if pixels.shape[1] == 1:
+        return torch.addcmul(offset[..., None], pixels, maps[:, :, :1, None], out=out)
+    flat = None if out is None else out.view(len(out), out.shape[1], -1)
+    return torch.baddbmm(offset, maps[:, :, :-2], pixels.flatten(2), out=flat).view(pixels.shape)
+
+
+def _luma(maps: Tensor) -> Tensor:
+    """Weights of the channels in grey; where there are not three of them, they weigh the same."""
+    channels = maps.shape[1]
+    return constant(LUMA if channels == 3 else (1 / channels,) * channels, maps.device)

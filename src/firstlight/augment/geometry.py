@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from firstlight.augment.matrices import homography, rotation, scaling, shear, translation
+from firstlight.augment.constant import constant
+from firstlight.augment.matrices import homography, rotate, scale, shear, translate
 from firstlight.augment.step import Size, Step, check_between, check_order
 
 
@@ -21,8 +22,13 @@ class Geometry(Step, ABC):
     exact: ClassVar[bool] = False
 
     @abstractmethod
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
-        """Random matrices (samples, 3, 3) for pictures of which a network sees `size` (height, width)."""
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
+        """The matrices (samples, 3, 3), and after them random ones of this step.
+
+        Args:
+            matrices: of the steps before this one; they may be written to.
+            size: height and width of what a network sees of the pictures.
+        """
 
 
 class Flip(Geometry):
@@ -33,9 +39,9 @@ class Flip(Geometry):
     def __init__(self, *, p: float = 0.5) -> None:
         super().__init__(p)
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
-        """Diagonal: -1 for x, or 1."""
-        return scaling(x=self.for_chosen(torch.full((num_samples,), -1.0, device=device), 1.0))
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
+        """The factor of x is -1 or 1."""
+        return scale(matrices, x=torch.where(self.chosen(len(matrices), matrices.device), -1.0, 1.0))
 
 
 class VerticalFlip(Geometry):
@@ -46,9 +52,9 @@ class VerticalFlip(Geometry):
     def __init__(self, *, p: float = 0.5) -> None:
         super().__init__(p)
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
-        """Diagonal: -1 for y, or 1."""
-        return scaling(y=self.for_chosen(torch.full((num_samples,), -1.0, device=device), 1.0))
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
+        """The factor of y is -1 or 1."""
+        return scale(matrices, y=torch.where(self.chosen(len(matrices), matrices.device), -1.0, 1.0))
 
 
 class Rotate(Geometry):
@@ -59,9 +65,10 @@ class Rotate(Geometry):
         check_between("degrees", degrees, 0)
         self.degrees = degrees
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Angles are uniform."""
-        return rotation(self.for_chosen(self.uniform((num_samples,), -self.degrees, self.degrees, device), 0.0))
+        degrees = self.uniform((len(matrices),), -self.degrees, self.degrees, matrices.device)
+        return rotate(matrices, self.for_chosen(degrees, 0.0))
 
 
 class Zoom(Geometry):
@@ -73,10 +80,10 @@ class Zoom(Geometry):
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Factors are uniform; above 1 things become larger."""
-        factors = self.for_chosen(self.uniform((num_samples,), self.low, self.high, device), 1.0)
-        return scaling(x=1 / factors, y=1 / factors)
+        factors = self.for_chosen(self.uniform((len(matrices),), self.low, self.high, matrices.device), 1.0)
+        return scale(matrices, x=1 / factors, y=1 / factors)
 
 
 class Shift(Geometry):
@@ -90,10 +97,10 @@ class Shift(Geometry):
         check_between("height", height, 0)
         self.width, self.height = width, height
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Every number of pixels up to the largest is equally likely."""
-        most = torch.tensor([self.width * size[1], self.height * size[0]], device=device).round()
-        return translation(self.for_chosen(_whole_pixels(num_samples, most), 0.0))
+        most = constant((round(self.width * size[1]), round(self.height * size[0])), matrices.device)
+        return translate(matrices, self.for_chosen(_whole_pixels(len(matrices), most), 0.0))
 
 
 class PadAndCrop(Geometry):
@@ -106,10 +113,10 @@ class PadAndCrop(Geometry):
         check_between("pixels", pixels, 0)
         self.pixels = pixels
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Every number of pixels up to the largest is equally likely."""
-        most = torch.full((2,), float(self.pixels), device=device)
-        return translation(self.for_chosen(_whole_pixels(num_samples, most), 0.0))
+        most = constant((self.pixels, self.pixels), matrices.device)
+        return translate(matrices, self.for_chosen(_whole_pixels(len(matrices), most), 0.0))
 
 
 class Shear(Geometry):
@@ -121,11 +128,11 @@ class Shear(Geometry):
         check_between("vertical_degrees", vertical_degrees, 0, 89)
         self.degrees, self.vertical_degrees = degrees, vertical_degrees
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Angles are uniform."""
-        angles = self.uniform((num_samples, 2), -1, 1, device)
-        angles *= torch.tensor([self.degrees, self.vertical_degrees], device=device)
-        return shear(self.for_chosen(angles, 0.0))
+        angles = self.uniform((len(matrices), 2), -1, 1, matrices.device)
+        angles *= constant((self.degrees, self.vertical_degrees), matrices.device)
+        return shear(matrices, self.for_chosen(angles, 0.0))
 
 
 class Perspective(Geometry):
@@ -136,11 +143,10 @@ class Perspective(Geometry):
         check_between("distortion", distortion, 0, 0.49)  # from 0.5 on, a picture could turn over
         self.distortion = distortion
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """The moves of the four corners are uniform."""
-        moves = self.uniform((num_samples, 4, 2), -self.distortion, self.distortion, device)
-        half = torch.tensor([size[1] / 2, size[0] / 2], device=device)
-        return homography(self.for_chosen(moves, 0.0) * half, half)
+        moves = self.uniform((len(matrices), 4, 2), -self.distortion, self.distortion, matrices.device)
+        return homography(matrices, self.for_chosen(moves, 0.0), size)
 
 
 class RandomResizedCrop(Geometry):
@@ -174,8 +180,9 @@ class RandomResizedCrop(Geometry):
         check_order(ratio_low=ratio_low, ratio_high=ratio_high)
         self.scales, self.ratios = (scale_low, scale_high), (ratio_low, ratio_high)
 
-    def matrices(self, num_samples: int, size: Size, device: torch.device) -> Tensor:
+    def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Areas are uniform, the logarithms of ratios too; what would be wider than the picture is as wide as it."""
+        num_samples, device = len(matrices), matrices.device
         area = self.uniform((num_samples,), *self.scales, device)
         low, high = self.ratios
         log_ratio = self.uniform((num_samples,), math.log(low), math.log(high), device)
@@ -183,9 +190,8 @@ class RandomResizedCrop(Geometry):
         shares = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1)
         shares = self.for_chosen(shares, 1.0)
         places = self.uniform((num_samples, 2), -0.5, 0.5, device) * (1 - shares)
-        crop = scaling(x=shares[:, 0], y=shares[:, 1])
-        crop[:, 0, 2], crop[:, 1, 2] = places[:, 0] * size[1], places[:, 1] * size[0]
-        return crop
+        matrices = translate(matrices, -places * constant((size[1], size[0]), device))
+        return scale(matrices, *shares.unbind(1))
 
 
 def _whole_pixels(num_samples: int, most: Tensor) -> Tensor:

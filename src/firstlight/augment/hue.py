@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from firstlight.augment.colour import Affine, Colour
+from firstlight.augment.colour import Colour
+from firstlight.augment.constant import constant
 from firstlight.augment.step import check_between
 
 
@@ -36,36 +37,41 @@ class Hue(Colour):
         """Uniform turns (samples,)."""
         return self.for_chosen(self.uniform((num_samples,), -self.turns, self.turns, device), 0.0)
 
-    def affine(self, means: Tensor) -> Affine:
+    def change(self, maps: Tensor) -> Tensor:
         """The rotation around the grey axis."""
-        return grey_rotation(self.draw(len(means), means.device)), torch.zeros_like(means)
+        return grey_rotation(self.draw(len(maps), maps.device)) @ maps
 
 
 def grey_rotation(turns: Tensor) -> Tensor:
     """Rotations (samples, 3, 3) of the colours around the axis of greys by `turns` (samples,) of a whole one."""
     angles = turns[:, None, None] * (2 * math.pi)
-    across = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=turns.device)
-    cos, identity = angles.cos(), torch.eye(3, device=turns.device)
+    identity = constant(((1, 0, 0), (0, 1, 0), (0, 0, 1)), turns.device)
+    across = constant(((0, -1, 1), (1, 0, -1), (-1, 1, 0)), turns.device)
+    cos = angles.cos()
     return cos * identity + (1 - cos) / 3 + angles.sin() / math.sqrt(3) * across
 
 
-def turn_hues(pixels: Tensor, turns: Tensor) -> None:
-    """Turn the hues of (samples, 3, height, width), in place, by `turns` (samples,).
+def turn_hues(pixels: Tensor, turns: Tensor, most: float = 1.0) -> None:
+    """Turn the hues of (samples, 3, height, width), in place, by `turns` (samples,), none of them beyond `most`.
 
-    Source: Smith 1978, "Color gamut transform pairs", the hexcone model. Written without branches, which are slow on
-    CPUs: a sign says which channel is least, and with that which third of the wheel the colour lies in.
+    Source: Smith 1978, "Color gamut transform pairs", the hexcone model: around the wheel a channel rises for a sixth,
+    is full for two, falls for a sixth and is empty for two. So, within a sixth, each channel moves by a share of the
+    colour's chroma on a line whose slope the two others tell, and which is cut where the channel is full or empty. No
+    division and no branches, which are slow on CPUs.
     """
+    if most > 1 / 6:
+        thirds = (3 * turns).round()
+        turns = turns - thirds / 3
+        places = (torch.arange(3, device=turns.device) - thirds[:, None].long()) % 3
+        pixels.copy_(pixels.gather(1, places[:, :, None, None].expand_as(pixels)))
     red, green, blue = pixels.unbind(1)
-    least = torch.minimum(red, green).minimum(blue)
-    chroma = torch.maximum(red, green).maximum(blue).sub_(least)
-    red_above, blue_above = (red - least).sign_(), (blue - least).sign_()
-    # From the middle of the third, which is 1, 3 or 5 sixths of the wheel on, to one side or the other.
-    difference = torch.lerp(green - red, torch.lerp(blue - green, red - blue, red_above), blue_above)
-    thirds = red_above.add_(1).mul_(blue_above)  # 0 between red and green, 1 between green and blue, else 2
-    hue = torch.add((turns + 1 / 6)[:, None, None], thirds, alpha=1 / 3)
-    hue.addcdiv_(difference, chroma.clamp_min(1e-6), value=1 / 6)
-    hue.sub_(hue.floor()).mul_(6)
-    # A channel is full within a sixth of its own hue, and empty from two sixths on; red is at both ends of the scale.
-    shares = (hue - 3).abs_().sub_(1), (hue - 2).abs_().neg_().add_(2), (hue - 4).abs_().neg_().add_(2)
-    for channel, share in zip((red, green, blue), shares, strict=True):
-        torch.addcmul(least, chroma, share.clamp_(0, 1), out=channel)
+    low, high = torch.minimum(red, green), torch.maximum(red, green)
+    least, fullest = torch.minimum(low, blue)[:, None], torch.maximum(high, blue)[:, None]
+    middle = torch.maximum(low, torch.minimum(high, blue, out=high), out=high)[:, None]
+    moves = torch.sub(fullest, least, out=low[:, None]).mul_((-6 * turns)[:, None, None, None])
+    slopes = torch.empty_like(pixels)
+    for slope, above, below in zip(slopes.unbind(1), (green, blue, red), (blue, red, green), strict=True):
+        torch.sub(above, below, out=slope)
+    # Full or empty channels stand beyond their bounds by as much as the middle one lies within.
+    torch.lerp(middle, pixels, 2, out=pixels).addcmul_(slopes.sign_(), moves)
+    torch.clamp(pixels, least, fullest, out=pixels)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import colour
-from firstlight.augment.colour import Affine, Colour
+from firstlight.augment.colour import Colour
 from firstlight.augment.filters import Filter
 from firstlight.augment.geometry import Geometry
 from firstlight.augment.hue import Hue, turn_hues
@@ -123,30 +123,31 @@ class Augment(nn.Module):
         assert isinstance(self.preprocess, PicturePreprocess)
         num_samples, device = len(raw), raw.device
         matrices = self._matrices(num_samples, device) if self.geometry else None
-        affine = self._affine(raw) if self.colour else None
+        maps = self._maps(raw) if self.colour else None
         turns = torch.stack([hue.draw(num_samples, device) for hue in self.hue]).sum(0) if self.hue else None
         outputs = torch.empty(num_samples, *self.preprocess.output_spec.input_shape, device=device)
-        if affine is not None and turns is None:
-            return self._coloured(raw, matrices, affine, outputs)
+        if maps is not None and turns is None:
+            return self._coloured(raw, matrices, maps, outputs)
         for rows in _chunks(outputs):
             pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
-            if affine is not None:
-                pixels = colour.apply((affine[0][rows], affine[1][rows]), pixels).clamp_(0, 255)
+            if maps is not None:
+                pixels = colour.apply(maps[rows], pixels).clamp_(0, 255)
             if turns is not None:
-                turn_hues(pixels, turns[rows])
-            torch.addcmul(self.preprocess.shift, pixels, self.preprocess.scale, out=outputs[rows])
+                turn_hues(pixels, turns[rows], sum(hue.turns for hue in self.hue))
+            torch.mul(pixels, self.preprocess.scale, out=outputs[rows]).add_(self.preprocess.shift)
         return outputs
 
-    def _coloured(self, raw: Tensor, matrices: Tensor | None, affine: Affine, outputs: Tensor) -> Tensor:
-        """Geometry, and the colours' matrix with the normalisation in it: one pass less."""
+    def _coloured(self, raw: Tensor, matrices: Tensor | None, maps: Tensor, outputs: Tensor) -> Tensor:
+        """Geometry, and the colours' maps with the normalisation in them: one pass less."""
         assert isinstance(self.preprocess, PicturePreprocess)
-        scale, shift = self.preprocess.scale.flatten(), self.preprocess.shift.flatten()
-        normalising = torch.diag(scale).expand(len(raw), -1, -1), shift.expand(len(raw), -1)
-        matrix, offset = colour.then(affine, normalising)
-        black, white = shift[:, None, None], (shift + 255 * scale)[:, None, None]
+        scale, shift = self.preprocess.scale, self.preprocess.shift
+        maps = colour.shift(maps * scale[:, :, 0], shift[None, :, 0, 0])
+        black, white = shift, shift + 255 * scale
         for rows in _chunks(outputs):
             pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
-            colour.apply((matrix[rows], offset[rows]), pixels, out=outputs[rows]).clamp_(black, white)
+            coloured = colour.apply(maps[rows], pixels, out=outputs[rows])
+            # Two operations, for one with both bounds broadcast is several times slower than both.
+            torch.minimum(torch.maximum(coloured, black, out=coloured), white, out=coloured)
         return outputs
 
     def _moved(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
@@ -164,21 +165,19 @@ class Augment(nn.Module):
         """All of geometry: from an output pixel back through the last step, and so on to the first."""
         matrices = identity(num_samples, device)
         for step in self.geometry:
-            matrices = matrices @ step.matrices(num_samples, self.spec.picture_size, device)
+            matrices = step.change(matrices, self.spec.picture_size)
         return matrices
 
-    def _affine(self, raw: Tensor) -> Affine:
+    def _maps(self, raw: Tensor) -> Tensor:
         """All of colour that is linear; white is 255."""
         means = raw.new_zeros(raw.shape[:2], dtype=torch.float32)
         if any(step.needs_means for step in self.colour):
             for rows in _chunks(raw):
                 means[rows] = raw[rows].float().mean((2, 3))
-        affine = colour.brightness(torch.ones_like(means[:, 0]), means)
+        maps = colour.unchanged(means)
         for step in self.colour:
-            change = step.affine(means)
-            affine = colour.then(affine, change)
-            means = torch.baddbmm(change[1][:, :, None], change[0], means[:, :, None])[:, :, 0]
-        return affine
+            maps = step.change(maps)
+        return maps
 
 
 def _chunks(batch: Tensor) -> Iterator[slice]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from firstlight.augment.constant import constant, pixel_centres
 from firstlight.augment.step import Size
 
 # What stands beyond the edge: the names in YAML, and those of torch.
@@ -41,18 +42,13 @@ def resample(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str
 def _grid(matrices: Tensor, view: Size, size: Size, source: Size) -> Tensor:
     """Where each output pixel comes from, from -1 to 1 over the source: (batch, *size, 2)."""
     device = matrices.device
-    x = (torch.arange(size[1], device=device) + 0.5) * (view[1] / size[1]) - view[1] / 2
-    y = (torch.arange(size[0], device=device) + 0.5) * (view[0] / size[0]) - view[0] / 2
-    to_unit = torch.tensor([[2 / source[1]], [2 / source[0]], [1.0]], device=device)
+    x, y = pixel_centres(size[1], view[1], device), pixel_centres(size[0], view[0], device)
+    to_unit = constant(((2 / source[1],), (2 / source[0],), (1,)), device)
     a, b, c = (matrices * to_unit)[:, :, :, None, None].unbind(2)
     # A sum of what depends on x and what depends on y: no product of matrices over all pixels.
     places = (a * x) + (b * y[:, None] + c)  # (batch, 3, *size)
-    grid = torch.empty(len(matrices), *size, 2, device=device)
     # A horizon comes into view where a perspective is zoomed out: what lies on it or behind it is far away.
-    inverse = places[:, 2].clamp_min(1e-3).reciprocal()
-    torch.mul(places[:, 0], inverse, out=grid[..., 0])
-    torch.mul(places[:, 1], inverse, out=grid[..., 1])
-    return grid
+    return places[:, :2].div_(places[:, 2:].clamp_min_(1e-3)).permute(0, 2, 3, 1)
 
 
 def move_whole_pixels(raw: Tensor, matrices: Tensor, view: Size, padding: str) -> Tensor:

@@ -41,7 +41,7 @@ class Step:
         if self.p == 1:
             return values
         chosen = self.chosen(len(values), values.device)
-        return values.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), torch.full((), neutral, device=values.device))
+        return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), values, neutral)
 
 
 def check_between(name: str, value: float, least: float, most: float = math.inf) -> None:
