@@ -97,7 +97,12 @@ def test_a_run_that_is_not_there_is_told_with_the_newest(script: Script, tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "mistake"),
-    [("evaluate", "accelerator=3"), ("predict", "batch_size=many"), ("sample", "number=2.5"), ("sample", "prompt=7")],
+    [
+        ("evaluate", "accelerator=3"),
+        ("predict", "batch_size=many"),
+        ("sample", "number=2.5"),
+        ("sample", "temperature=hot"),
+    ],
 )
 def test_a_value_of_another_type_is_told(script: Script, name: str, mistake: str) -> None:
     answer = script(name, mistake, "run=nope", *(["input=photos"] if name == "predict" else []))

@@ -58,3 +58,11 @@ def test_commas_and_brackets_keep_their_meaning(word: str, read: str) -> None:
 def test_a_comma_that_may_be_a_part_of_the_text_is_left_to_the_user() -> None:
     assert with_quotes(["input=photo (1).png,b"]) == ["input=photo (1).png,b"]
     assert quoted("input=photo (1).png,b") == 'input="photo (1).png,b"'
+
+
+@pytest.mark.parametrize("prompt", ["Hello, world", "12", "true", "null", "[1, 2]", "a=b", " the", "é (1)", "", "it's"])
+def test_a_value_that_is_a_text_is_none_else(prompt: str) -> None:
+    (word, other) = with_quotes([f"prompt={prompt}", "prompts=3"], texts=["prompt"])
+    assert OverridesParser.create().parse_override(word).value() == prompt
+    assert with_quotes([word], texts=["prompt"]) == [word]
+    assert other == "prompts=3"

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from firstlight.config import compose
 from firstlight.data import Digits
-from firstlight.run import _with_absolute_paths, train
+from firstlight.run import _with_absolute_paths, resume, train
 
 
 def weights(folder: Path, checkpoint: str = "best") -> dict[str, torch.Tensor]:
@@ -139,6 +139,9 @@ def test_a_run_that_diverges_is_stopped_and_says_so(tmp_path: Path, capsys: pyte
     )
     assert len(history(tmp_path / "run")) == 1
     assert metrics["val/loss"] is None
+    assert metrics["status"] == "diverged"
+    with pytest.raises(ValueError, match="this run has diverged"):
+        resume(tmp_path / "run")
     assert "a smaller optimizer.lr may help" in capsys.readouterr().out
 
 
@@ -165,6 +168,12 @@ def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
 def test_what_cannot_be_trained_is_refused_and_leaves_nothing(override: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=told):
         train(compose(*TINY, override, f"output_dir={tmp_path / 'outputs'}"))
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_a_network_without_anything_to_learn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="model: nothing in this ConvFilters can learn"):
+        train(compose("model=conv_filters", "model.scores=false", f"output_dir={tmp_path / 'outputs'}"))
     assert not list(tmp_path.rglob("config.yaml"))
 
 

@@ -98,11 +98,12 @@ def test_a_variational_autoencoder_draws_and_a_plain_one_does_not(tmp_path: Path
 
 
 def test_the_command_prints_a_text_and_keeps_it(script: Script, text_run: Path, tmp_path: Path) -> None:
-    words = [f"run={text_run}", "prompt=A line", "length=40", "output=there/text.txt"]
+    words = [f"run={text_run}", "prompt=A line, ß", "length=40", "output=there/text.txt"]
     done = script("sample", *words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("A line")
-    assert len(done.stdout) == len("A line") + 40 + 1
+    assert done.returncode == 0
+    assert done.stderr == "left out of the prompt, for it is not in the vocabulary: 'ß'\n"
+    assert done.stdout.startswith("A line, ")
+    assert len(done.stdout) == len("A line, ") + 40 + 1
     assert (tmp_path / "there" / "text.txt").read_text() == done.stdout[:-1]
 
 

@@ -92,6 +92,8 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
         has_head = put_weights(network, call("model", pretrained.load), pretrained.name, labels_differ=others)
         logger.info(f"weights {pretrained.name}, with {'their' if has_head else 'a new'} head")
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
+    if with_recipe and not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ValueError(f"model: nothing in this {type(network).__name__} can learn.")
     recipe = _recipe(config, transfer) if with_recipe else None
     task = call("task", task_class, spec, network, augment, recipe)
     _check_monitor(config["monitor"], task)

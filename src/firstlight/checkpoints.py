@@ -33,6 +33,7 @@ class Checkpoints(Checkpoint):
 
     Attributes:
         best: the metrics of the best epoch so far, with its `epoch`, counted from 1.
+        diverged: whether the loss became something else than a finite number, which ended the run.
 
     Raises:
         ValueError: `patience` is less than 1.
@@ -46,6 +47,7 @@ class Checkpoints(Checkpoint):
         self.patience = patience
         self.best: dict[str, float] = {}
         self.epochs_since_best = 0
+        self.diverged = False
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
@@ -59,7 +61,8 @@ class Checkpoints(Checkpoint):
         """After the task's own hook, so that the metrics of the epoch are there."""
         assert isinstance(pl_module, Task)
         self.keep(trainer, pl_module, trainer.current_epoch + 1)
-        if not math.isfinite(pl_module.metrics["train/loss"]):
+        self.diverged = not math.isfinite(pl_module.metrics["train/loss"])
+        if self.diverged:
             logger.warning("stopped: train/loss is not a finite number any more; a smaller optimizer.lr may help")
             trainer.should_stop = True
         if self.patience is not None and self.epochs_since_best >= self.patience:

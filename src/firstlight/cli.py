@@ -131,6 +131,7 @@ class _Jobs:
         self.config_name = config_name
         self.sweep: Sweep | None = None
         self.failures: list[BaseException] = []
+        self.diverged = False
 
     def run(self, composed: DictConfig) -> None:
         """Hydra calls this; it gets no exception of a job, for it would add its own words, or end a sweep."""
@@ -145,6 +146,7 @@ class _Jobs:
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
             result = self.job(to_plain(composed))
+            self.diverged |= result.get("status") == "diverged"  # it has said so itself
             if self.sweep:
                 self.sweep.finished(result)
         except Exception as error:  # whatever it is, the other jobs of the sweep go on
@@ -158,7 +160,10 @@ class _Jobs:
 
 
 def _main(config_name: str, job: Job) -> None:
-    """Run `job` once, or for each job of a sweep; exit with 1 where one failed, with 130 where it was interrupted."""
+    """Run `job` once, or for each job of a sweep.
+
+    Exits with 1 where one failed or diverged, with 130 where it was interrupted.
+    """
     if {"--help", "-h"} & set(sys.argv[1:]):
         return print(help_text(config_name))
 
@@ -167,7 +172,8 @@ def _main(config_name: str, job: Job) -> None:
     try:
         import hydra
 
-        sys.argv[1:] = with_quotes(sys.argv[1:])
+        is_sweep = {"-m", "--multirun"} & set(sys.argv[1:])  # there a comma stands between values
+        sys.argv[1:] = with_quotes(sys.argv[1:], texts=[] if is_sweep else ["prompt"])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own exceptions here, instead of printing them
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
     except (Exception, KeyboardInterrupt) as error:  # Hydra's own, or an interrupt: told below, after the ranking
@@ -178,7 +184,7 @@ def _main(config_name: str, job: Job) -> None:
     if jobs.sweep:
         jobs.sweep.tell()
     if not jobs.failures:
-        sys.exit(0)
+        sys.exit(jobs.diverged)
     if show_traceback:
         raise jobs.failures[0]
     if isinstance(jobs.failures[-1], KeyboardInterrupt):

@@ -91,7 +91,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
             name: value for name, value in task.metrics.items() if name.startswith("test/")
         }
         metrics |= {
-            "status": "completed",
+            "status": "diverged" if checkpoints.diverged else "completed",
             "monitor": config["monitor"],
             "seconds/total": time.perf_counter() - started,
             "seconds/fit": fit_seconds,
@@ -99,7 +99,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
             "samples_per_second": recorder.samples_per_second,
             "parameters": num_parameters(task.network),
             "flops_per_sample": flops,
-            "gflops_per_second": _flops_per_training_sample(task, flops) * recorder.samples_per_second / 1e9,
+            "gflops_per_second": task.training_flops(flops) * recorder.samples_per_second / 1e9,
         }
         recorder.finish(metrics)
         folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
@@ -150,14 +150,6 @@ def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) 
     if task.freezing.is_final:
         parameters += f" ({num_parameters(task.freezing.head):,} of them learn)"
     return f"{config['name']}: {parameters}, inputs {shape}, samples {sizes}, seed {config['seed']}"
-
-
-def _flops_per_training_sample(task: Task, flops: int) -> int:
-    """What a sample costs in training, of `flops` forward; backward costs twice what forward does."""
-    if not task.freezing.is_final:
-        return 3 * flops
-    of_head = sum(2 * parameter.numel() for parameter in task.freezing.head.parameters() if parameter.ndim > 1)
-    return 3 * of_head + (0 if task.reads_features else flops - of_head)
 
 
 def _json_number(value: Any) -> Any:

@@ -4,13 +4,19 @@ import re
 from collections.abc import Iterable
 
 
-def with_quotes(words: Iterable[str]) -> list[str]:
+def with_quotes(words: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
     """The same overrides, with quotes around what cannot be read without them and can be read with them.
+
+    The values of the keys in `texts` are texts, whatever they look like, unless they stand in quotes already.
 
     Commas and brackets keep their meaning: `data.dir=/a,/é` sweeps over two texts. Where they are part of the text,
     as in `input=photo (1).png`, all of it is quoted, unless a comma leaves open what is meant.
     """
-    return [next(filter(is_readable, (word, *_candidates(word))), word) for word in words]
+    plain = re.compile(rf"({'|'.join(map(re.escape, texts)) or '(?!)'})=(?!['\"])")
+    return [
+        quoted(word) if plain.match(word) else next(filter(is_readable, (word, *_candidates(word))), word)
+        for word in words
+    ]
 
 
 def quoted(word: str) -> str:
@@ -35,11 +41,11 @@ def _candidates(word: str) -> list[str]:
     key, equals, value = word.partition("=")
     if not equals or word.startswith("-"):  # an option of Hydra's, or its value
         return []
-    items = re.sub(r"[^][(),]+", lambda item: item[0] if is_readable(f"_={item[0]}") else _text(item[0]), value)
+    items = re.sub(r"[^][(),]+", lambda item: item[0] if is_readable(f"_={item[0]}") else _text(item[0].strip()), value)
     return [f"{key}={items}", *([] if "," in value else [quoted(word)])]
 
 
 def _text(value: str) -> str:
     """A value in Hydra's quotes, where backslashes count double before a quote alone."""
-    escaped = re.sub(r'(\\*)"', r"\1\1\"", value.strip())
+    escaped = re.sub(r'(\\*)"', r"\1\1\"", value)
     return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'

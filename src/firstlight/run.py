@@ -83,11 +83,12 @@ def resume(run: str | Path, data_dir: str | Path | None = None, started: float |
         As `train`.
 
     Raises:
-        ValueError: no such run, or one that is complete.
+        ValueError: no such run, or one that came to its end.
     """
     folder = RunFolder.open(run, key="resume")
-    if folder.metrics().get("status") == "completed":
-        raise ValueError(f"resume={run}: this run is complete. Its metrics are in {folder.metrics_path}")
+    outcome = {"completed": "is complete", "diverged": "has diverged"}.get(folder.metrics().get("status", ""))
+    if outcome:
+        raise ValueError(f"resume={run}: this run {outcome}. Its metrics are in {folder.metrics_path}")
     config = to_plain(folder.config())
     if data_dir is not None:
         config["data"]["dir"] = str(Path(data_dir).expanduser().absolute())

@@ -63,6 +63,7 @@ class Sweep:
         for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
             monitor = job.metrics.get("monitor")
             result = f"{monitor} {job.monitored():.4f}" if job.error is None else f"failed: {job.error.splitlines()[0]}"
+            result += "  diverged" * (job.metrics.get("status") == "diverged")
             print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {result}")
         print(f"summary {self.path / 'summary.csv'}", flush=True)
 

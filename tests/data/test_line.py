@@ -55,6 +55,7 @@ def test_nothing_is_standardised(tmp_path: Path) -> None:
         ({"points": []}, r"data\.points=\[\]: pairs of x and y"),
         ({"points": [[1, 2], [3]]}, r"data\.points=.*: pairs of x and y"),
         ({"points": [[1, 2], [3, float("nan")]]}, "finite numbers"),
+        ({"points": [[1, 2], [3, 1e39]]}, "finite numbers that float32 can hold"),
         ({"batch_size": 0}, r"data\.batch_size=0"),
     ],
 )

@@ -46,3 +46,12 @@ def test_an_unknown_kernel_is_refused_with_the_nearest() -> None:
 def test_no_kernel_at_all_is_refused_with_all_there_are() -> None:
     with pytest.raises(ValueError, match=r"one kernel or more\. There are: blur, edges, "):
         stack_kernels([])
+
+
+def test_a_name_alone_is_one_kernel() -> None:
+    assert torch.equal(stack_kernels("blur"), stack_kernels(["blur"]))
+
+
+def test_one_matrix_in_place_of_a_list_of_them_is_told() -> None:
+    with pytest.raises(ValueError, match=r"kernels: \[0, 1, 0\] is a row; a kernel is a list of rows"):
+        stack_kernels([[0, 1, 0], [1, 0, 1], [0, 1, 0]])  # type: ignore[list-item]

@@ -215,3 +215,8 @@ def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
 def test_a_text_is_not_read_backwards() -> None:
     with pytest.raises(ValueError, match=r"bidirectional=true: .* this is for pictures"):
         RNN(TEXT, bidirectional=True)
+
+
+def test_embeddings_that_there_are_not_cannot_be_tied() -> None:
+    with pytest.raises(ValueError, match=r"tied_weights=true: .* pictures have none"):
+        RNN(pictures(), tied_weights=True)

@@ -8,9 +8,11 @@ from sklearn.datasets import load_digits
 from small import PICTURES, augment, fit, measured, pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from firstlight.build import build_task, build_trainer
 from firstlight.config import compose, to_plain
+from firstlight.flops import flops_per_sample
 from firstlight.networks import GAN, Linear
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Adversarial
@@ -204,3 +206,22 @@ def test_a_schedule_that_waits_for_a_plateau_is_refused() -> None:
 def test_what_lightning_does_for_one_optimizer_alone_is_refused(option: str) -> None:
     with pytest.raises(ValueError, match=f"{option}: not where two networks learn in turn"):
         build_trainer(to_plain(compose(*SMALL, option)))
+
+
+class FlopCount(Callback):
+    """Counts the operations of one training step."""
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self.counter = FlopCounterMode(display=False)
+        self.counter.__enter__()
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.counter.__exit__(None, None, None)
+
+
+def test_the_operations_of_a_step_are_those_of_both_networks() -> None:
+    count = FlopCount()
+    task, _ = fit(PICTURES, pictures(8), *SMALL, "model.width=16", batch_size=8, callbacks=[count])
+    told = task.training_flops(flops_per_sample(task.network, task.preprocess.output_spec))
+    # The first layers need no gradients of their inputs, and the distance takes a few products.
+    assert count.counter.get_total_flops() / 8 == pytest.approx(told, rel=0.15)

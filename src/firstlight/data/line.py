@@ -55,8 +55,12 @@ class Line(Source):
             raise ValueError(f"data.noise={noise}: a standard deviation is 0 or larger.")
         if points is not None and not (points and all(len(point) == 2 for point in points)):
             raise ValueError(f"data.points={points}: pairs of x and y, such as [[1, 3], [2, 5]].")
-        if not np.isfinite([slope, intercept, noise, *np.ravel(points or [])]).all():
-            raise ValueError("data: a slope, an intercept, a noise and points are finite numbers.")
+        with np.errstate(over="ignore"):
+            numbers = np.array([slope, intercept, noise, *np.ravel(points or [])], dtype=np.float32)
+        if not np.isfinite(numbers).all():
+            raise ValueError(
+                "data: a slope, an intercept, a noise and points are finite numbers that float32 can hold."
+            )
         self.slope = slope
         self.intercept = intercept
         self.noise = noise

@@ -30,10 +30,21 @@ def numbers_of(tokens: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
     return np.fromiter((places.get(token, 0) for token in tokens), dtype=np.int32, count=len(tokens))
 
 
-def encode(text: str, vocabulary: Sequence[str]) -> np.ndarray:
-    """(tokens,), int32, of a text, such as a prompt, for a vocabulary of characters or of words."""
+def encode_known(text: str, vocabulary: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The tokens of a prompt that are in a vocabulary of characters or of words, and the pieces that are not.
+
+    A word that is known only with a space before it, or only without, is taken so.
+    """
     unit = "words" if any(len(token) > 1 for token in vocabulary if token != UNKNOWN) else "characters"
-    return numbers_of(cut(text, unit), vocabulary)
+    places = {token: place for place, token in enumerate(vocabulary) if token != UNKNOWN}
+    known, unknown = [], []
+    for piece in cut(text, unit):
+        form = next((form for form in (piece, f" {piece}", piece.lstrip(" ")) if form in places), None)
+        if form is None:
+            unknown.append(piece)
+        else:
+            known.append(places[form])
+    return known, unknown
 
 
 def decode(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:

@@ -30,7 +30,8 @@ class ConvFilters(nn.Module):
         padding: what lies beyond the border: zero, mirror (the picture once more, its border not repeated), or none,
             so that filtered pictures are smaller.
         activation: by name, before the dense layer; with linear, filters add nothing that the dense layer could not.
-        scores: whether there is a dense layer at all; without it the network gives the filtered pictures.
+        scores: whether there is a dense layer at all; without it the network gives the filtered pictures, and there is
+            nothing to train.
         initialisation: of the dense layer's weights, by name; None for PyTorch's.
 
     Raises:
@@ -44,7 +45,7 @@ class ConvFilters(nn.Module):
         self,
         spec: DataSpec,
         *,
-        kernels: Sequence[str | Sequence[Sequence[float]]] = ("blur", "sharpen", "edges", "sobel_x", "sobel_y"),
+        kernels: str | Sequence[str | Sequence[Sequence[float]]] = ("blur", "sharpen", "edges", "sobel_x", "sobel_y"),
         stride: int = 1,
         padding: str = "zero",
         activation: str = "relu",

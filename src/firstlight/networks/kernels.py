@@ -26,15 +26,17 @@ KERNELS: dict[str, Rows] = {
 }
 
 
-def stack_kernels(kernels: Sequence[str | Rows]) -> Tensor:
+def stack_kernels(kernels: str | Sequence[str | Rows]) -> Tensor:
     """Kernels as one tensor (kernels, size, size), the smaller ones in the middle of zeros.
 
     Args:
-        kernels: names of `KERNELS`, or rows of numbers, each with a middle: odd height and width.
+        kernels: a name or names of `KERNELS`, or rows of numbers, each with a middle: odd height and width.
 
     Raises:
         ValueError: no kernel, a name that there is not, or rows that are no such kernel.
     """
+    if isinstance(kernels, str):
+        kernels = [kernels]
     if not kernels:
         raise ValueError(f"kernels=[]: one kernel or more. {suggestion('', list(KERNELS))}")
     tensors = [_to_tensor(kernel) for kernel in kernels]
@@ -48,6 +50,10 @@ def _to_tensor(kernel: str | Rows) -> Tensor:
         if kernel not in KERNELS:
             raise ValueError(f"kernels={kernel}: there is no such kernel. {suggestion(kernel, list(KERNELS))}")
         kernel = KERNELS[kernel]
+    if not all(isinstance(row, Sequence) for row in kernel):
+        raise ValueError(
+            f"kernels: {list(kernel)} is a row; a kernel is a list of rows, and kernels are a list of these."
+        )
     widths = {len(row) for row in kernel}
     if len(widths) != 1 or len(kernel) % 2 == 0 or min(widths) % 2 == 0:
         raise ValueError(f"kernels={kernel}: rows of the same length, an odd number of them and of numbers in each.")

@@ -1,5 +1,6 @@
 """The multi-layer perceptron."""
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
@@ -43,8 +44,9 @@ class MLP(nn.Module):
             raise ValueError(f"widths={list(widths)}: a layer has one unit or more.")
         sizes = [math.prod(spec.input_shape), *widths]
         hidden: list[nn.Module] = []
+        after = activation_named(activation), dropout_of(dropout)  # wrong ones are told without hidden layers too
         for num_inputs, num_outputs in itertools.pairwise(sizes):
-            hidden += [nn.Linear(num_inputs, num_outputs), activation_named(activation), dropout_of(dropout)]
+            hidden += [nn.Linear(num_inputs, num_outputs), *copy.deepcopy(after)]
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(sizes[-1], spec.num_outputs)
         initialise(self, initialisation)

@@ -29,12 +29,12 @@ class Recurrent(nn.Module):
         num_layers: layers on top of each other.
         dropout: probability that a unit is dropped in training.
         tied_weights: whether scores are products with the very embeddings that tokens come in as, through a
-            projection where the sizes differ (Press & Wolf 2017); of no use to pictures.
+            projection where the sizes differ (Press & Wolf 2017).
         bidirectional: whether a picture is read upwards too.
         initialisation: of the weights, by name; None for orthogonal ones from state to state and torch's from inputs.
 
     Raises:
-        ValueError: a size below 1, a probability outside 0 to 1, or tokens read backwards.
+        ValueError: a size below 1, a probability outside 0 to 1, tokens read backwards, or pictures with tied weights.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("tokens", "pictures")
@@ -74,6 +74,8 @@ class Recurrent(nn.Module):
                 self.projection = nn.Linear(hidden_size, embedding_size)
                 num_outputs = embedding_size
         else:
+            if tied_weights:
+                raise ValueError("tied_weights=true: of the embeddings of tokens; pictures have none.")
             channels, _, width = spec.input_shape
             num_inputs = channels * width
         self.layers = self.layer_class(

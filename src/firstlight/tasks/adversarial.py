@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
+from firstlight.flops import flops_per_sample
 from firstlight.nearest import suggestion
 from firstlight.randomness import generator
 from firstlight.schedulers import plateau
@@ -28,7 +29,8 @@ class Adversarial(Task):
     exponential moving average of the generator's weights (Karras et al. 2018), which is in every checkpoint.
 
     What a run is judged by is `distance`: the sliced Wasserstein distance (Rabin et al. 2011) between held-out
-    pictures and as many generated ones, which tells of missing variety too; the losses only tell who is ahead.
+    pictures and as many generated ones, which tells of missing variety too; the losses only tell who is ahead. It is
+    the mean over batches, and larger for smaller ones, so that runs can be compared where their batch sizes are equal.
 
     Args:
         spec: of the data.
@@ -70,6 +72,13 @@ class Adversarial(Task):
         self.loss = loss
         self.ema = ema
         self.average: Any = copy.deepcopy(network.generator).requires_grad_(False)
+
+    def training_flops(self, flops: int) -> int:
+        """The generator's own, and the discriminator's three passes: real, generated, and the generator's turn.
+
+        In the last one gradients of its inputs are all that is asked of it, half of a backward pass.
+        """
+        return 3 * flops + 8 * flops_per_sample(self.network.discriminator, self.preprocess.output_spec)
 
     def configure_optimizers(self) -> Any:
         """One optimizer for each of the two."""

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.data.tokens import UNKNOWN, decode, encode
+from firstlight.data.tokens import UNKNOWN, decode, encode_known
+from firstlight.log import logger
 from firstlight.spec import DataSpec
 from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
@@ -22,7 +23,8 @@ class Language(Task):
     next one, because batches follow each other in the text (Mikolov et al. 2010; truncated backpropagation).
 
     Metrics: `loss` in nats per token, `perplexity`, and `bits_per_character`, which can be compared between
-    vocabularies: the bits of all tokens, shared by the characters that they stand for.
+    vocabularies that leave no token unknown: the bits of all tokens, shared by the characters that they stand for. An
+    unknown token, whatever it was, costs no more than the one that stands for all of them, and counts as one character.
     """
 
     needs = "tokens"
@@ -88,7 +90,7 @@ class Language(Task):
         """A continuation of the prompt, token by token.
 
         Args:
-            prompt: how the text begins; words and characters that the training never saw are left out.
+            prompt: how the text begins; words and characters that the training never saw are left out, and told.
             length: tokens to be written.
             temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest, infinity any.
             seed: of the draws.
@@ -102,7 +104,9 @@ class Language(Task):
         self.eval()
         random = torch.Generator().manual_seed(seed)
         unknown = self.spec.labels.index(UNKNOWN)
-        known = [number for number in encode(prompt, self.spec.labels).tolist() if number != unknown]
+        known, left_out = encode_known(prompt, self.spec.labels)
+        if left_out:
+            logger.warning(f"left out of the prompt, for it is not in the vocabulary: {', '.join(map(repr, left_out))}")
         wanted = torch.ones(len(self.spec.labels))
         wanted[unknown] = 0  # nobody wants to read it
         tokens = known or [int(torch.multinomial(wanted, 1, generator=random))]

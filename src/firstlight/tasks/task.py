@@ -109,6 +109,13 @@ class Task(LightningModule, ABC):
         """
         return None
 
+    def training_flops(self, flops: int) -> int:
+        """What a sample costs in training, of `flops` forward; backward costs twice what forward does."""
+        if not self.freezing.is_final:
+            return 3 * flops
+        of_head = sum(2 * parameter.numel() for parameter in self.freezing.head.parameters() if parameter.ndim > 1)
+        return 3 * of_head + (0 if self.reads_features else flops - of_head)
+
     @property
     def generates(self) -> bool:
         """Whether the trained network makes samples out of nothing, see `firstlight.sample`."""
