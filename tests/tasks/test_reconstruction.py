@@ -43,7 +43,20 @@ def test_codes_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
     assert float(expected) > 0.01
     assert set(found) == set(task.metric_names)
     assert found["kl"] == pytest.approx(float(expected), rel=1e-4)
-    assert found["loss"] == pytest.approx(found["mse"] + kl_weight * found["kl"] / 64, rel=1e-4)
+    with torch.no_grad():
+        pixels, outputs = batch[0] / 255, task.network(task.preprocess(batch[0]))
+        variance = (outputs - pixels).square().mean()
+        cost = -Normal(outputs, variance.sqrt()).log_prob(pixels).mean()
+    assert found["loss"] == pytest.approx(float(cost) + kl_weight * found["kl"] / 64, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
+    task, batch = reconstruction({"variational": True, "convolutional": False}, loss=loss), pictures(8)
+    learn(task, batch, steps=250, lr=3e-3)
+    found, pixels = measured(task, batch), batch[0] / 255
+    assert found["kl"] > 1
+    assert found["mse"] < float((pixels - pixels.mean(0)).square().mean()) / 2
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:

@@ -16,12 +16,17 @@ from firstlight.tasks.task import Batch, Task
 
 LOSSES = ("mse", "bce")
 
+_LEAST_VARIANCE = 1e-6  # a quarter of a grey level: nobody can tell pixels apart that are nearer
+
 
 class Reconstruction(Task):
     """The network gives its input back, as pixels from 0 to 1.
 
     Where the network is variational, the loss is the negative evidence lower bound per pixel (Kingma & Welling 2014,
-    equation 10): the reconstruction's part and the divergence of the codes from the standard normal distribution.
+    equation 10): the reconstruction's part and the divergence of the codes from the standard normal distribution. With
+    mse, pixels are normally distributed with the variance that suits a batch best, its mean squared error (Rybkin,
+    Daniilidis & Levine 2021, section 3.2): with a fixed one, small or pale pictures would not be worth a code. That
+    loss is a density's and falls below 0.
 
     Args:
         spec: of the data.
@@ -77,6 +82,8 @@ class Reconstruction(Task):
         kl = torch.zeros((), device=loss.device)
         if log_variance is not None:
             kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+            if self.loss == "mse":
+                loss = 0.5 * (2 * math.pi * math.e * mse.clamp_min(_LEAST_VARIANCE)).log()
             loss = loss + self.kl_weight * kl / math.prod(pixels.shape[1:])
         if len(inputs):
             count = len(inputs)
