@@ -55,11 +55,10 @@ def test_a_wrong_value_of_a_step_is_told_without_importing_lightning(script: Scr
     assert not any(line.endswith(" lightning") for line in imports)
 
 
-@pytest.mark.parametrize("folder", ["café", "tom's data (1)"])
 def test_paths_on_the_command_line_may_have_any_letters_with_quotes_and_without(
-    script: Script, tmp_path: Path, trained_run: Path, folder: str
+    script: Script, tmp_path: Path, trained_run: Path
 ) -> None:
-    pictures = tmp_path / folder
+    pictures = tmp_path / "tom's café (1)"
     pictures.mkdir()
     Image.new("L", (8, 8)).save(pictures / "black.png")
     for word in (f"input={pictures}", f'input="{pictures}"'):
