@@ -103,3 +103,20 @@ def test_the_screen_tells_the_ranking_and_the_summary(tmp_path: Path, capsys: py
         "  2. [job 0] model=lenett  failed: there is no lenett",
         f"summary {tmp_path / 'summary.csv'}",
     ]
+
+
+def test_the_ranking_tells_of_each_job_what_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = Sweep(tmp_path)
+    for number, result in enumerate([metrics("val/loss", 0.5), metrics("val/loss", 0.6) | {"status": "diverged"}, {}]):
+        sweep.begin(number, [f"seed={number}"])
+        sweep.finished(result)
+    sweep.begin(3, ["seed=x"])
+    sweep.failed("seed=x: a number.\nA whole one.")
+    capsys.readouterr()
+    sweep.tell()
+    assert capsys.readouterr().out.splitlines()[2:-1] == [
+        "  1. [job 0] seed=0  val/loss 0.5000",
+        "  2. [job 1] seed=1  val/loss 0.6000  diverged",
+        "  3. [job 2] seed=2",
+        "  4. [job 3] seed=x  failed: seed=x: a number.",
+    ]

@@ -27,6 +27,16 @@ class _Job:
         value = self.metrics.get(self.metrics.get("monitor", ""))
         return math.nan if value is None else float(value)
 
+    def in_short(self) -> str:
+        """What came of it; nothing where it is no training, which says so itself."""
+        if self.error is not None:
+            return f"failed: {self.error.splitlines()[0]}"
+        if "monitor" not in self.metrics:
+            return ""
+        return f"{self.metrics['monitor']} {self.monitored():.4f}" + "  diverged" * (
+            self.metrics["status"] == "diverged"
+        )
+
     def row(self) -> dict[str, Any]:
         choices = dict(override.lstrip("+").split("=", 1) for override in self.overrides if "=" in override)
         if self.error is None:
@@ -61,10 +71,7 @@ class Sweep:
         """Print the ranking and where it stands."""
         print(f"\nsweep {self.path}")
         for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
-            monitor = job.metrics.get("monitor")
-            result = f"{monitor} {job.monitored():.4f}" if job.error is None else f"failed: {job.error.splitlines()[0]}"
-            result += "  diverged" * (job.metrics.get("status") == "diverged")
-            print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {result}")
+            print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.in_short()}".rstrip())
         print(f"summary {self.path / 'summary.csv'}", flush=True)
 
     def _write(self) -> None:
