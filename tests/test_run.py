@@ -162,6 +162,7 @@ def test_callbacks_of_the_config_are_called(tmp_path: Path) -> None:
         ("trainer.max_epochs=0", "trainer.max_epochs=0"),
         ("patience=0", "patience=0"),
         ("trainer.accelerator=abacus", "trainer: "),
+        ("trainer.precision=bf16-true", "trainer.precision=bf16-true: weights are float32"),
         ("task.label_smoothing=2", "label_smoothing=2"),
     ],
 )

@@ -139,6 +139,11 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
 
     if config["trainer"].get("max_epochs") == 0:
         raise ValueError("trainer.max_epochs=0: one epoch or more, or -1 for no limit.")
+    if str(config["trainer"].get("precision")) in ("16-true", "bf16-true", "64-true", "64"):
+        precision = config["trainer"]["precision"]
+        raise ValueError(
+            f"trainer.precision={precision}: weights are float32; 16-mixed and bf16-mixed compute in less."
+        )
     own = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     theirs = config["trainer"]

@@ -239,3 +239,15 @@ AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), t
 def test_what_has_no_meaning_is_refused(spec: DataSpec, options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Augment(spec, **options)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_pixels_are_the_same_in_a_training_of_mixed_precision(exact: bool) -> None:
+    raw = noisy_pictures(8, 3, 20, 20)
+    steps: dict[str, Step] = {name: ALL_STEPS[name]() for name in PICTURE_STEPS if name not in ("mixup", "cutmix")}
+    steps["hue"] = augment.Hue(turns=0.3, exact=exact)
+    torch.manual_seed(0)
+    expected = run(raw, **steps)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(run(raw, **steps), expected)

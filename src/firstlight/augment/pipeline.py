@@ -97,6 +97,11 @@ class Augment(nn.Module):
 
         Classes become class probabilities (batch, classes) where samples are mixed.
         """
+        # Places of pixels take all the digits of float32, whatever precision the network is trained in.
+        with torch.autocast(raw.device.type, enabled=False):
+            return self._augmented(raw, targets)
+
+    def _augmented(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         if self.token_steps:
             return self._tokens(raw, targets)
         if not isinstance(self.preprocess, PicturePreprocess):
