@@ -19,8 +19,8 @@ from timm.data import create_transform
 from firstlight.build import build_pretrained
 from firstlight.config import compose, to_plain
 from firstlight.data import Digits
+from firstlight.data.images import read_picture
 from firstlight.load import load_run
-from firstlight.pictures import read_picture
 from firstlight.predict import predict
 from firstlight.run import train
 

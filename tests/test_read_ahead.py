@@ -8,7 +8,7 @@ from generate import write_picture
 from PIL import Image
 
 from firstlight import read_ahead as module
-from firstlight.pictures import read_picture
+from firstlight.data.images import read_picture
 from firstlight.read_ahead import read_ahead
 
 SHAPE = (3, 8, 8)

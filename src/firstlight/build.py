@@ -16,13 +16,13 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from firstlight.augment import Augment
+from firstlight.checks import suggestion
 from firstlight.config import CONFIG_DIR
 from firstlight.data import Source
 from firstlight.head import replace_head
 from firstlight.instantiate import call, partial
 from firstlight.launch import is_inside
 from firstlight.log import logger
-from firstlight.nearest import suggestion
 from firstlight.pretrained import find_pretrained
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec

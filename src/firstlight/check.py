@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.annotations import check_value, shown
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.signature import parameters
 from firstlight.steps import OPTIONS, step_names, target_of
 from firstlight.transfer import OPTIONS as TRANSFER

@@ -13,9 +13,9 @@ from omegaconf import DictConfig
 
 from firstlight.check import check, check_arguments
 from firstlight.check_predict import check_predict, check_task
+from firstlight.checks import suggestion
 from firstlight.config import CONFIG_DIR, to_plain
 from firstlight.help import help_text
-from firstlight.nearest import suggestion
 from firstlight.overrides import with_quotes
 from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep

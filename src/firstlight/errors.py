@@ -16,8 +16,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.check import GROUPS, SUPPLIED
+from firstlight.checks import suggestion
 from firstlight.config import compose_lazily
-from firstlight.nearest import suggestion
 from firstlight.overrides import is_readable, quoted
 from firstlight.signature import parameters
 from firstlight.steps import give_targets, step_names, target_of

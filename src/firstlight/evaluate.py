@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.build import build_source, build_task, build_trainer
+from firstlight.checks import suggestion
 from firstlight.config import to_plain
 from firstlight.environment import quieten
 from firstlight.fit import make_loader, measure
-from firstlight.nearest import suggestion
 from firstlight.run_folder import RunFolder
 from firstlight.summary import metrics_table
 

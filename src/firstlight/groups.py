@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 
 if TYPE_CHECKING:
     from torch import Tensor

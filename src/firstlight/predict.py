@@ -9,11 +9,11 @@ from torch import Tensor
 
 from firstlight.build import build_pretrained
 from firstlight.check_predict import check_predict
+from firstlight.data.images import bombs_refused, find_pictures
 from firstlight.environment import quieten
 from firstlight.files import user_output, whole_file, write_csv
 from firstlight.groups import check_labels, verdicts
 from firstlight.load import load_run
-from firstlight.pictures import bombs_refused, find_pictures
 from firstlight.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
 from firstlight.read_ahead import read_ahead
 from firstlight.run_folder import RunFolder

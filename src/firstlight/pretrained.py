@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from firstlight.augment.preprocess import PicturePreprocess
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
 from firstlight.weights_file import SUFFIXES, read_checkpoint, read_weights
 

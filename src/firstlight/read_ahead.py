@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstlight.pictures import read_picture
+from firstlight.data.images import read_picture
 
 
 def read_ahead(

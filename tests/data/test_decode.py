@@ -10,8 +10,8 @@ from PIL import Image
 
 from firstlight.data import decode as decode_module
 from firstlight.data.decode import decode
+from firstlight.data.images import read_picture
 from firstlight.data.store import Arrays
-from firstlight.pictures import read_picture
 
 SHAPE = (3, 6, 6)
 

@@ -17,7 +17,7 @@ from firstlight.augment.preprocess import PicturePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import Step
 from firstlight.augment.token_steps import TokenStep
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
 
 # Numbers that a CPU works on at a time: its caches hold them, and memory is not asked for again and again.

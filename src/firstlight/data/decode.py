@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from firstlight.data.images import bombs_refused, read_picture
 from firstlight.data.store import Arrays
 from firstlight.log import logger
-from firstlight.pictures import bombs_refused, read_picture
 
 MAX_SKIPPED = 0.01  # share of the pictures; with more of them damaged, something else is wrong
 _NAMED = 10

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from firstlight.data.archive import tar_files
 from firstlight.data.download import download
-from firstlight.data.picture_files import PictureFiles
+from firstlight.data.image_files import PictureFiles
 from firstlight.data.store import Arrays
 
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from firstlight.data.hold_out import hold_out
-from firstlight.data.picture_files import PictureFiles
+from firstlight.data.image_files import PictureFiles
+from firstlight.data.images import pictures_in
 from firstlight.data.store import Arrays
-from firstlight.pictures import pictures_in
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _LAYOUT = "It takes train/CLASS/picture.jpg and test/CLASS/picture.jpg, or CLASS/picture.jpg."

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "linear": nn.Identity,

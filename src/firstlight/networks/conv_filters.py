@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.networks.activation import activation_named
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.kernels import stack_kernels

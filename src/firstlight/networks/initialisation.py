@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 
 
 def _normal(weight: Tensor) -> Tensor:

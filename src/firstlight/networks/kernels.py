@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 
 Rows = Sequence[Sequence[float]]
 

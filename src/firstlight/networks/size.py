@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Protocol
 
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
 
 # Up to here a network keeps the resolution that its first layers would give away.

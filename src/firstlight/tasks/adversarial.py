@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
+from firstlight.checks import suggestion
 from firstlight.flops import flops_per_sample
-from firstlight.nearest import suggestion
 from firstlight.randomness import generator
 from firstlight.schedulers import plateau
 from firstlight.spec import DataSpec

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
 from firstlight.tasks.confusion import MACRO_SCORES, ConfusionMeter
 from firstlight.tasks.recipe import Recipe

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.nearest import suggestion
+from firstlight.checks import suggestion
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 from firstlight.tasks.recipe import Recipe

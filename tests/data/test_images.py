@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstlight.pictures import bombs_refused, find_pictures, read_picture
+from firstlight.data.images import bombs_refused, find_pictures, read_picture
 
 GREY, COLOUR = (1, 8, 8), (3, 8, 8)
 LOSSLESS = ["png", "bmp", "tiff"]

@@ -1,6 +1,6 @@
 import pytest
 
-from firstlight.nearest import nearest, suggestion
+from firstlight.checks import nearest, suggestion
 
 
 @pytest.mark.parametrize(
