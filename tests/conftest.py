@@ -67,7 +67,7 @@ def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short run of the linear network on digits. Not to be changed: tests share it."""
-    from firstlight.config import compose
+    from firstlight.config.compose import compose
     from firstlight.run import train
 
     folder = tmp_path_factory.mktemp("runs") / "trained"

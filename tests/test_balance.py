@@ -7,7 +7,7 @@ from samples import noisy_pictures, picture_spec
 
 from firstlight.balance import class_counts, heed_class_sizes
 from firstlight.build import build_task
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader, Split
 from firstlight.run import train
 from firstlight.tasks import Task

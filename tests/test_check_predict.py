@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from firstlight.check_predict import check_predict, check_task
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 
 LITE = {"_target_": "firstlight.networks.EfficientNetLite", "weights": "default"}
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import TINY
 from generate import write_mnist
 
-from firstlight.config import compose
+from firstlight.config.compose import compose
 from firstlight.evaluate import evaluate
 from firstlight.run import train
 

@@ -9,13 +9,13 @@ from test_run import history
 
 from firstlight import features
 from firstlight.build import build_source, build_task, build_trainer
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import Split
 from firstlight.evaluate import evaluate
 from firstlight.features import read_features
-from firstlight.head import without_head
 from firstlight.run import train
 from firstlight.tasks import Task
+from firstlight.transfer.head import without_head
 
 FROZEN = (
     "model=cnn",

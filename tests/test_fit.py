@@ -8,7 +8,7 @@ import torch
 from test_run import history, weights
 
 from firstlight.build import build_source
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.load import load_run
 from firstlight.run import train
 

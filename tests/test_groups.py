@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from firstlight.groups import GROUPS, check_group, check_labels, verdicts
-from firstlight.imagenet import imagenet_labels
+from firstlight.transfer.imagenet import imagenet_labels
 
 
 def probabilities(**shares: float) -> torch.Tensor:

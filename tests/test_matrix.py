@@ -8,7 +8,7 @@ import pytest
 from generate import write_all
 
 from firstlight.build import build_source, build_task, build_trainer
-from firstlight.config import CONFIG_DIR, compose, to_plain
+from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.data import BatchLoader, Split
 from firstlight.environment import quieten
 from firstlight.run import train

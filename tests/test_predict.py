@@ -17,7 +17,7 @@ from sklearn.datasets import load_sample_images
 from timm.data import create_transform
 
 from firstlight.build import build_pretrained
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
 from firstlight.data.images import read_picture
 from firstlight.load import load_run

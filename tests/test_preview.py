@@ -11,7 +11,7 @@ from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.build import build_source, build_task
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.preview import _caption, preview, preview_sheet
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -5,7 +5,7 @@ from subprocess import CompletedProcess
 import pytest
 from test_run import history, weights
 
-from firstlight.config import compose
+from firstlight.config.compose import compose
 from firstlight.run import train
 
 Script = Callable[..., "CompletedProcess[str]"]

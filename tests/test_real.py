@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from firstlight.build import build_source
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.run import train
 
 pytestmark = pytest.mark.real

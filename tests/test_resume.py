@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from test_run import history, same_weights
 
 from firstlight.checkpoints import Checkpoints
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import MNIST
 from firstlight.run import resume, train
 from firstlight.run_folder import RunFolder

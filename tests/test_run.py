@@ -8,7 +8,7 @@ import torch
 from conftest import TINY
 from omegaconf import OmegaConf
 
-from firstlight.config import compose
+from firstlight.config.compose import compose
 from firstlight.data import Digits
 from firstlight.run import _with_absolute_paths, resume, train
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.run_folder import RunFolder
 from firstlight.spec import DataSpec
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from firstlight.config import compose
+from firstlight.config.compose import compose
 from firstlight.evaluate import evaluate
 from firstlight.load import load_run
 from firstlight.run import train

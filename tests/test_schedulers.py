@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from firstlight import schedulers
 from firstlight.build import build_source, build_task, build_trainer
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader
 from firstlight.fit import quieten
 from firstlight.schedulers import Plan

@@ -9,7 +9,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from firstlight.build import build_source
-from firstlight.config import to_plain
+from firstlight.config.compose import to_plain
 from firstlight.evaluate import evaluate
 from firstlight.run_folder import RunFolder
 

@@ -18,7 +18,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from firstlight.build import build_source
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader, Split
 
 ROUNDS = 5

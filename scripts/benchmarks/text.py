@@ -11,7 +11,7 @@ import sys
 from collections import Counter, defaultdict
 
 from firstlight.build import build_source
-from firstlight.config import to_plain
+from firstlight.config.compose import to_plain
 from firstlight.data import Text
 from firstlight.evaluate import evaluate
 from firstlight.run_folder import RunFolder

@@ -17,18 +17,18 @@ from torch import nn
 
 from firstlight.augment import Augment
 from firstlight.checks import suggestion
-from firstlight.config import CONFIG_DIR
+from firstlight.config.checking.steps import without_steps
+from firstlight.config.compose import CONFIG_DIR
+from firstlight.config.instantiate import call, partial
+from firstlight.config.transfer import Transfer, split_model
 from firstlight.data import Source
-from firstlight.head import replace_head
-from firstlight.instantiate import call, partial
 from firstlight.launch import is_inside
 from firstlight.log import logger
-from firstlight.pretrained import find_pretrained
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
-from firstlight.steps import without_steps
-from firstlight.transfer import Transfer, split_model
-from firstlight.weights_file import put_weights
+from firstlight.transfer.head import replace_head
+from firstlight.transfer.pretrained import find_pretrained
+from firstlight.transfer.weights_file import put_weights
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from firstlight.check import check_model
+from firstlight.config.checking.config import check_model
 from firstlight.groups import check_group
 from firstlight.run_folder import RunFolder
 

@@ -10,9 +10,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from firstlight.config.monitor import is_better
 from firstlight.files import whole_file
 from firstlight.log import logger
-from firstlight.monitor import is_better
 from firstlight.run_folder import RunFolder
 from firstlight.tasks.task import Task
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from firstlight.check import check, check_arguments
 from firstlight.check_predict import check_predict, check_task
 from firstlight.checks import suggestion
-from firstlight.config import CONFIG_DIR, to_plain
-from firstlight.help import help_text
-from firstlight.overrides import with_quotes
+from firstlight.config.checking.config import check, check_arguments
+from firstlight.config.compose import CONFIG_DIR, to_plain
+from firstlight.config.help import help_text
+from firstlight.config.overrides import with_quotes
 from firstlight.run_folder import RunFolder
 from firstlight.sweep import Sweep
 
@@ -108,7 +108,7 @@ def _train(config: dict[str, Any]) -> dict[str, Any]:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from firstlight.errors import beside_resume
+    from firstlight.config.errors import beside_resume
     from firstlight.run import resume, train
 
     job = HydraConfig.get()
@@ -138,7 +138,7 @@ class _Jobs:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
-        from firstlight.errors import explain
+        from firstlight.config.errors import explain
 
         settings = HydraConfig.get()
         if settings.mode is RunMode.MULTIRUN:
@@ -190,7 +190,7 @@ def _main(config_name: str, job: Job) -> None:
     if isinstance(jobs.failures[-1], KeyboardInterrupt):
         sys.exit(130)
     if not jobs.sweep:
-        from firstlight.errors import explain
+        from firstlight.config.errors import explain
 
         sys.stdout.flush()
         print(explain(jobs.failures[0], config_name), file=sys.stderr)

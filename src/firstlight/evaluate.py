@@ -5,7 +5,7 @@ from typing import Any
 
 from firstlight.build import build_source, build_task, build_trainer
 from firstlight.checks import suggestion
-from firstlight.config import to_plain
+from firstlight.config.compose import to_plain
 from firstlight.environment import quieten
 from firstlight.fit import make_loader, measure
 from firstlight.run_folder import RunFolder

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from firstlight.data import Split, Store
 from firstlight.data.store import Arrays, open_store
-from firstlight.head import without_head
 from firstlight.log import logger
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.transfer.head import without_head
 
 # Raised when features are computed in another way: older ones are then computed anew.
 _FORMAT = 1

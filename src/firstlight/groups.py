@@ -29,7 +29,7 @@ def check_labels(group: str, labels: tuple[str, ...]) -> None:
     Raises:
         ValueError: the labels are not those of ImageNet.
     """
-    from firstlight.imagenet import imagenet_labels
+    from firstlight.transfer.imagenet import imagenet_labels
 
     if labels != imagenet_labels():
         raise ValueError(

@@ -120,8 +120,8 @@ def _free_port() -> int:
 
 
 def _worker(run_dir: str) -> int:
-    from firstlight.config import to_plain
-    from firstlight.errors import explain
+    from firstlight.config.compose import to_plain
+    from firstlight.config.errors import explain
     from firstlight.run import run_here
 
     folder = RunFolder.open(run_dir)

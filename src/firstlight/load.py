@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from firstlight.build import build_task
-from firstlight.config import to_plain
+from firstlight.config.compose import to_plain
 from firstlight.run_folder import RunFolder
 from firstlight.tasks import Task
 

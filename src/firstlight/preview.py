@@ -24,7 +24,7 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
     """Write a picture: each row an original, and beside it what augmentation makes of it. A text is printed.
 
     Args:
-        config: of a training run, see `firstlight.check`.
+        config: of a training run, see `firstlight.config.checking.config`.
         output: path of the picture; its suffix says the format.
         samples: originals, drawn from the training split by the run's seed.
         versions: augmented versions of each.

@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from firstlight import launch
-from firstlight.check import check
-from firstlight.config import to_plain
+from firstlight.config.checking.config import check
+from firstlight.config.compose import to_plain
 from firstlight.log import logger, run_log
 from firstlight.run_folder import RunFolder
 from firstlight.summary import command, shown

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstlight.config import CONFIG_DIR
+from firstlight.config.compose import CONFIG_DIR
 from firstlight.run_folder import RunFolder
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstlight.config.monitor import mode_of
 from firstlight.files import write_csv
-from firstlight.monitor import mode_of
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 from firstlight import augment
 from firstlight.augment.step import Step
 from firstlight.build import build_task
-from firstlight.config import CONFIG_DIR, compose, to_plain
+from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task

@@ -12,8 +12,8 @@ from torchvision.transforms.v2 import functional as reference
 from firstlight import augment
 from firstlight.augment import Augment, pipeline
 from firstlight.augment.step import Step
+from firstlight.config.checking.steps import step_names, target_of
 from firstlight.spec import DataSpec
-from firstlight.steps import step_names, target_of
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

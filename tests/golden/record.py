@@ -45,7 +45,7 @@ def record(words: list[str], folder: Path) -> dict[str, Any]:
     """Metrics without times, and the hash of the weights in the order of the checkpoint, whatever their names."""
     import torch
 
-    from firstlight.config import compose
+    from firstlight.config.compose import compose
     from firstlight.run import train
 
     metrics = train(compose(*words, f"data.dir={folder / 'data'}", "trainer.accelerator=cpu"), run_dir=folder / "run")

@@ -11,7 +11,7 @@ from hydra.utils import get_class
 from torch import nn
 
 from firstlight.build import build_task
-from firstlight.config import CONFIG_DIR, compose, to_plain
+from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.flops import flops_per_sample
 from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task

@@ -5,7 +5,7 @@ from twin import assert_same_scores, pictures_of, size_on_imagenet
 
 from firstlight.networks import EfficientNetLite
 from firstlight.networks.efficientnet_lite import DepthwiseSeparable, InvertedResidual
-from firstlight.weights_file import put_weights
+from firstlight.transfer.weights_file import put_weights
 
 
 def theirs() -> torch.nn.Module:

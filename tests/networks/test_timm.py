@@ -14,13 +14,13 @@ from torch import nn
 from twin import pictures_of, random_state
 
 from firstlight.build import build_pretrained, build_task
-from firstlight.config import compose, to_plain
-from firstlight.head import head_name, without_head
+from firstlight.config.compose import compose, to_plain
 from firstlight.networks import Timm
 from firstlight.predict import predict
 from firstlight.run import train
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.transfer.head import head_name, without_head
 
 FAMILIES = [
     "convnext_tiny",

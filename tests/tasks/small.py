@@ -8,7 +8,7 @@ from torch import Tensor
 
 from firstlight.augment import Augment
 from firstlight.build import build_task, build_trainer
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader, Split
 from firstlight.environment import quieten
 from firstlight.spec import DataSpec

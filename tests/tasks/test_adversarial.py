@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from firstlight.build import build_task, build_trainer
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.flops import flops_per_sample
 from firstlight.networks import GAN, Linear
 from firstlight.randomness import derive, reseed

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment, Mixup
 from firstlight.build import build_task
-from firstlight.config import compose, to_plain
+from firstlight.config.compose import compose, to_plain
 from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Classification

@@ -9,9 +9,9 @@ from firstlight.networks.activation import activation_named
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
-from firstlight.networks.torchvision_weights import from_torchvision
-from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
+from firstlight.transfer.pretrained import Pretrained
+from firstlight.transfer.torchvision_weights import from_torchvision
 
 
 class AlexNet(nn.Module):

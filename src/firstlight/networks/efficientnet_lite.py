@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.imagenet import imagenet_labels
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.packaged_weights import lite0_weights
 from firstlight.networks.same_padding import SameConv2d
 from firstlight.networks.size import has_small_stem, picture_shape
-from firstlight.pretrained import Pretrained, unknown_weights
 from firstlight.spec import DataSpec
+from firstlight.transfer.imagenet import imagenet_labels
+from firstlight.transfer.packaged_weights import lite0_weights
+from firstlight.transfer.pretrained import Pretrained, unknown_weights
 
 # Expansion, kernel, maps, blocks and first stride of each stage (table 1; they are those of MnasNet, stretched).
 _STAGES = (

@@ -8,9 +8,9 @@ from firstlight.networks.activation import replace_activations
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
-from firstlight.networks.torchvision_weights import from_torchvision
-from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
+from firstlight.transfer.pretrained import Pretrained
+from firstlight.transfer.torchvision_weights import from_torchvision
 
 # Expansion, maps, blocks and first stride of each stage (table 2).
 _STAGES = (

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from firstlight.networks.activation import activation_named
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import has_small_stem, picture_shape
-from firstlight.networks.torchvision_weights import from_torchvision
-from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
+from firstlight.transfer.pretrained import Pretrained
+from firstlight.transfer.torchvision_weights import from_torchvision
 
 # Depth -> blocks in each of the four stages (table 1).
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.data.download import unreachable
-from firstlight.imagenet import imagenet_labels
 from firstlight.networks.dropout import dropout_of
-from firstlight.pretrained import OFFLINE, Pretrained, unknown_weights
-from firstlight.published import fetch
 from firstlight.spec import DataSpec
-from firstlight.weights_file import read_weights
+from firstlight.transfer.imagenet import imagenet_labels
+from firstlight.transfer.pretrained import OFFLINE, Pretrained, unknown_weights
+from firstlight.transfer.published_weights import fetch
+from firstlight.transfer.weights_file import read_weights
 
 _SMALLEST = 64  # most of them halve height and width five times, and two pixels are left
 _FILE = "model.safetensors"  # of each of timm's repositories on the hub

@@ -8,9 +8,9 @@ from firstlight.networks.activation import activation_named
 from firstlight.networks.dropout import dropout_of
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.size import halvings, has_small_stem, picture_shape
-from firstlight.networks.torchvision_weights import from_torchvision
-from firstlight.pretrained import Pretrained
 from firstlight.spec import DataSpec
+from firstlight.transfer.pretrained import Pretrained
+from firstlight.transfer.torchvision_weights import from_torchvision
 
 # Depth -> convolutions before each of the five poolings (table 1: A, B, D, E).
 _CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

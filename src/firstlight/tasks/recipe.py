@@ -7,8 +7,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from firstlight.config.transfer import Transfer
 from firstlight.schedulers import Plan
-from firstlight.transfer import Transfer
 
 
 @dataclass(frozen=True)

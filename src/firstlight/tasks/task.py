@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from firstlight.augment import Augment
-from firstlight.freezing import Freezing
-from firstlight.monitor import mode_of
+from firstlight.config.monitor import mode_of
+from firstlight.config.transfer import Transfer
 from firstlight.randomness import derive, reseed
 from firstlight.schedulers import Plan
 from firstlight.spec import DataSpec
 from firstlight.tasks.meter import Meter
 from firstlight.tasks.recipe import Recipe
-from firstlight.transfer import Transfer
+from firstlight.transfer.freezing import Freezing
 
 Batch = tuple[Tensor, Tensor]
 

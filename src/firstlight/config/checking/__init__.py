@@ -1,0 +1,1 @@
+"""Checking: compare a config with the signatures of the classes that it names, before these are imported."""

@@ -1,0 +1,1 @@
+"""Transfer: pretrained weights and where they come from, heads, and frozen backbones."""

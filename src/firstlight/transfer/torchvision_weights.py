@@ -1,0 +1,39 @@
+"""The weights that torchvision publishes, for networks whose parameters are named as in torchvision."""
+
+from firstlight.transfer.pretrained import Pretrained, unknown_weights
+from firstlight.transfer.published_weights import fetch
+from firstlight.transfer.weights_file import read_weights
+
+
+def from_torchvision(architecture: str, weights: str) -> Pretrained:
+    """Weights of torchvision, found on the 1000 classes of ImageNet.
+
+    What they want of pictures is in torchvision itself: nothing is downloaded before `load`.
+
+    Args:
+        architecture: torchvision's name of the network.
+        weights: torchvision's name of the weights, in upper or lower case; `default` for its best.
+
+    Raises:
+        ValueError: there are no such weights.
+    """
+    from torchvision.models import get_model_weights  # slow to import, and most runs begin with random weights
+
+    # Those without classes are a backbone for detection, with a head that nobody has trained.
+    entries = {entry.name: entry for entry in get_model_weights(architecture) if entry.meta["categories"]}
+    best = get_model_weights(architecture).DEFAULT
+    entry = best if weights == "default" else entries.get(weights.upper())
+    if entry is None:
+        raise unknown_weights(weights, ["default", *entries])
+    pictures = entry.transforms()
+    (size,), (short_side,) = pictures.crop_size, pictures.resize_size
+    return Pretrained(
+        name=entry.name,
+        load=lambda: read_weights(fetch(entry.url)),
+        labels=tuple(entry.meta["categories"]),
+        size=size,
+        mean=tuple(pictures.mean),
+        std=tuple(pictures.std),
+        interpolation=pictures.interpolation.value,
+        crop=size / short_side,
+    )

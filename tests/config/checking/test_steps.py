@@ -1,0 +1,46 @@
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import firstlight.augment
+from firstlight.augment import Augment
+from firstlight.augment.step import Step
+from firstlight.config.checking.steps import OPTIONS, give_targets, step_names, target_of, without_steps
+
+
+def test_every_step_of_the_package_is_known_by_its_name() -> None:
+    steps = [
+        f"firstlight.augment.{name}"
+        for name, member in inspect.getmembers(firstlight.augment, inspect.isclass)
+        if issubclass(member, Step)
+    ]
+    assert sorted(map(target_of, step_names())) == sorted(steps)
+
+
+def test_the_options_are_those_of_the_pipeline() -> None:
+    signature = inspect.signature(Augment).parameters
+    assert set(OPTIONS) == set(signature) - {"spec", "min_size", "steps"}
+
+
+def test_a_key_stands_for_a_class_unless_that_is_told() -> None:
+    node: dict[str, Any] = {"size": None, "pad_and_crop": {"pixels": 2}, "own": {"_target_": "my.Step"}, "flip": None}
+    give_targets(node)
+    assert node == {
+        "size": None,
+        "pad_and_crop": {"_target_": "firstlight.augment.PadAndCrop", "pixels": 2},
+        "own": {"_target_": "my.Step"},
+        "flip": None,
+    }
+
+
+def test_without_steps_the_options_are_left() -> None:
+    node = {"_target_": "firstlight.augment.Augment", "size": 32, "flip": {"p": 0.5}, "hue": None}
+    assert without_steps(node) == {"_target_": "firstlight.augment.Augment", "size": 32, "hue": None}
+
+
+def test_names_of_steps_are_known_without_torch() -> None:
+    code = "import sys; from firstlight.config.checking.steps import step_names;"
+    code += "print(len(step_names()), 'torch' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == f"{len(step_names())} False\n"

@@ -1,0 +1,68 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from firstlight.config.overrides import is_readable, quoted, with_quotes
+
+PLAIN = [
+    "seed=3",
+    "model=mlp,lenet",
+    "data.dir=/a b",
+    'data.dir="/é"',
+    "+model.widths=[1,2]",
+    "seed=range(1,3)",
+    "~data",
+]
+
+
+@pytest.mark.parametrize("word", [*PLAIN, "-m", "--cfg", "job", "--config-dir=/é", "é=3"])
+def test_what_hydra_can_read_and_what_no_quotes_can_mend_stays_as_it_is(word: str) -> None:
+    assert with_quotes([word, "seed=1"]) == [word, "seed=1"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/tmp/café",
+        "/tmp/日本/图",
+        "tom's.png",
+        "photo (1).png",
+        "~/data",
+        "a=b",
+        "x[1].png",
+        'a 27" screen',
+        "C:\\é\\",
+        'C:\\é\\"',
+        "'half",
+        "{é}",
+    ],
+)
+def test_a_text_arrives_as_it_was_typed(value: str) -> None:
+    assert not is_readable(f"input={value}")
+    (word,) = with_quotes([f"input={value}"])
+    assert OverridesParser.create().parse_override(word).value() == value
+    assert with_quotes([word]) == [word]
+
+
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [
+        ("data.dir=/a,/é", 'data.dir=/a,"/é"'),
+        ("+model.names=[é,3,tom's]", '+model.names=["é",3,"tom\'s"]'),
+        ("data.dir=choice(/a,/é)", 'data.dir=choice(/a,"/é")'),
+    ],
+)
+def test_commas_and_brackets_keep_their_meaning(word: str, read: str) -> None:
+    assert with_quotes([word]) == [read]
+
+
+def test_a_comma_that_may_be_a_part_of_the_text_is_left_to_the_user() -> None:
+    assert with_quotes(["input=photo (1).png,b"]) == ["input=photo (1).png,b"]
+    assert quoted("input=photo (1).png,b") == 'input="photo (1).png,b"'
+
+
+@pytest.mark.parametrize("prompt", ["Hello, world", "12", "true", "null", "[1, 2]", "a=b", " the", "é (1)", "", "it's"])
+def test_a_value_that_is_a_text_is_none_else(prompt: str) -> None:
+    (word, other) = with_quotes([f"prompt={prompt}", "prompts=3"], texts=["prompt"])
+    assert OverridesParser.create().parse_override(word).value() == prompt
+    assert with_quotes([word], texts=["prompt"]) == [word]
+    assert other == "prompts=3"

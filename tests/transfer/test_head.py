@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch import nn
+
+from firstlight.networks import ResNet
+from firstlight.spec import DataSpec
+from firstlight.transfer.head import Head, head_name, replace_head, without_head
+
+SPEC = DataSpec((1, 16, 16), 7, tuple("abcdefg"), (0.5,), (0.2,))
+INPUTS = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+class TwoHeads(nn.Module):
+    heads = ("one", "two")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 2), nn.Linear(4, 2)
+
+
+class ConvolutionAtTheEnd(nn.Sequential):
+    heads = ("1",)
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(4, 4), nn.Conv2d(4, 2, 1))
+
+
+def test_the_head_is_the_last_dense_layer() -> None:
+    assert head_name(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Softmax(1))) == "2"
+    assert head_name(ResNet(SPEC)) == "fc"
+
+
+@pytest.mark.parametrize("network", [nn.Conv2d(1, 1, 1), TwoHeads(), ConvolutionAtTheEnd()])
+def test_there_is_none_where_no_dense_layer_gives_all_outputs(network: nn.Module) -> None:
+    assert head_name(network) is None
+    with pytest.raises(ValueError, match=r"model\.head=linear: \w+ does not end in a dense layer\."):
+        replace_head(network, "linear", num_outputs=2)
+
+
+@pytest.mark.parametrize(("head", "layers"), [("linear", 1), ("mlp", 2)])
+def test_another_head_takes_the_place_of_the_old_one(head: str, layers: int) -> None:
+    network = ResNet(SPEC).eval()
+    replace_head(network, head, num_outputs=3)
+    assert head_name(network) == "fc"
+    assert sum(isinstance(layer, nn.Linear) for layer in network.fc.modules()) == layers
+    assert isinstance(network.fc, Head) == (head == "mlp")
+    assert network(INPUTS).shape == (2, 3)
+
+
+def test_the_mlp_drops_units_in_training_alone() -> None:
+    network = ResNet(SPEC)
+    replace_head(network, "mlp", num_outputs=3)
+    network.eval()
+    features = torch.rand(2, 512)
+    assert torch.equal(network.fc(features), network.fc(features))
+    network.fc.train()
+    assert not torch.equal(network.fc(features), network.fc(features))
+
+
+def test_an_unknown_head_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"model\.head=svm: linear or mlp\."):
+        replace_head(ResNet(SPEC), "svm", num_outputs=3)
+
+
+@pytest.mark.parametrize("head", [None, "mlp"])
+def test_without_its_head_a_network_gives_what_the_head_is_given(head: str | None) -> None:
+    network = ResNet(SPEC)
+    if head:
+        replace_head(network, head, num_outputs=7)
+    layer = network.eval().fc
+    with torch.no_grad():
+        with without_head(network, "fc") as backbone:
+            features = backbone(INPUTS)
+        assert features.shape == (2, 512)
+        torch.testing.assert_close(network(INPUTS), layer(features))
+    assert network.fc is layer
+
+
+def test_the_head_comes_back_after_an_error() -> None:
+    network = ResNet(SPEC)
+    with pytest.raises(RuntimeError), without_head(network, "fc") as backbone:
+        backbone(torch.rand(2, 5, 16, 16))
+    assert isinstance(network.fc, nn.Linear)

@@ -1,0 +1,128 @@
+import functools
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from served import served
+from torch import nn
+from torchvision.models import get_model_weights
+from torchvision.transforms.functional import normalize
+from twin import IMAGENET, pictures_of, random_state
+
+from firstlight import networks
+from firstlight.build import build_task
+from firstlight.config.compose import compose, to_plain
+from firstlight.transfer.imagenet import imagenet_labels
+from firstlight.transfer.pretrained import Pretrained
+
+# The class and its options, by torchvision's name.
+OURS = {
+    "alexnet": (networks.AlexNet, {}),
+    "googlenet": (networks.GoogLeNet, {}),
+    "mobilenet_v2": (networks.MobileNet, {}),
+    **{f"resnet{depth}": (networks.ResNet, {"depth": depth}) for depth in (18, 34, 50, 101, 152)},
+    **{f"vgg{depth}": (networks.VGG, {"depth": depth}) for depth in (11, 13, 16, 19)},
+    **{f"vgg{depth}_bn": (networks.VGG, {"depth": depth, "batch_norm": True}) for depth in (11, 13, 16, 19)},
+}
+NAMES = [
+    (architecture, entry.name)
+    for architecture in OURS
+    for entry in get_model_weights(architecture)
+    if entry.name != "IMAGENET1K_FEATURES"
+]
+
+
+def pretrained(architecture: str, weights: str = "default") -> Pretrained:
+    network, options = OURS[architecture]
+    return network.pretrained(weights, **options)
+
+
+@pytest.mark.parametrize(("architecture", "weights"), NAMES)
+def test_the_facts_of_weights_are_those_of_torchvision(architecture: str, weights: str) -> None:
+    found, entry = pretrained(architecture, weights.lower()), get_model_weights(architecture)[weights]
+    assert found.name == weights
+    assert found.labels == tuple(entry.meta["categories"])
+    assert (found.size, found.interpolation) == (224, "bilinear")
+    assert found.crop == 224 / entry.transforms().resize_size[0]
+    if architecture != "googlenet":
+        assert found.mean == (0.485, 0.456, 0.406)
+        assert found.std == (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize("architecture", OURS)
+def test_the_default_weights_are_the_best_of_torchvision(architecture: str) -> None:
+    assert pretrained(architecture).name == get_model_weights(architecture).DEFAULT.name
+
+
+@pytest.mark.parametrize("architecture", OURS)
+def test_a_network_as_the_weights_want_it_has_the_tensors_of_torchvision(architecture: str) -> None:
+    network, options = OURS[architecture]
+    with torch.device("meta"):
+        ours = network(pretrained(architecture).spec(), **options)
+        quiet = {"init_weights": False} if architecture == "googlenet" else {}  # else it warns of a change to come
+        theirs = getattr(torchvision.models, architecture)(**quiet)
+    state = {name: tensor.shape for name, tensor in theirs.state_dict().items()}
+    unused = tuple(getattr(network, "not_used", ()))
+    expected = {name: shape for name, shape in state.items() if not name.startswith(unused)}
+    assert {name: tensor.shape for name, tensor in ours.state_dict().items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "theirs"),
+    [
+        ("resnet18", torchvision.models.resnet18),
+        ("googlenet", functools.partial(torchvision.models.googlenet, init_weights=False, transform_input=True)),
+    ],
+)
+def test_a_task_with_downloaded_weights_gives_the_scores_of_torchvision(
+    model: str, theirs: Callable[[], nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.device("meta"):
+        network = theirs().eval()
+    state, file = random_state(network), io.BytesIO()
+    network.load_state_dict(state, assign=True)
+    torch.save(state, file)
+    name = f"{model}-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with served({name: file.getvalue()}) as site:
+        monkeypatch.setattr(get_model_weights(model).DEFAULT.value, "url", site.url + name)
+        task = build_task(
+            to_plain(compose(f"model={model}", "model.weights=default")), replace(IMAGENET, labels=imagenet_labels())
+        ).eval()
+    raw = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = task.network(task.preprocess(raw))
+        expected = network(normalize(raw / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    assert float(expected.std()) > 0.1
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_without_a_network_the_sentence_says_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(get_model_weights("resnet18").DEFAULT.value, "url", "http://127.0.0.1:1/resnet18-f37072fd.pth")
+    with pytest.raises(ValueError, match=r"model: .*cannot be reached(?s:.*)model=efficientnet_lite0"):
+        build_task(to_plain(compose("model=resnet18", "model.weights=default")), pictures_of(32))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "weights", "sentence"),
+    [
+        ("resnet50", "IMAGENET1K_V3", r"Did you mean 'IMAGENET1K_V[12]'\? Without a network"),
+        ("resnet18", "cifar", r"There are: IMAGENET1K_V1, default\."),
+        ("vgg16", "IMAGENET1K_FEATURES", r"there are no such weights"),
+    ],
+)
+def test_unknown_weights_are_refused_with_those_that_there_are(architecture: str, weights: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=rf"model\.weights={weights}: .*{sentence}"):
+        pretrained(architecture, weights)
+
+
+@pytest.mark.parametrize("network", [networks.ResNet, networks.VGG])
+def test_there_are_no_weights_for_a_depth_that_the_paper_does_not_have(network: type[networks.ResNet]) -> None:
+    with pytest.raises(ValueError, match=r"depth=20: (ResNet|VGG) has"):
+        network.pretrained("default", depth=20)
