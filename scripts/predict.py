@@ -1,6 +1,6 @@
 """Labels and probabilities for pictures: `predict.py run=outputs/digits-lenet/... input=photos/`."""
 
-from firstlight.cli import predict
+from firstlight.commands.cli import predict
 
 if __name__ == "__main__":
     predict()

@@ -1,6 +1,6 @@
 """Train a network: `train.py data=mnist model=lenet optimizer.lr=3e-3`; `train.py --help` lists the choices."""
 
-from firstlight.cli import train
+from firstlight.commands.cli import train
 
 if __name__ == "__main__":
     train()

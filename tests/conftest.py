@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generate import write_mnist
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-TINY = ["model=linear", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+from helpers.generate import write_mnist
+from helpers.runs import REPOSITORY, TINY
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each of the workers has a core
@@ -68,7 +67,7 @@ def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short run of the linear network on digits. Not to be changed: tests share it."""
     from firstlight.config.compose import compose
-    from firstlight.run import train
+    from firstlight.training.run import train
 
     folder = tmp_path_factory.mktemp("runs") / "trained"
     train(compose(*TINY), run_dir=folder)

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generate import write_all
 
-from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.data import BatchLoader, Split
-from firstlight.environment import quieten
-from firstlight.run import train
 from firstlight.spec import DataSpec
+from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.training.environment import quieten
+from firstlight.training.run import train
+from helpers.generate import write_all
 
 KINDS = {"text": "tokens", "table": "numbers", "diabetes": "numbers", "wine": "numbers", "iris": "numbers"}
 KINDS |= {"line": "numbers"}

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
-from generate import write_classes, write_mnist
 from PIL import Image
-from test_resume import stop
+
+from helpers.generate import write_classes, write_mnist
+from helpers.runs import REPOSITORY, stop
 
 README = (REPOSITORY / "README.md").read_text()
 

@@ -5,9 +5,9 @@ from statistics import mean
 
 import pytest
 
-from firstlight.build import build_source
 from firstlight.config.compose import compose, to_plain
-from firstlight.run import train
+from firstlight.tasks.build import build_source
+from firstlight.training.run import train
 
 pytestmark = pytest.mark.real
 

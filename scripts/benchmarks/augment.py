@@ -26,8 +26,8 @@ from firstlight.augment import (
     Shift,
     Zoom,
 )
-from firstlight.environment import keep_freed_memory
 from firstlight.spec import DataSpec
+from firstlight.training.environment import keep_freed_memory
 
 BATCHES = ((512, 3, 32, 32), (128, 3, 224, 224))
 ROUNDS = 10

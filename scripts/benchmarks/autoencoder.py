@@ -8,10 +8,10 @@ import sys
 import torch
 from sklearn.decomposition import PCA
 
-from firstlight.build import build_source
 from firstlight.config.compose import to_plain
-from firstlight.evaluate import evaluate
-from firstlight.run_folder import RunFolder
+from firstlight.runs.evaluate import evaluate
+from firstlight.runs.run_folder import RunFolder
+from firstlight.tasks.build import build_source
 
 
 def main() -> None:

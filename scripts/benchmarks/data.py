@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from firstlight.build import build_source
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader, Split
+from firstlight.tasks.build import build_source
 
 ROUNDS = 5
 Batches = Iterable[tuple[Tensor, Tensor]]

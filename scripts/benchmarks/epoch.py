@@ -12,10 +12,10 @@ import time
 import torch
 from torch.nn import functional as F
 
-from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader
-from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.training.environment import keep_freed_memory, quieten, spare_cuda_checks
 
 ROUNDS = 5
 

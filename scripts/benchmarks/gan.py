@@ -9,8 +9,8 @@ import sys
 
 import torch
 
-from firstlight.load import load_run
-from firstlight.run_folder import RunFolder
+from firstlight.runs.load import load_run
+from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Classification
 
 NUMBER = 10_000

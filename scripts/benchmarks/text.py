@@ -10,11 +10,11 @@ import math
 import sys
 from collections import Counter, defaultdict
 
-from firstlight.build import build_source
 from firstlight.config.compose import to_plain
 from firstlight.data import Text
-from firstlight.evaluate import evaluate
-from firstlight.run_folder import RunFolder
+from firstlight.runs.evaluate import evaluate
+from firstlight.runs.run_folder import RunFolder
+from firstlight.tasks.build import build_source
 
 ORDER = 5
 DISCOUNT = 0.75

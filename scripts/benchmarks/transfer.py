@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from firstlight.build import build_source, build_task, build_trainer
 from firstlight.config.compose import compose, to_plain
-from firstlight.environment import keep_freed_memory, quieten, spare_cuda_checks
-from firstlight.features import read_features
-from firstlight.fit import make_loader
+from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.training.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.training.features import read_features
+from firstlight.training.fit import make_loader
 
 ROUNDS = 2
 

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from samples import noisy_pictures, picture_spec
 from torch import Tensor
 
 from firstlight import augment
 from firstlight.augment.step import Step
-from firstlight.build import build_task
 from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.tasks.build import build_task
+from helpers.samples import noisy_pictures, picture_spec
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
 from torch import Tensor
 from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Brightness, ChannelShift, Contrast, Grey, Hue, Saturation
 from firstlight.augment.colour import LUMA, Colour, apply, brightness, contrast, saturation, unchanged
+from helpers.samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

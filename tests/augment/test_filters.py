@@ -1,10 +1,10 @@
 import pytest
 import torch
-from samples import assert_uniform, noisy_pictures
 from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Blur, Cutout, Noise
 from firstlight.augment.filters import blur, random_rectangles
+from helpers.samples import assert_uniform, noisy_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

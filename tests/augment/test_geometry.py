@@ -3,7 +3,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from samples import assert_uniform, grey_levels, smooth_pictures
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as reference
@@ -22,6 +21,7 @@ from firstlight.augment import (
 from firstlight.augment.geometry import Geometry
 from firstlight.augment.matrices import homography, identity, rotate, scale, shear, translate
 from firstlight.augment.resample import resample
+from helpers.samples import assert_uniform, grey_levels, smooth_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
 from torch import Tensor
 from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Augment, Hue
 from firstlight.augment.hue import grey_rotation, turn_hues
 from firstlight.spec import DataSpec
+from helpers.samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from samples import assert_uniform
 from torch.nn import functional as F
 
 from firstlight.augment import Cutmix, Mixup
 from firstlight.augment.mixing import Mixing
+from helpers.samples import assert_uniform
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

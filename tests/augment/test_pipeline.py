@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 import torch
-from samples import grey_levels, noisy_pictures, picture_spec, smooth_pictures
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
@@ -14,6 +13,7 @@ from firstlight.augment import Augment, pipeline
 from firstlight.augment.step import Step
 from firstlight.config.checking.steps import step_names, target_of
 from firstlight.spec import DataSpec
+from helpers.samples import grey_levels, noisy_pictures, picture_spec, smooth_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

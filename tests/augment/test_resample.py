@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from samples import grey_levels, noisy_pictures, smooth_pictures
 from torch import Tensor
 from torch.nn import functional as F
 
 from firstlight.augment.matrices import identity, rotate, scale, translate
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
+from helpers.samples import grey_levels, noisy_pictures, smooth_pictures
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

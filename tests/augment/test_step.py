@@ -2,10 +2,10 @@ import inspect
 
 import pytest
 import torch
-from samples import assert_uniform
 
 import firstlight.augment
 from firstlight.augment.step import Step, check_between, check_order
+from helpers.samples import assert_uniform
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 

@@ -2,7 +2,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
@@ -10,6 +9,7 @@ from firstlight import config as config_module
 from firstlight.config.checking.config import GROUPS, SETTINGS, check
 from firstlight.config.checking.signature import parameters
 from firstlight.config.compose import CONFIG_DIR, compose, to_plain
+from helpers.runs import REPOSITORY
 
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}" for path in CONFIG_DIR.glob("*/*.yaml") if path.parent.name != "hydra"
@@ -77,7 +77,7 @@ def test_the_keys_of_the_other_scripts_are_the_arguments_of_their_functions(name
 def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_function() -> None:
     composed = compose(config_name="preview")
     assert set(composed) == {*SETTINGS, *GROUPS, "preview"}
-    assert {"config", *composed.preview} == set(parameters("firstlight.preview.preview") or ())
+    assert {"config", *composed.preview} == set(parameters("firstlight.commands.preview.preview") or ())
 
 
 def test_the_wheel_carries_the_configs_to_where_they_are_looked_for() -> None:

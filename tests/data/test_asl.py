@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generate import ASL_CODES, ASL_HEADER, asl_table, write_asl
 
 from firstlight.data import ASL
+from helpers.generate import ASL_CODES, ASL_HEADER, asl_table, write_asl
 
 
 @pytest.mark.parametrize("codes", [ASL_CODES, list(range(24))], ids=["Kaggle's codes", "contiguous codes"])

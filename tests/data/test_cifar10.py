@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generate import CIFAR10_BATCHES, CIFAR10_SAMPLES, cifar10_batch, cifar10_binary, write_files
 
 from firstlight.data import CIFAR10
+from helpers.generate import CIFAR10_BATCHES, CIFAR10_SAMPLES, cifar10_batch, cifar10_binary, write_files
 
 
 def pickled() -> dict[str, bytes]:

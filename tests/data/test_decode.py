@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generate import write_picture
 from PIL import Image
 
 from firstlight.data import decode as decode_module
 from firstlight.data.decode import decode
 from firstlight.data.images import read_picture
 from firstlight.data.store import Arrays
+from helpers.generate import write_picture
 
 SHAPE = (3, 6, 6)
 

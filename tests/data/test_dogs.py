@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generate import write_pets
 
 from firstlight.data import Dogs
+from helpers.generate import write_pets
 
 
 @pytest.fixture

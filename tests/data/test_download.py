@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generate import write_mnist
-from served import Site, served
 
 from firstlight.data import MNIST
 from firstlight.data.download import download
+from helpers.generate import write_mnist
+from helpers.served import Site, served
 
 HINT = "Without a network: put them there by hand."
 CONTENT = {"images.gz": b"pictures" * 1000, "labels.gz": b"labels" * 100}

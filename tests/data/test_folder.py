@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from generate import write_classes, write_picture
 
 from firstlight.data import Folder, Split
+from helpers.generate import write_classes, write_picture
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generate import write_idx
 
 from firstlight.data.idx import read_idx
+from helpers.generate import write_idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 HEADER = 16

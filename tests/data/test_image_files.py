@@ -3,10 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generate import write_classes
 from PIL import Image
 
 from firstlight.data import Folder
+from helpers.generate import write_classes
 
 
 @pytest.mark.parametrize(("image_size", "stored"), [(64, 72), (224, 256), (28, 32), (8, 8)])

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generate import write_idx
 
 from firstlight.data import MNIST
 from firstlight.data.store import Store
+from helpers.generate import write_idx
 
 NAMES = [name.removesuffix(".gz") for name in MNIST.hashes]
 

@@ -46,7 +46,7 @@ def record(words: list[str], folder: Path) -> dict[str, Any]:
     import torch
 
     from firstlight.config.compose import compose
-    from firstlight.run import train
+    from firstlight.training.run import train
 
     metrics = train(compose(*words, f"data.dir={folder / 'data'}", "trainer.accelerator=cpu"), run_dir=folder / "run")
     state = torch.load(folder / "run" / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]

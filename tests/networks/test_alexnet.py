@@ -2,9 +2,9 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
 from firstlight.networks import AlexNet
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 
 def test_on_imagenet_it_has_61100840_parameters() -> None:

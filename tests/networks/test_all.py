@@ -10,11 +10,11 @@ import torch
 from hydra.utils import get_class
 from torch import nn
 
-from firstlight.build import build_task
 from firstlight.config.compose import CONFIG_DIR, compose, to_plain
-from firstlight.flops import flops_per_sample
+from firstlight.networks.flops import flops_per_sample
 from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task
+from firstlight.tasks.build import build_task
 
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two

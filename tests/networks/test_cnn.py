@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from twin import pictures_of
 
-from firstlight.flops import num_parameters
 from firstlight.networks import CNN
+from firstlight.networks.flops import num_parameters
+from helpers.twin import pictures_of
 
 
 def kinds(network: nn.Module) -> list[type[nn.Module]]:

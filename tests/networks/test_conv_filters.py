@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional as F
-from twin import pictures_of
 
 from firstlight.networks import ConvFilters
+from helpers.twin import pictures_of
 
 
 def test_every_channel_is_filtered_with_every_kernel_channel_by_channel() -> None:

@@ -1,11 +1,11 @@
 import pytest
 import timm
 import torch
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
 from firstlight.networks import EfficientNetLite
 from firstlight.networks.efficientnet_lite import DepthwiseSeparable, InvertedResidual
 from firstlight.transfer.weights_file import put_weights
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 
 def theirs() -> torch.nn.Module:

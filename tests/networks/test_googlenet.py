@@ -3,9 +3,9 @@ import functools
 import pytest
 import torch
 import torchvision
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
 from firstlight.networks import GoogLeNet
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 
 def test_on_imagenet_it_has_6624904_parameters() -> None:

@@ -1,11 +1,11 @@
 import pytest
 import torch
 from torch import nn
-from twin import pictures_of
 
-from firstlight.flops import num_parameters
 from firstlight.networks import Inception
+from firstlight.networks.flops import num_parameters
 from firstlight.networks.inception import InceptionBlock
+from helpers.twin import pictures_of
 
 
 def test_the_branches_of_a_block_are_stacked_in_their_order() -> None:

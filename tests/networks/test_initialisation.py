@@ -1,10 +1,10 @@
 import pytest
 import torch
 from torch import nn
-from twin import pictures_of
 
 from firstlight.networks import CNN, MLP, LeNet, Linear
 from firstlight.networks.initialisation import INITIALISATIONS, initialise
+from helpers.twin import pictures_of
 
 
 def layers() -> nn.Sequential:

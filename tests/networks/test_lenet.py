@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.flops import num_parameters
 from firstlight.networks import LeNet
+from firstlight.networks.flops import num_parameters
 from firstlight.spec import DataSpec
 
 

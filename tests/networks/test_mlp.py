@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.flops import num_parameters
 from firstlight.networks import MLP, Linear
+from firstlight.networks.flops import num_parameters
 from firstlight.spec import DataSpec
 
 SPEC = DataSpec((1, 4, 4), 3, ("a", "b", "c"), (0.5,), (0.2,))

@@ -1,10 +1,10 @@
 import pytest
 import torch
 import torchvision
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
 from firstlight.networks import MobileNet
 from firstlight.networks.mobilenet import InvertedResidual
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 
 def test_on_imagenet_it_has_3504872_parameters() -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.flops import num_parameters
 from firstlight.networks import GRU, LSTM, RNN
+from firstlight.networks.flops import num_parameters
 from firstlight.networks.recurrent import Recurrent
 from firstlight.spec import DataSpec
 

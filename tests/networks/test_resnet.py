@@ -2,10 +2,10 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
-from firstlight.flops import num_parameters
 from firstlight.networks import ResNet
+from firstlight.networks.flops import num_parameters
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 PARAMETERS = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
 

@@ -1,8 +1,8 @@
 import pytest
-from twin import pictures_of
 
 from firstlight.networks import AlexNet, ResNet
 from firstlight.networks.size import halvings, has_small_stem
+from helpers.twin import pictures_of
 
 
 @pytest.mark.parametrize(("size", "expected"), [((8, 8), True), ((64, 64), True), ((64, 90), True), ((65, 65), False)])

@@ -11,16 +11,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
-from twin import pictures_of, random_state
 
-from firstlight.build import build_pretrained, build_task
+from firstlight.commands.predict import predict
 from firstlight.config.compose import compose, to_plain
 from firstlight.networks import Timm
-from firstlight.predict import predict
-from firstlight.run import train
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.tasks.build import build_pretrained, build_task
+from firstlight.training.run import train
 from firstlight.transfer.head import head_name, without_head
+from helpers.twin import pictures_of, random_state
 
 FAMILIES = [
     "convnext_tiny",

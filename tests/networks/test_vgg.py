@@ -2,10 +2,10 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from twin import assert_same_scores, pictures_of, size_on_imagenet
 
-from firstlight.flops import num_parameters
 from firstlight.networks import VGG
+from firstlight.networks.flops import num_parameters
+from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
 
 PARAMETERS = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}
 PARAMETERS_WITH_BATCH_NORM = {11: 132_868_840, 13: 133_053_736, 16: 138_365_992, 19: 143_678_248}

@@ -5,18 +5,18 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from sklearn.datasets import load_digits
-from small import PICTURES, augment, fit, measured, pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from firstlight.build import build_task, build_trainer
 from firstlight.config.compose import compose, to_plain
-from firstlight.flops import flops_per_sample
 from firstlight.networks import GAN, Linear
+from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Adversarial
+from firstlight.tasks.build import build_task, build_trainer
 from firstlight.tasks.distance import sliced_wasserstein
+from helpers.small import PICTURES, augment, fit, measured, pictures
 
 SMALL = ("model=gan", "model.width=4", "model.code_size=3")
 

@@ -3,15 +3,15 @@ from typing import Any
 
 import pytest
 import torch
-from small import PICTURES, augment, learn, measured, pictures
 from torch.nn import functional as F
 
 from firstlight.augment import Augment, Mixup
-from firstlight.build import build_task
 from firstlight.config.compose import compose, to_plain
 from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Classification
+from firstlight.tasks.build import build_task
+from helpers.small import PICTURES, augment, learn, measured, pictures
 
 TWO = replace(PICTURES, num_outputs=2, labels=("no", "yes"))
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from small import TOKENS, augment, fit, learn, measured, text
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +12,7 @@ from firstlight.data.tokens import UNKNOWN
 from firstlight.networks import GRU, LSTM, Transformer
 from firstlight.spec import DataSpec
 from firstlight.tasks import Language
+from helpers.small import TOKENS, augment, fit, learn, measured, text
 
 WORDS = DataSpec((5,), 5, ("<unk>", "ab", " cde", "!", " "), (), ())
 

@@ -2,12 +2,12 @@ from typing import Any
 
 import pytest
 import torch
-from small import PICTURES, augment, learn, measured, pictures
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 from firstlight.networks import Autoencoder, Linear
 from firstlight.tasks import Reconstruction
+from helpers.small import PICTURES, augment, learn, measured, pictures
 
 
 def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Reconstruction:

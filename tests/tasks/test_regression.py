@@ -5,7 +5,6 @@ import pytest
 import torch
 from sklearn import linear_model, metrics
 from sklearn.datasets import load_diabetes
-from small import NUMBERS, augment, learn, measured
 from torch.nn import functional as F
 
 from firstlight.data.statistics import describe
@@ -14,6 +13,7 @@ from firstlight.networks import MLP, Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Regression
 from firstlight.tasks.task import Batch
+from helpers.small import NUMBERS, augment, learn, measured
 
 LINE = DataSpec((1,), 1, ("y",), (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
 POINTS = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]])

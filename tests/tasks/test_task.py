@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback
-from small import NUMBERS, PICTURES, TOKENS, augment, fit, parameters, pictures
 from torch import nn
 
 from firstlight.augment import Augment, Noise
 from firstlight.networks import MLP, Linear
 from firstlight.tasks import Classification, Language, Regression
+from helpers.small import NUMBERS, PICTURES, TOKENS, augment, fit, parameters, pictures
 
 
 def test_samples_are_augmented_in_training_alone() -> None:

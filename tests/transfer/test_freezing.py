@@ -3,17 +3,17 @@ from typing import Any
 
 import pytest
 import torch
-from samples import picture_spec
 from torch import Tensor, nn
 
-from firstlight.build import build_task
 from firstlight.config.compose import compose, to_plain
 from firstlight.config.transfer import Transfer
-from firstlight.load import load_run
-from firstlight.run import train
+from firstlight.runs.load import load_run
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.tasks.build import build_task
+from firstlight.training.run import train
 from firstlight.transfer.freezing import Freezing, stages
+from helpers.samples import picture_spec
 
 SPEC = picture_spec(3, 64, 64)
 SMALL = ("data=digits", "model=cnn", "model.filters=[4,6,8]", "trainer.accelerator=cpu")

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from samples import noisy_pictures
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.build import build_task
 from firstlight.config.compose import compose, to_plain
 from firstlight.networks import LeNet, ResNet
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
+from firstlight.tasks.build import build_task
 from firstlight.transfer.pretrained import Pretrained, find_pretrained, unknown_weights
+from helpers.samples import noisy_pictures
 
 IMAGENET = Pretrained("net", dict, tuple("abc"), 40, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), "bicubic", crop=0.8)
 

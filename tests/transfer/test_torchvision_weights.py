@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from served import served
 from torch import nn
 from torchvision.models import get_model_weights
 from torchvision.transforms.functional import normalize
-from twin import IMAGENET, pictures_of, random_state
 
 from firstlight import networks
-from firstlight.build import build_task
 from firstlight.config.compose import compose, to_plain
+from firstlight.tasks.build import build_task
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import Pretrained
+from helpers.served import served
+from helpers.twin import IMAGENET, pictures_of, random_state
 
 # The class and its options, by torchvision's name.
 OURS = {

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import suggestion
-from firstlight.flops import flops_per_sample
+from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
-from firstlight.schedulers import plateau
 from firstlight.spec import DataSpec
 from firstlight.tasks.distance import directions_of, sliced_wasserstein
 from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
 from firstlight.tasks.task import Batch, Task
+from firstlight.training.schedulers import plateau
 
 LOSSES = ("non_saturating", "hinge")
 

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.config.transfer import Transfer
-from firstlight.schedulers import Plan
+from firstlight.training.schedulers import Plan
 
 
 @dataclass(frozen=True)

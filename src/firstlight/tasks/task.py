@@ -13,10 +13,10 @@ from firstlight.augment import Augment
 from firstlight.config.monitor import mode_of
 from firstlight.config.transfer import Transfer
 from firstlight.randomness import derive, reseed
-from firstlight.schedulers import Plan
 from firstlight.spec import DataSpec
 from firstlight.tasks.meter import Meter
 from firstlight.tasks.recipe import Recipe
+from firstlight.training.schedulers import Plan
 from firstlight.transfer.freezing import Freezing
 
 Batch = tuple[Tensor, Tensor]
@@ -118,7 +118,7 @@ class Task(LightningModule, ABC):
 
     @property
     def generates(self) -> bool:
-        """Whether the trained network makes samples out of nothing, see `firstlight.sample`."""
+        """Whether the trained network makes samples out of nothing, see `firstlight.commands.sample`."""
         return False
 
     def in_words(self) -> str | None:

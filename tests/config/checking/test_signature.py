@@ -47,7 +47,7 @@ def names(target: str) -> list[str] | None:
         "firstlight.networks.LeNet",
         "firstlight.networks.Linear",
         "firstlight.networks.MLP",
-        "firstlight.schedulers.onecycle",
+        "firstlight.training.schedulers.onecycle",
     ],
 )
 def test_the_source_tells_the_same_parameters_as_the_imported_object(target: str) -> None:

@@ -1,0 +1,88 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from firstlight.commands.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
+
+LABELS = ("ant", "bee", "cat", "dog", "elk", "fox")
+SHARES = torch.tensor([0.05, 0.1, 0.5, 0.2, 0.12, 0.03])
+
+
+def row(path: str = "a.jpg", **columns: Any) -> dict[str, Any]:
+    return prediction(Path(path), SHARES, LABELS) | columns
+
+
+def test_a_row_has_the_five_likeliest_classes() -> None:
+    assert row() == {
+        "path": "a.jpg",
+        "label": "cat",
+        "probability": 0.5,
+        "top_1": "cat=0.500000",
+        "top_2": "dog=0.200000",
+        "top_3": "elk=0.120000",
+        "top_4": "bee=0.100000",
+        "top_5": "ant=0.050000",
+    }
+
+
+def test_of_two_classes_a_row_has_both() -> None:
+    found = prediction(Path("a.jpg"), torch.tensor([0.25, 0.75]), ("a=b", "c"))
+    assert list(found) == ["path", "label", "probability", "top_1", "top_2"]
+    assert in_words([found]).split() == ["c", "75.00%", "a=b", "25.00%"]
+
+
+def test_a_single_picture_is_told_with_its_likeliest_classes_one_on_each_line() -> None:
+    lines = in_words([row(dog_cat="neither", dog_cat_probability=0.3)], "dog_cat").splitlines()
+    assert [line.split() for line in lines[:2]] == [["cat", "50.00%"], ["dog", "20.00%"]]
+    assert len(lines) == 6
+    assert lines[-1].split() == ["dog_cat:", "neither", "30.00%"]
+
+
+def test_of_many_pictures_the_first_are_told_with_one_class_each() -> None:
+    rows = [row(f"{number}.jpg", dog_cat="cat", dog_cat_probability=0.9) for number in range(30)]
+    lines = in_words(rows).splitlines()
+    assert lines[3].split() == ["3.jpg", "cat", "50.00%"]
+    assert lines[-1] == "… and 10 more"
+    assert in_words(rows, "dog_cat").splitlines()[3].split() == ["3.jpg", "cat", "50.00%", "cat", "90.00%"]
+
+
+def test_of_a_long_path_the_end_is_told() -> None:
+    found = in_words([row("folder/" * 20 + "a.jpg"), row()])
+    assert found.startswith("…")
+    assert "folder/a.jpg  cat" in found
+
+
+@pytest.mark.parametrize(("size", "expected"), [((256, 256), (128, 128)), ((256, 64), (128, 32)), ((8, 16), (8, 16))])
+def test_large_pictures_are_made_smaller(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    found = thumbnails(torch.full((2, 3, *size), 51, dtype=torch.uint8))
+    assert found.shape == (2, 3, *expected)
+    torch.testing.assert_close(found, torch.full_like(found, 0.2))
+
+
+def test_the_sheet_shows_the_first_pictures_with_captions() -> None:
+    batch = torch.zeros(40, 1, 128, 128)
+    rows = [row(dog_cat="cat", dog_cat_probability=0.9) for _ in range(80)]
+    files = io.BytesIO(), io.BytesIO()
+    for file, group in zip(files, (None, "dog_cat"), strict=True):
+        write_sheet(file, [batch, batch], rows, group)
+    plain, grouped = (np.asarray(Image.open(file)) for file in files)
+    in_row = plain.shape[0] // (MAX_SHOWN // 8)
+    assert 128 < in_row < 150
+    assert plain.shape == grouped.shape
+    assert not np.array_equal(plain, grouped)  # "cat 50%" and "cat 90%"
+    black = (plain == 0).all(-1)
+    assert black[10::in_row][:8, 10::132].all()
+
+
+def test_a_sheet_is_known_from_other_pictures(tmp_path: Path) -> None:
+    with (tmp_path / "sheet.png").open("wb") as file:
+        write_sheet(file, [torch.zeros(1, 3, 64, 64)], [row()])
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert [path.name for path in tmp_path.iterdir() if is_sheet(path)] == ["sheet.png"]

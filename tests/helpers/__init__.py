@@ -1,0 +1,1 @@
+"""What tests share: generated data, small tasks, stopped runs."""

@@ -1,0 +1,55 @@
+"""torchvision's networks, to compare ours with."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from firstlight.networks.flops import num_parameters
+from firstlight.spec import DataSpec
+
+
+def pictures_of(height: int, width: int | None = None, channels: int = 3, classes: int = 10) -> DataSpec:
+    """The spec of pictures of this size."""
+    labels = tuple(str(number) for number in range(classes))
+    return DataSpec((channels, height, width or height), classes, labels, mean=(0.5,) * channels, std=(0.2,) * channels)
+
+
+IMAGENET = pictures_of(224, classes=1000)
+
+
+def size_on_imagenet(build: Callable[[DataSpec], nn.Module]) -> int:
+    """Parameters at 3x224x224 with 1000 classes, without the memory that they would take."""
+    with torch.device("meta"):
+        return num_parameters(build(IMAGENET))
+
+
+def assert_same_scores(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[], nn.Module]) -> None:
+    """With torchvision's state loaded by name, ours gives the scores of torchvision's network."""
+    with torch.device("meta"):
+        networks = [ours(IMAGENET).eval(), theirs().eval()]
+    state, random = random_state(networks[1]), torch.Generator().manual_seed(1)
+    for network in networks:
+        network.load_state_dict(state, assign=True)
+    inputs = torch.randn(1, 3, 224, 224, generator=random)
+    with torch.no_grad():
+        found, expected = (network(inputs) for network in networks)
+    assert found.shape == (1, 1000)
+    assert float(expected.std()) > 0.1
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def random_state(network: nn.Module) -> dict[str, Tensor]:
+    """A state for a network, which may be on the meta device: the same each time, no two layers alike."""
+    random = torch.Generator().manual_seed(0)
+    return {name: _random(name, tensor, random) for name, tensor in network.state_dict().items()}
+
+
+def _random(name: str, tensor: Tensor, random: torch.Generator) -> Tensor:
+    """Values that keep signals alive, and no two layers alike."""
+    if tensor.ndim > 1:
+        return torch.empty(tensor.shape).normal_(std=(2 / tensor[0].numel()) ** 0.5, generator=random)
+    if not tensor.is_floating_point():
+        return torch.zeros(tensor.shape, dtype=tensor.dtype)
+    around = 0.0 if name.endswith(("bias", "running_mean")) else 0.8
+    return torch.empty(tensor.shape).uniform_(around - 0.3, around + 0.3, generator=random)

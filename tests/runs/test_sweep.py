@@ -1,0 +1,122 @@
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firstlight.runs.sweep import Sweep
+
+
+def rows(sweep: Sweep) -> list[dict[str, str]]:
+    with (sweep.path / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def order(sweep: Sweep) -> list[str]:
+    return [row["job"] for row in rows(sweep)]
+
+
+def metrics(monitor: str, value: float | None) -> dict[str, Any]:
+    return {"status": "completed", "monitor": monitor, monitor: value}
+
+
+@pytest.mark.parametrize(("monitor", "best_first"), [("val/loss", ["1", "2", "0"]), ("val/accuracy", ["0", "2", "1"])])
+def test_jobs_are_ranked_from_the_best_to_the_worst(tmp_path: Path, monitor: str, best_first: list[str]) -> None:
+    sweep = Sweep(tmp_path)
+    for number, value in enumerate([0.9, 0.1, 0.5]):
+        sweep.begin(number, [f"seed={number}"])
+        sweep.finished(metrics(monitor, value))
+    assert order(sweep) == best_first
+    assert [row["rank"] for row in rows(sweep)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("monitor", ["val/loss", "val/accuracy"])
+def test_a_job_that_diverged_comes_after_those_with_a_number_and_failed_ones_last(tmp_path: Path, monitor: str) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.begin(0, ["optimizer.lr=fast"])
+    sweep.failed("optimizer.lr=fast: AdamW takes a number.")
+    sweep.begin(1, ["optimizer.lr=1e9"])
+    sweep.finished(metrics(monitor, math.nan))
+    sweep.begin(2, ["optimizer.lr=1e-3"])
+    sweep.finished(metrics(monitor, 0.5))
+    assert order(sweep) == ["2", "1", "0"]
+    assert [row["status"] for row in rows(sweep)] == ["completed", "completed", "failed"]
+
+
+def test_jobs_of_the_same_value_stay_in_the_order_in_which_they_ran(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    for number in range(3):
+        sweep.begin(number, [])
+        sweep.finished(metrics("val/loss", 0.5))
+    assert order(sweep) == ["0", "1", "2"]
+
+
+def test_a_value_that_was_never_measured_comes_last(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    for number, value in enumerate([None, 7.0]):
+        sweep.begin(number, [])
+        sweep.finished(metrics("val/loss", value))
+    assert order(sweep) == ["1", "0"]
+
+
+def test_the_columns_are_rank_job_status_choices_metrics_and_error(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.begin(0, ["model=linear", "+trainer.min_epochs=1", "~experiment"])
+    sweep.finished(metrics("val/loss", 0.5) | {"run_dir": "somewhere"})
+    sweep.begin(1, ["model=mlp", "+trainer.min_epochs=1", "~experiment"])
+    sweep.failed("no\n  luck")
+    good, bad = rows(sweep)
+    columns = ["rank", "job", "status", "model", "trainer.min_epochs", "monitor", "val/loss", "run_dir", "error"]
+    assert list(good) == columns
+    assert list(good.values()) == ["1", "0", "completed", "linear", "1", "val/loss", "0.5", "somewhere", ""]
+    assert list(bad.values()) == ["2", "1", "failed", "mlp", "1", "", "", "", "no luck"]
+
+
+def test_an_override_with_commas_and_equal_signs_stays_whole(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.begin(0, ["model.widths=[3,4]", 'name="a=b"'])
+    sweep.finished(metrics("val/loss", 0.5))
+    assert rows(sweep)[0]["model.widths"] == "[3,4]"
+    assert rows(sweep)[0]["name"] == '"a=b"'
+
+
+def test_the_summary_is_up_to_date_after_each_job(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path / "sweeps" / "new")
+    for number in range(2):
+        sweep.begin(number, [])
+        sweep.finished(metrics("val/loss", 0.5))
+        assert len(rows(sweep)) == number + 1
+
+
+def test_the_screen_tells_the_ranking_and_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.begin(0, ["model=lenett"])
+    sweep.failed("there is no lenett\nat all")
+    sweep.begin(1, ["model=lenet"])
+    sweep.finished(metrics("val/loss", 0.25))
+    capsys.readouterr()
+    sweep.tell()
+    assert capsys.readouterr().out.strip().splitlines() == [
+        f"sweep {tmp_path}",
+        "  1. [job 1] model=lenet  val/loss 0.2500",
+        "  2. [job 0] model=lenett  failed: there is no lenett",
+        f"summary {tmp_path / 'summary.csv'}",
+    ]
+
+
+def test_the_ranking_tells_of_each_job_what_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = Sweep(tmp_path)
+    for number, result in enumerate([metrics("val/loss", 0.5), metrics("val/loss", 0.6) | {"status": "diverged"}, {}]):
+        sweep.begin(number, [f"seed={number}"])
+        sweep.finished(result)
+    sweep.begin(3, ["seed=x"])
+    sweep.failed("seed=x: a number.\nA whole one.")
+    capsys.readouterr()
+    sweep.tell()
+    assert capsys.readouterr().out.splitlines()[2:-1] == [
+        "  1. [job 0] seed=0  val/loss 0.5000",
+        "  2. [job 1] seed=1  val/loss 0.6000  diverged",
+        "  3. [job 2] seed=2",
+        "  4. [job 3] seed=x  failed: seed=x: a number.",
+    ]

@@ -1,0 +1,65 @@
+"""Whole runs, with words of the command line alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from firstlight.config.compose import compose, to_plain
+from firstlight.runs.load import load_run
+from firstlight.tasks.build import build_source
+from firstlight.training.run import train
+from helpers.runs import history, weights
+
+
+def test_a_line_is_drawn_through_two_points(tmp_path: Path) -> None:
+    words = ("data=line", "data.points=[[1,3],[2,5]]", "model=linear", "task=regression")
+    train(compose(*words, "trainer.accelerator=cpu"), run_dir=tmp_path / "run")
+    log = (tmp_path / "run" / "train.log").read_text()
+    assert "before the first step  val/loss 2.5000  val/mse 2.5000" in log
+    assert "y = 2.0000 x + 1.0000" in log
+    assert float(history(tmp_path / "run")[0]["train/mse"]) == 2.5
+    for checkpoint in ("best", "last"):
+        found = weights(tmp_path / "run", checkpoint).values()
+        assert [float(value) for value in found] == pytest.approx([2, 1], abs=1e-3)
+
+
+def test_a_network_sets_out_from_where_data_or_model_say() -> None:
+    assert compose("data=line").model.start == [-1, 5]
+    assert compose("data=line", "data.start=[0,1]").model.start == [0, 1]
+    assert compose("data=line", "model.start=[0,1]").model.start == [0, 1]
+    assert compose("data=line", "data.start=null").model.start is None
+    assert compose("data=diabetes").model.start is None
+
+
+def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path) -> None:
+    config = to_plain(compose("data=diabetes", "trainer.accelerator=cpu"))
+    train(config, run_dir=tmp_path / "run")
+    _, splits = build_source(config).splits(config["seed"])
+    inputs, targets = splits["train"].take(torch.arange(len(splits["train"])))
+    for checkpoint in ("best", "last"):
+        task = load_run(tmp_path / "run", checkpoint)
+        columns = task.preprocess(inputs).double().numpy()
+        column = ((targets - task.target_mean) / task.target_std).double().numpy()[:, 0]
+        expected = np.linalg.lstsq(np.column_stack([columns, np.ones(len(columns))]), column)[0]
+        found = torch.cat([task.network.output.weight[0], task.network.output.bias]).detach().numpy()
+        assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["model=linear"], {"evaluate", "predict", "curves"}),
+        (["model=vae", "model.widths=[4]"], {"evaluate", "sample", "curves"}),
+        (["model=autoencoder", "model.widths=[4]"], {"evaluate", "curves"}),
+        (["data=iris"], {"evaluate", "curves"}),
+    ],
+)
+def test_the_last_words_advise_what_can_be_done_with_the_run(
+    words: list[str], advice: set[str], tmp_path: Path
+) -> None:
+    quick = ("trainer.max_epochs=1", "trainer.accelerator=cpu", "+trainer.limit_train_batches=2")
+    train(compose(*words, *quick), run_dir=tmp_path / "run")
+    last = (tmp_path / "run" / "train.log").read_text().split("run folder")[-1].splitlines()[1:]
+    assert {line.split()[0] for line in last if line} == advice
