@@ -83,6 +83,6 @@ def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_functio
 def test_the_wheel_carries_the_configs_to_where_they_are_looked_for() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    sources = Path(config_module.__file__).parents[1]
+    sources = Path(config_module.__file__).parents[2]
     assert carried == {"configs": config_module._INSTALLED.relative_to(sources).as_posix()}
     assert (REPOSITORY / "configs" / "train.yaml").is_file()
