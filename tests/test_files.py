@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.files import read_text, user_output, whole_file, write_json, write_text
+from firstlight.files import atomic_write, output_file, read_text, write_json, write_text
 
 
 def write_half(path: Path) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"half of the ne")
         raise RuntimeError("the power went")
 
 
 def test_a_written_file_holds_what_was_written(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "file") as file:
+    with atomic_write(tmp_path / "file") as file:
         file.write(b"\x00new")
     assert (tmp_path / "file").read_bytes() == b"\x00new"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 def test_the_folder_of_a_file_that_the_user_names_is_made(tmp_path: Path) -> None:
-    with user_output("output", tmp_path / "new" / "file"):
+    with output_file("output", tmp_path / "new" / "file"):
         write_text(tmp_path / "new" / "file", "text")
     assert (tmp_path / "new" / "file").read_text() == "text"
 
@@ -29,7 +29,7 @@ def test_the_folder_of_a_file_that_the_user_names_is_made(tmp_path: Path) -> Non
 def test_a_file_that_cannot_be_written_is_told_by_its_key(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     place = tmp_path / "file" / "below"
-    with pytest.raises(ValueError, match=r"^output=.*file/below: cannot be written"), user_output("output", place):
+    with pytest.raises(ValueError, match=r"^output=.*file/below: cannot be written"), output_file("output", place):
         raise AssertionError("there is no folder to write to")
 
 
@@ -59,7 +59,7 @@ def test_an_error_leaves_nothing_where_there_was_no_file(tmp_path: Path) -> None
 def test_the_old_file_is_there_until_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         file.flush()
         assert path.read_text() == "old"

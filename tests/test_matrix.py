@@ -10,7 +10,7 @@ from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.data import BatchLoader, Split
 from firstlight.spec import DataSpec
 from firstlight.tasks.build import build_source, build_task, build_trainer
-from firstlight.training.environment import quieten
+from firstlight.training.environment import silence_lightning
 from firstlight.training.run import train
 from helpers.generate import write_all
 
@@ -22,8 +22,8 @@ NETWORKS = {
 }
 DATA = sorted(path.stem for path in (CONFIG_DIR / "data").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
-NETWORKS["pictures"] = [name for name in MODELS if name != "transformer"]
-PAIRS = [(data, model) for data in DATA for model in NETWORKS[KINDS.get(data, "pictures")]]
+NETWORKS["images"] = [name for name in MODELS if name != "transformer"]
+PAIRS = [(data, model) for data in DATA for model in NETWORKS[KINDS.get(data, "images")]]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def splits(data: str, all_data: Path) -> tuple[DataSpec, dict[str, Split]]:
 def test_a_data_set_and_a_network_train_validate_and_test(data: str, model: str, all_data: Path) -> None:
     config: dict[str, Any] = to_plain(compose(*words(data, model, all_data)))
     spec, found = splits(data, all_data)
-    quieten()
+    silence_lightning()
     task = build_task(config, spec)
     trainer = build_trainer(config | {"trainer": config["trainer"] | {"fast_dev_run": True}})
     loaders = {name: BatchLoader(split, 4, seed=1 if name == "train" else None) for name, split in found.items()}
@@ -63,10 +63,10 @@ def test_a_data_set_and_a_network_train_validate_and_test(data: str, model: str,
         ("text", "vgg16", "VGG is not for tokens; gru, lstm, rnn, transformer would fit the data"),
         ("text", "gan", "GAN is not for tokens"),
         ("table", "resnet18", "ResNet is not for numbers; linear, mlp would fit the data"),
-        ("digits", "transformer", "Transformer is not for pictures"),
+        ("digits", "transformer", "Transformer is not for images"),
         ("text task=classification", "lstm", "the data has tokens: task=language fits"),
         ("digits task=regression", "mlp", "the data has classes: task=classification fits"),
-        ("digits task=reconstruction", "mlp", "MLP does not reconstruct pictures; model=autoencoder does"),
+        ("digits task=reconstruction", "mlp", "MLP does not reconstruct images; model=autoencoder does"),
         ("digits task=classification", "gan", "GAN is a network for task=adversarial"),
     ],
 )

@@ -27,7 +27,7 @@ SHORT = ["trainer.max_epochs=1"]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[str, str]:
-    """What stands for the capital words of the README, and a folder of pictures."""
+    """What stands for the capital words of the README, and a folder of images."""
     folder = tmp_path_factory.mktemp("readme")
     stop(folder, "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30", "run_dir=stopped"], 1)
     shutil.copytree(trained_run, folder / "run")

@@ -19,7 +19,7 @@ def test_a_spec_becomes_plain_values() -> None:
         "labels": ["cat", "dog"],
         "mean": [0.5, 0.4, 0.3],
         "std": [0.2, 0.1, 0.25],
-        "room": 0,
+        "margin": 0,
         "target_mean": [],
         "target_std": [],
         "size": None,
@@ -28,15 +28,15 @@ def test_a_spec_becomes_plain_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "mean", "kind"), [((3, 8, 6), (0.1,) * 3, "pictures"), ((16,), (), "tokens"), ((2,), (0.5, 3), "numbers")]
+    ("shape", "mean", "kind"), [((3, 8, 6), (0.1,) * 3, "images"), ((16,), (), "tokens"), ((2,), (0.5, 3), "numbers")]
 )
 def test_a_spec_tells_what_a_sample_is(shape: tuple[int, ...], mean: tuple[float, ...], kind: str) -> None:
     assert DataSpec(shape, 2, ("a", "b"), mean, mean).kind == kind
 
 
-def test_stored_pictures_have_their_room_on_every_side() -> None:
+def test_stored_images_have_their_margin_on_every_side() -> None:
     assert SPEC.stored_shape == (3, 8, 6)
-    assert replace(SPEC, room=3).stored_shape == (3, 14, 12)
+    assert replace(SPEC, margin=3).stored_shape == (3, 14, 12)
 
 
 def test_resizing_changes_nothing_but_height_and_width() -> None:

@@ -2,7 +2,7 @@
 
     uv run --with kornia scripts/benchmarks/augment.py
 
-A uint8 batch becomes normalised float32 on the CPU, mirrored by chance, and each picture turned, shifted, zoomed, put
+A uint8 batch becomes normalised float32 on the CPU, mirrored by chance, and each image turned, shifted, zoomed, put
 in perspective and changed in brightness, contrast, saturation and hue, bilinear and with black beyond the edges. The
 three are timed in turn, round after round, and the best of each is compared.
 """
@@ -84,7 +84,7 @@ def torchvision() -> Callable[[Tensor], Tensor]:
         v2.ToDtype(torch.float32, scale=True),
         v2.Normalize(MEAN, STD),
     )
-    return lambda raw: torch.stack([steps(picture) for picture in raw])
+    return lambda raw: torch.stack([steps(image) for image in raw])
 
 
 @torch.no_grad()

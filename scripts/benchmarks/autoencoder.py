@@ -18,16 +18,16 @@ def main() -> None:
     """Print both mean squared errors, of pixels from 0 to 1, and their ratio."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
     config = to_plain(RunFolder.open(run).config())
-    code_size = config["model"]["code_size"]
+    latent_dim = config["model"]["latent_dim"]
     _, splits = build_source(config).splits(config["seed"])
     train, test = (
         splits[name].take(torch.arange(len(splits[name])))[0].flatten(1).numpy() / 255 for name in ("train", "test")
     )
-    components = PCA(code_size, svd_solver="covariance_eigh").fit(train)
+    components = PCA(latent_dim, svd_solver="covariance_eigh").fit(train)
     pca = float(((components.inverse_transform(components.transform(test)) - test) ** 2).mean())
     ours = evaluate(run)["test/mse"]
-    print(f"{f'PCA, {code_size} components':24} {pca:.5f}")
-    print(f"{f'autoencoder, {code_size} numbers':24} {ours:.5f}")
+    print(f"{f'PCA, {latent_dim} components':24} {pca:.5f}")
+    print(f"{f'autoencoder, {latent_dim} numbers':24} {ours:.5f}")
     print(f"{'ratio':24} {ours / pca:.2f}")
 
 

@@ -38,7 +38,7 @@ class Ours:
 
 def loaders(split: Split, data_dir: str, batch_size: int, *, shuffle: bool) -> dict[str, Batches]:
     """Ours, and what it is compared with."""
-    pictures = MNIST(data_dir, transform=ToTensor())
+    images = MNIST(data_dir, transform=ToTensor())
     pixels = TensorDataset(split.inputs / 255, split.targets)
 
     def theirs(dataset: Dataset, num_workers: int = 0) -> Batches:
@@ -46,8 +46,8 @@ def loaders(split: Split, data_dir: str, batch_size: int, *, shuffle: bool) -> d
 
     return {
         "firstlight": Ours(split, batch_size, shuffle=shuffle),
-        "torchvision": theirs(pictures),
-        "torchvision, 2 workers": theirs(pictures, num_workers=2),
+        "torchvision": theirs(images),
+        "torchvision, 2 workers": theirs(images, num_workers=2),
         "TensorDataset": theirs(pixels),
     }
 

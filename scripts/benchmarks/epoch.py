@@ -15,15 +15,15 @@ from torch.nn import functional as F
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader
 from firstlight.tasks.build import build_source, build_task, build_trainer
-from firstlight.training.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
 
 ROUNDS = 5
 
 
 def main() -> None:
     """Print both times and their ratio."""
-    quieten()
-    spare_cuda_checks()
+    silence_lightning()
+    speed_up_cuda_checks()
     keep_freed_memory()
     model = sys.argv[1] if len(sys.argv) > 1 else "mlp"
     config = to_plain(

@@ -1,4 +1,4 @@
-"""How many of 10,000 generated pictures a classifier recognises, and how evenly they are spread over the classes.
+"""How many of 10,000 generated images a classifier recognises, and how evenly they are spread over the classes.
 
     uv run scripts/benchmarks/gan.py run=outputs/mnist-gan/... judge=outputs/mnist-lenet/...
 
@@ -24,9 +24,9 @@ def main() -> None:
     gan, judge = load_run(words["run"]), load_run(words["judge"])
     assert isinstance(gan, Adversarial)
     assert isinstance(judge, Classification)
-    pictures = (gan.generate(NUMBER) * 255).round().to(torch.uint8)
-    outputs = [judge.network(judge.preprocess(batch)) for batch in pictures.split(500)]
-    probabilities = judge.class_scores(torch.cat(outputs)).softmax(1)
+    images = (gan.generate(NUMBER) * 255).round().to(torch.uint8)
+    outputs = [judge.network(judge.preprocess(batch)) for batch in images.split(500)]
+    probabilities = judge.class_logits(torch.cat(outputs)).softmax(1)
     confidence, classes = probabilities.max(1)
     shares = classes.bincount(minlength=judge.spec.num_outputs) / NUMBER
     entropy = float(torch.special.entr(shares).sum())

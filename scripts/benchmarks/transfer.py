@@ -15,7 +15,7 @@ import torch
 
 from firstlight.config.compose import compose, to_plain
 from firstlight.tasks.build import build_source, build_task, build_trainer
-from firstlight.training.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import read_features
 from firstlight.training.fit import make_loader
 
@@ -24,8 +24,8 @@ ROUNDS = 2
 
 def main() -> None:
     """Print the four times, and the cost of the features in forward passes."""
-    quieten()
-    spare_cuda_checks()
+    silence_lightning()
+    speed_up_cuda_checks()
     keep_freed_memory()
     words = ("data=folder", "model=efficientnet_lite0", "model.freeze=backbone", "trainer.max_epochs=5")
     config = to_plain(compose(*words, *sys.argv[1:]))

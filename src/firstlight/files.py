@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of `path` when the block ends without an error."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def user_output(key: str, path: Path) -> Iterator[None]:
+def output_file(key: str, path: Path) -> Iterator[None]:
     """Make the folder of a file that the user names with `key`, for the block that writes it.
 
     Raises:
@@ -56,7 +56,7 @@ def read_text(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Put `text` into `path`, all or nothing."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 

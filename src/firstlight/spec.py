@@ -9,19 +9,19 @@ class DataSpec:
     """What a network needs to know of its data.
 
     Attributes:
-        input_shape: shape of one sample as a network sees it: (channels, height, width) of a picture,
+        input_shape: shape of one sample as a network sees it: (channels, height, width) of an image,
             (sequence_length,) of tokens, (columns,) of numbers.
         num_outputs: classes, vocabulary or regression targets.
         labels: names of the classes, tokens or targets, by index.
         mean: mean of each channel or column over the training split, pixels counted from 0 to 1; none for tokens.
         std: standard deviation of each channel or column, likewise.
-        room: pixels that stored pictures have on every side beyond `input_shape`, so that crops and shifts find some.
+        margin: pixels that stored images have on every side beyond `input_shape`, so that crops and shifts find some.
         target_mean: mean of each regression target over the training split; none where targets are classes or tokens.
         target_std: standard deviation of each regression target, likewise.
-        size: height and width that the network or its pretrained weights want; None for the pictures' own. With such
-            weights `mean`, `std` and `interpolation` are theirs, and grey pictures become colour where they know
+        size: height and width that the network or its pretrained weights want; None for the images' own. With such
+            weights `mean`, `std` and `interpolation` are theirs, and grey images become colour where they know
             colour alone.
-        interpolation: bilinear or bicubic: how pictures are resized to the network's size.
+        interpolation: bilinear or bicubic: how images are resized to the network's size.
     """
 
     input_shape: tuple[int, ...]
@@ -29,7 +29,7 @@ class DataSpec:
     labels: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    room: int = 0
+    margin: int = 0
     target_mean: tuple[float, ...] = ()
     target_std: tuple[float, ...] = ()
     size: int | None = None
@@ -37,9 +37,9 @@ class DataSpec:
 
     @property
     def kind(self) -> str:
-        """What a sample is: "pictures", "tokens" or "numbers"."""
+        """What a sample is: "images", "tokens" or "numbers"."""
         if len(self.input_shape) == 3:
-            return "pictures"
+            return "images"
         return "numbers" if self.mean else "tokens"
 
     @property
@@ -50,21 +50,21 @@ class DataSpec:
         return "tokens" if self.kind == "tokens" else "classes"
 
     @property
-    def picture_size(self) -> tuple[int, int]:
-        """Height and width of a picture."""
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of an image."""
         _, height, width = self.input_shape
         return height, width
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """Shape of one raw sample: `input_shape`, and pictures with their room."""
-        if not self.room:
+        """Shape of one raw sample: `input_shape`, and images with their margin."""
+        if not self.margin:
             return self.input_shape
         channels, height, width = self.input_shape
-        return (channels, height + 2 * self.room, width + 2 * self.room)
+        return (channels, height + 2 * self.margin, width + 2 * self.margin)
 
     def resized(self, height: int, width: int) -> "DataSpec":
-        """The same pictures at this height and width, with as many channels as there are means."""
+        """The same images at this height and width, with as many channels as there are means."""
         return replace(self, input_shape=(len(self.mean), height, width))
 
     def preprocessed_as(self, other: "DataSpec") -> "DataSpec":

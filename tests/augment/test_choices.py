@@ -14,14 +14,14 @@ from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
-from helpers.samples import noisy_pictures, picture_spec
+from helpers.samples import image_spec, noisy_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 CPU = torch.device("cpu")
 PIPELINES = sorted(path.stem for path in (CONFIG_DIR / "augment").glob("*.yaml"))
 CLASSES = torch.arange(16) % 7
-COLOUR = picture_spec(3, 32, 32)
+COLOUR = image_spec(3, 32, 32)
 
 
 def task_of(*words: str) -> Task:
@@ -29,11 +29,11 @@ def task_of(*words: str) -> Task:
 
 
 @pytest.mark.parametrize("choice", PIPELINES)
-@pytest.mark.parametrize("spec", [picture_spec(1, 8, 8), picture_spec(3, 32, 32), picture_spec(3, 64, 64, room=4)])
-def test_every_pipeline_takes_every_kind_of_picture(choice: str, spec: DataSpec) -> None:
+@pytest.mark.parametrize("spec", [image_spec(1, 8, 8), image_spec(3, 32, 32), image_spec(3, 64, 64, margin=4)])
+def test_every_pipeline_takes_every_kind_of_image(choice: str, spec: DataSpec) -> None:
     node = to_plain(compose(f"augment={choice}"))["augment"]
     pipe = instantiate(node, _partial_=True)(spec, min_size=48)  # larger than some of the data
-    inputs, targets = pipe(noisy_pictures(16, *spec.stored_shape), CLASSES)
+    inputs, targets = pipe(noisy_images(16, *spec.stored_shape), CLASSES)
     size = max(48, spec.input_shape[1])
     assert inputs.shape == (16, spec.input_shape[0], size, size)
     assert inputs.isfinite().all()
@@ -42,7 +42,7 @@ def test_every_pipeline_takes_every_kind_of_picture(choice: str, spec: DataSpec)
 
 @pytest.mark.parametrize("choice", [choice for choice in PIPELINES if choice != "none"])
 def test_training_is_augmented_and_nothing_else_ever_is(choice: str) -> None:
-    task, raw = task_of(f"augment={choice}"), noisy_pictures(16, 3, 32, 32)
+    task, raw = task_of(f"augment={choice}"), noisy_images(16, 3, 32, 32)
     inputs, targets = task.eval().prepared((raw, CLASSES))
     assert torch.equal(inputs, task.preprocess(raw))
     assert torch.equal(targets, CLASSES)
@@ -51,7 +51,7 @@ def test_training_is_augmented_and_nothing_else_ever_is(choice: str) -> None:
 
 
 def test_without_steps_training_sees_what_measuring_does() -> None:
-    task, raw = task_of("augment=none"), noisy_pictures(16, 3, 32, 32)
+    task, raw = task_of("augment=none"), noisy_images(16, 3, 32, 32)
     assert torch.equal(task.train().prepared((raw, CLASSES))[0], task.preprocess(raw))
 
 
@@ -61,7 +61,7 @@ def seen_in_training(task: Task, batch: int, epoch: int, monkeypatch: pytest.Mon
     handle = task.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
     monkeypatch.setattr(type(task), "current_epoch", epoch)
     task._meter = task.new_meter()
-    task.train().training_step((noisy_pictures(16, 3, 32, 32), CLASSES), batch)
+    task.train().training_step((noisy_images(16, 3, 32, 32), CLASSES), batch)
     handle.remove()
     return seen[0]
 
@@ -80,7 +80,7 @@ def test_an_augmented_batch_follows_from_the_seed_the_epoch_and_the_step(monkeyp
 
 @pytest.mark.parametrize("choice", PIPELINES)
 def test_the_same_seed_gives_the_same_batch(choice: str) -> None:
-    task, raw = task_of(f"augment={choice}").train(), noisy_pictures(16, 3, 32, 32)
+    task, raw = task_of(f"augment={choice}").train(), noisy_images(16, 3, 32, 32)
     batches = []
     for _ in range(2):
         reseed(derive(1, "step", 3, 5, 0), CPU)
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_batch(choice: str) -> None:
 
 def test_a_network_learns_from_mixed_targets() -> None:
     task = task_of("augment=none", "+augment.mixup.alpha=1")
-    raw, meter = noisy_pictures(16, 3, 32, 32), task.new_meter()
+    raw, meter = noisy_images(16, 3, 32, 32), task.new_meter()
     reseed(1, CPU)
     inputs, targets = task.train().prepared((raw, CLASSES))
     reseed(1, CPU)
@@ -129,7 +129,7 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
     [
         ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: 0 or more"),
         ("+augment.flip.p=2", r"^augment\.flip: p=2: from 0 to 1"),
-        ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds pictures"),
+        ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds images"),
         ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
         ("augment.padding=zeros", r"^augment\.padding=zeros: Did you mean 'zero'\?"),
     ],

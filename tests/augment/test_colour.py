@@ -5,7 +5,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Brightness, ChannelShift, Contrast, Grey, Hue, Saturation
 from firstlight.augment.colour import LUMA, Colour, apply, brightness, contrast, saturation, unchanged
-from helpers.samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
+from helpers.samples import assert_uniform, grey_levels, noisy_images, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
@@ -17,8 +17,8 @@ FORMS = {
 FACTORS = [0.2, 0.6, 1.0, 1.4, 2.5]
 
 
-def maps_of(pictures: Tensor) -> Tensor:
-    return unchanged(pictures.float().mean((2, 3)))
+def maps_of(images: Tensor) -> Tensor:
+    return unchanged(images.float().mean((2, 3)))
 
 
 def parts(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,34 +26,34 @@ def parts(maps: Tensor) -> tuple[Tensor, Tensor]:
     return maps[:, :, :-2], maps[:, :, -2]
 
 
-def changed(maps: Tensor, pictures: Tensor) -> Tensor:
-    return apply(maps, pictures.float()).clamp(0, 255)
+def changed(maps: Tensor, images: Tensor) -> Tensor:
+    return apply(maps, images.float()).clamp(0, 255)
 
 
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("form", FORMS)
 def test_colours_change_as_in_torchvision(form: str, factor: float) -> None:
     ours, theirs = FORMS[form]
-    picture = smooth_pictures(1, 3, 20, 30)
-    found = changed(ours(maps_of(picture), torch.tensor([factor])), picture)
-    assert grey_levels(found, theirs(picture, factor)) < 1
-    assert grey_levels(found, theirs(picture / 255, factor) * 255) < 0.05
-    assert factor == 1 or grey_levels(found, picture) > 5
+    image = smooth_images(1, 3, 20, 30)
+    found = changed(ours(maps_of(image), torch.tensor([factor])), image)
+    assert grey_levels(found, theirs(image, factor)) < 1
+    assert grey_levels(found, theirs(image / 255, factor) * 255) < 0.05
+    assert factor == 1 or grey_levels(found, image) > 5
 
 
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("form", ["brightness", "contrast"])
-def test_grey_pictures_change_as_in_torchvision(form: str, factor: float) -> None:
+def test_grey_images_change_as_in_torchvision(form: str, factor: float) -> None:
     ours, theirs = FORMS[form]
-    picture = smooth_pictures(1, 1, 20, 30)
-    found = changed(ours(maps_of(picture), torch.tensor([factor])), picture)
-    assert grey_levels(found, theirs(picture, factor)) < 1
+    image = smooth_images(1, 1, 20, 30)
+    found = changed(ours(maps_of(image), torch.tensor([factor])), image)
+    assert grey_levels(found, theirs(image, factor)) < 1
 
 
 def test_grey_is_that_of_torchvision() -> None:
-    picture = smooth_pictures(2, 3, 20, 30)
-    found = changed(Grey(p=1).change(maps_of(picture)), picture)
-    assert grey_levels(found, reference.rgb_to_grayscale(picture, num_output_channels=3)) < 1
+    image = smooth_images(2, 3, 20, 30)
+    found = changed(Grey(p=1).change(maps_of(image)), image)
+    assert grey_levels(found, reference.rgb_to_grayscale(image, num_output_channels=3)) < 1
 
 
 def test_grey_strikes_a_share_p_of_the_samples() -> None:
@@ -94,28 +94,28 @@ def test_a_share_p_of_the_samples_is_changed_and_each_in_another_way(step: type[
 
 
 def test_contrast_keeps_the_mean_grey() -> None:
-    picture = smooth_pictures(4, 3, 20, 30)
+    image = smooth_images(4, 3, 20, 30)
     luma = torch.tensor(LUMA)
-    found = apply(Contrast(change=0.5).change(maps_of(picture)), picture.float())
-    before, after = picture.float().mean((2, 3)), found.mean((2, 3))
+    found = apply(Contrast(change=0.5).change(maps_of(image)), image.float())
+    before, after = image.float().mean((2, 3)), found.mean((2, 3))
     torch.testing.assert_close(after @ luma, before @ luma, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_one_map_is_as_good_as_its_steps_one_after_another(channels: int) -> None:
-    picture = noisy_pictures(5, channels, 6, 7).float()
+    image = noisy_images(5, channels, 6, 7).float()
     steps: list[Colour] = [Contrast(change=0.5), Brightness(change=0.5), ChannelShift(change=0.2), Contrast(change=0.9)]
     if channels == 3:
         steps += [Saturation(change=0.5), Hue(turns=0.3, exact=False), Grey(p=0.5), ChannelShift(change=0.2)]
     state = torch.get_rng_state()
-    together = maps_of(picture)
+    together = maps_of(image)
     for step in steps:
         together = step.change(together)
     torch.set_rng_state(state)
-    expected = picture
+    expected = image
     for step in steps:
         expected = apply(step.change(maps_of(expected)), expected)
-    torch.testing.assert_close(apply(together, picture), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(apply(together, image), expected, atol=1e-2, rtol=0)
     torch.testing.assert_close(together[:, :, -1], expected.mean((2, 3)), atol=1e-2, rtol=0)
 
 

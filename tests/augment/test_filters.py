@@ -4,20 +4,20 @@ from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Blur, Cutout, Noise
 from firstlight.augment.filters import blur, random_rectangles
-from helpers.samples import assert_uniform, noisy_pictures
+from helpers.samples import assert_uniform, noisy_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 STD = torch.tensor([0.2, 0.5, 0.25])
 
 
-def normal_pictures(*shape: int) -> torch.Tensor:
-    return noisy_pictures(*shape).float() / 74 - 1.7
+def normal_images(*shape: int) -> torch.Tensor:
+    return noisy_images(*shape).float() / 74 - 1.7
 
 
 def test_noise_is_uniform_in_strength_and_the_same_share_of_white_in_every_channel() -> None:
-    pictures = normal_pictures(3000, 3, 24, 24)
-    noise = (Noise(std=0.1).apply(pictures, STD) - pictures) * STD[:, None, None]
+    images = normal_images(3000, 3, 24, 24)
+    noise = (Noise(std=0.1).apply(images, STD) - images) * STD[:, None, None]
     deviations = noise.std((1, 2, 3))
     assert deviations.max() < 0.11
     assert deviations.mean().item() == pytest.approx(0.05, abs=0.003)
@@ -27,10 +27,10 @@ def test_noise_is_uniform_in_strength_and_the_same_share_of_white_in_every_chann
 
 
 def test_blur_is_that_of_torchvision() -> None:
-    pictures = normal_pictures(3, 3, 20, 30)
-    found = blur(pictures, torch.tensor([0.3, 1.0, 2.0]), radius=6)
-    for one, picture, sigma in zip(found, pictures, [0.3, 1.0, 2.0], strict=True):
-        torch.testing.assert_close(one, reference.gaussian_blur(picture, [13, 13], [sigma, sigma]), atol=1e-4, rtol=0)
+    images = normal_images(3, 3, 20, 30)
+    found = blur(images, torch.tensor([0.3, 1.0, 2.0]), radius=6)
+    for one, image, sigma in zip(found, images, [0.3, 1.0, 2.0], strict=True):
+        torch.testing.assert_close(one, reference.gaussian_blur(image, [13, 13], [sigma, sigma]), atol=1e-4, rtol=0)
 
 
 def test_blur_draws_its_deviations_uniformly() -> None:
@@ -40,17 +40,17 @@ def test_blur_draws_its_deviations_uniformly() -> None:
     assert_uniform((rows @ (torch.arange(25.0) - 12) ** 2).sqrt(), 1, 2)
 
 
-def test_blur_keeps_an_even_picture_as_it_is() -> None:
+def test_blur_keeps_an_even_image_as_it_is() -> None:
     even = torch.full((2, 3, 9, 9), 1.5)
     torch.testing.assert_close(Blur(p=1).apply(even, STD), even)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 1)])
-def test_pictures_smaller_than_the_blur_are_blurred_too(size: tuple[int, int]) -> None:
-    pictures = normal_pictures(2, 3, *size)
-    found = Blur(low=3, high=5, p=1).apply(pictures, STD)
-    assert found.shape == pictures.shape
-    assert found.std() <= pictures.std()
+def test_images_smaller_than_the_blur_are_blurred_too(size: tuple[int, int]) -> None:
+    images = normal_images(2, 3, *size)
+    found = Blur(low=3, high=5, p=1).apply(images, STD)
+    assert found.shape == images.shape
+    assert found.std() <= images.std()
 
 
 def test_cutout_puts_the_mean_colour_into_rectangles_of_uniform_sides() -> None:
@@ -66,7 +66,7 @@ def test_cutout_puts_the_mean_colour_into_rectangles_of_uniform_sides() -> None:
     assert abs(torch.corrcoef(torch.stack([heights, widths]).float())[0, 1]) < 0.03
 
 
-def test_a_rectangle_lies_anywhere_in_the_picture_and_always_within() -> None:
+def test_a_rectangle_lies_anywhere_in_the_image_and_always_within() -> None:
     inside = random_rectangles(torch.full((20_000, 2), 0.5), torch.empty(20_000, 3, 8, 8))[:, 0]
     first = inside.any(2).float().argmax(1)
     assert inside.sum((1, 2)).unique().tolist() == [16]
@@ -83,8 +83,8 @@ def test_a_rectangle_can_be_nothing_and_everything() -> None:
 
 @pytest.mark.parametrize("step", [Noise(p=0.3), Blur(low=0.5, p=0.3), Cutout(low=0.2, p=0.3)])
 def test_a_share_p_of_the_samples_is_changed_and_the_others_not_by_a_bit(step: Noise | Blur | Cutout) -> None:
-    pictures = normal_pictures(4000, 1, 8, 8)
-    untouched = (step.apply(pictures, STD[:1]) == pictures).all(3).all(2).all(1)
+    images = normal_images(4000, 1, 8, 8)
+    untouched = (step.apply(images, STD[:1]) == images).all(3).all(2).all(1)
     assert untouched.float().mean().item() == pytest.approx(0.7, abs=0.03)
 
 

@@ -21,20 +21,20 @@ from firstlight.augment import (
 from firstlight.augment.geometry import Geometry
 from firstlight.augment.matrices import homography, identity, rotate, scale, shear, translate
 from firstlight.augment.resample import resample
-from helpers.samples import assert_uniform, grey_levels, smooth_pictures
+from helpers.samples import assert_uniform, grey_levels, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 CPU = torch.device("cpu")
-SIZE = (48, 64)  # what is turned or slanted must not depend on the picture's shape
+SIZE = (48, 64)  # what is turned or slanted must not depend on the image's shape
 HALF = torch.tensor([32.0, 24.0])
 CORNERS = torch.tensor([[0.0, 0.0], [64.0, 0.0], [64.0, 48.0], [0.0, 48.0]])
 MOVES = torch.tensor([[5.0, 3.0], [-9.0, 4.0], [-2.0, -6.0], [7.0, -1.0]])
 
 
-def affine(picture: Tensor, *, translate: tuple[float, float] = (0, 0), scale: float = 1, shear: Tensor) -> Tensor:
+def affine(image: Tensor, *, translate: tuple[float, float] = (0, 0), scale: float = 1, shear: Tensor) -> Tensor:
     return reference.affine(
-        picture,
+        image,
         angle=0,
         translate=list(translate),
         scale=scale,
@@ -55,60 +55,60 @@ FORMS: dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]] = {
     "vertical flip": (scale(still(), y=torch.tensor([-1.0])), reference.vertical_flip),
     "rotation": (
         rotate(still(), torch.tensor([25.0])),
-        lambda picture: reference.rotate(picture, 25, interpolation=InterpolationMode.BILINEAR),
+        lambda image: reference.rotate(image, 25, interpolation=InterpolationMode.BILINEAR),
     ),
     "zoom in": (
         scale(still(), *torch.full((2, 1), 1 / 1.3)),
-        lambda picture: affine(picture, scale=1.3, shear=NONE),
+        lambda image: affine(image, scale=1.3, shear=NONE),
     ),
     "zoom out": (
         scale(still(), *torch.full((2, 1), 1 / 0.7)),
-        lambda picture: affine(picture, scale=0.7, shear=NONE),
+        lambda image: affine(image, scale=0.7, shear=NONE),
     ),
     "shift": (
         translate(still(), torch.tensor([[7.0, -3.0]])),
-        lambda picture: affine(picture, translate=(7, -3), shear=NONE),
+        lambda image: affine(image, translate=(7, -3), shear=NONE),
     ),
     "shift by parts of a pixel": (
         translate(still(), torch.tensor([[2.5, 1.25]])),
-        lambda picture: affine(picture, translate=(2.5, 1.25), shear=NONE),
+        lambda image: affine(image, translate=(2.5, 1.25), shear=NONE),
     ),
     # torchvision counts its angles the other way round.
     "shear": (
         shear(still(), torch.tensor([[20.0, 0.0]])),
-        lambda picture: affine(picture, shear=torch.tensor([-20.0, 0.0])),
+        lambda image: affine(image, shear=torch.tensor([-20.0, 0.0])),
     ),
     "shear both ways": (
         shear(still(), torch.tensor([[-12.0, 9.0]])),
-        lambda picture: affine(picture, shear=torch.tensor([12.0, -9.0])),
+        lambda image: affine(image, shear=torch.tensor([12.0, -9.0])),
     ),
     "homography": (
         homography(still(), MOVES[None] / HALF, SIZE),
-        lambda picture: reference.perspective(
-            picture, CORNERS.tolist(), (CORNERS + MOVES).tolist(), interpolation=InterpolationMode.BILINEAR
+        lambda image: reference.perspective(
+            image, CORNERS.tolist(), (CORNERS + MOVES).tolist(), interpolation=InterpolationMode.BILINEAR
         ),
     ),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_moves_as_in_torchvision(form: str) -> None:
+def test_an_image_moves_as_in_torchvision(form: str) -> None:
     matrix, expected = FORMS[form]
-    picture = smooth_pictures(1, 3, *SIZE)
-    found = resample(picture, matrix, SIZE, SIZE, "zero")
-    assert grey_levels(found, expected(picture.float())) < 0.05
-    assert grey_levels(found, expected(picture), margin=4) < 1  # in whole grey levels
-    assert grey_levels(found, picture) > 5  # it does move
+    image = smooth_images(1, 3, *SIZE)
+    found = resample(image, matrix, SIZE, SIZE, "zero")
+    assert grey_levels(found, expected(image.float())) < 0.05
+    assert grey_levels(found, expected(image), margin=4) < 1  # in whole grey levels
+    assert grey_levels(found, image) > 5  # it does move
 
 
 def test_a_piece_becomes_as_large_as_the_whole_as_in_torchvision() -> None:
     crop = scale(still(), x=torch.tensor([40 / 64]), y=torch.tensor([36 / 48]))
     left, top = 10, 8
     crop[0, 0, 2], crop[0, 1, 2] = left + 40 / 2 - 32, top + 36 / 2 - 24
-    picture = smooth_pictures(1, 3, *SIZE)
-    expected = reference.resized_crop(picture.float(), top, left, 36, 40, list(SIZE), antialias=False)
+    image = smooth_images(1, 3, *SIZE)
+    expected = reference.resized_crop(image.float(), top, left, 36, 40, list(SIZE), antialias=False)
     # At the very edge torchvision does not look beyond the piece.
-    assert grey_levels(resample(picture, crop, SIZE, SIZE, "zero"), expected, margin=1) < 0.05
+    assert grey_levels(resample(image, crop, SIZE, SIZE, "zero"), expected, margin=1) < 0.05
 
 
 def drawn(step: Geometry, num_samples: int = 20_000) -> Tensor:
@@ -179,7 +179,7 @@ def test_each_corner_moves_by_itself_and_uniformly() -> None:
     assert correlations.abs().max() < 0.04
 
 
-def test_pieces_lie_in_the_picture_with_uniform_areas() -> None:
+def test_pieces_lie_in_the_image_with_uniform_areas() -> None:
     matrices = drawn(RandomResizedCrop(scale_low=0.2, scale_high=0.6))
     shares, centres = matrices[:, (0, 1), (0, 1)], matrices[:, :2, 2] / (2 * HALF)
     assert_uniform(shares.prod(1), 0.2, 0.6)
@@ -189,7 +189,7 @@ def test_pieces_lie_in_the_picture_with_uniform_areas() -> None:
     assert_uniform(ratios.log(), math.log(3 / 4), math.log(4 / 3))  # so small a piece can have any of them
 
 
-def test_a_piece_that_would_be_wider_than_the_picture_is_as_wide_as_it() -> None:
+def test_a_piece_that_would_be_wider_than_the_image_is_as_wide_as_it() -> None:
     shares = drawn(RandomResizedCrop(scale_low=0.9, ratio_low=0.5, ratio_high=2))[:, (0, 1), (0, 1)]
     assert shares.max() == pytest.approx(1)
     assert_uniform(shares.prod(1), 0.9, 1)

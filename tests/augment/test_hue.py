@@ -6,23 +6,23 @@ from torchvision.transforms.v2 import functional as reference
 from firstlight.augment import Augment, Hue
 from firstlight.augment.hue import grey_rotation, turn_hues
 from firstlight.spec import DataSpec
-from helpers.samples import assert_uniform, grey_levels, noisy_pictures, smooth_pictures
+from helpers.samples import assert_uniform, grey_levels, noisy_images, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 
-def turned(pictures: Tensor, *turns: float) -> Tensor:
-    pixels = pictures.float()
+def turned(images: Tensor, *turns: float) -> Tensor:
+    pixels = images.float()
     turn_hues(pixels, torch.tensor(turns).expand(len(pixels)))
     return pixels
 
 
 @pytest.mark.parametrize("turn", [-0.5, -0.21, -0.05, 0.0, 0.1, 1 / 3, 0.5])
-@pytest.mark.parametrize("make", [smooth_pictures, noisy_pictures])
+@pytest.mark.parametrize("make", [smooth_images, noisy_images])
 def test_hues_turn_as_in_torchvision(make: type[Tensor], turn: float) -> None:
-    picture = make(2, 3, 20, 30)
-    assert grey_levels(turned(picture, turn), reference.adjust_hue(picture, turn)) < 1
-    assert grey_levels(turned(picture, turn), reference.adjust_hue(picture / 255, turn) * 255) < 0.05
+    image = make(2, 3, 20, 30)
+    assert grey_levels(turned(image, turn), reference.adjust_hue(image, turn)) < 1
+    assert grey_levels(turned(image, turn), reference.adjust_hue(image / 255, turn) * 255) < 0.05
 
 
 def test_a_third_of_the_wheel_takes_red_to_green_to_blue() -> None:
@@ -33,14 +33,14 @@ def test_a_third_of_the_wheel_takes_red_to_green_to_blue() -> None:
 
 @pytest.mark.parametrize("turn", [0.0, 1.0, -1.0])
 def test_whole_turns_change_nothing(turn: float) -> None:
-    picture = noisy_pictures(2, 3, 20, 30)
-    torch.testing.assert_close(turned(picture, turn), picture.float(), atol=1e-2, rtol=0)
+    image = noisy_images(2, 3, 20, 30)
+    torch.testing.assert_close(turned(image, turn), image.float(), atol=1e-2, rtol=0)
 
 
 def test_light_and_saturation_stay() -> None:
-    picture = noisy_pictures(2, 3, 20, 30)
+    image = noisy_images(2, 3, 20, 30)
     for kept in (torch.amax, torch.amin):
-        torch.testing.assert_close(kept(turned(picture, 0.17), 1), kept(picture.float(), 1), atol=1e-3, rtol=0)
+        torch.testing.assert_close(kept(turned(image, 0.17), 1), kept(image.float(), 1), atol=1e-3, rtol=0)
 
 
 def test_what_is_grey_stays_so() -> None:
@@ -49,9 +49,9 @@ def test_what_is_grey_stays_so() -> None:
 
 
 def test_every_sample_turns_by_its_own_share() -> None:
-    picture = smooth_pictures(2, 3, 20, 30)
-    both = turned(picture, 0.1, -0.2)
-    assert torch.equal(both, torch.cat([turned(picture[:1], 0.1), turned(picture[1:], -0.2)]))
+    image = smooth_images(2, 3, 20, 30)
+    both = turned(image, 0.1, -0.2)
+    assert torch.equal(both, torch.cat([turned(image[:1], 0.1), turned(image[1:], -0.2)]))
 
 
 def test_turns_are_uniform_for_a_share_p_of_the_samples() -> None:

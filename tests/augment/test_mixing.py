@@ -11,72 +11,72 @@ pytestmark = pytest.mark.usefixtures("the_same_draws")
 CPU = torch.device("cpu")
 
 
-def even_pictures(num_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures of one colour each, their number, and classes that tell them apart."""
+def even_images(num_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images of one colour each, their number, and classes that tell them apart."""
     colours = torch.arange(float(num_samples))
     return colours[:, None, None, None].expand(-1, 3, 12, 20).clone(), torch.eye(num_samples)
 
 
 @pytest.mark.parametrize("step", [Mixup(alpha=1), Cutmix(), Mixup(alpha=0.2, p=0.5), Cutmix(alpha=0.5, p=0.5)])
 def test_targets_hold_each_class_in_the_share_of_its_pixels(step: Mixing) -> None:
-    pictures, classes = even_pictures(200)
-    mixed, targets = step.mix(pictures, classes)
+    images, classes = even_images(200)
+    mixed, targets = step.mix(images, classes)
     torch.testing.assert_close(targets.sum(1), torch.ones(200))
     assert targets.min() >= 0
-    # The mean colour of a picture is that of its classes, weighed as its targets are.
+    # The mean colour of an image is that of its classes, weighed as its targets are.
     torch.testing.assert_close(mixed.mean((1, 2, 3)), targets @ torch.arange(200.0), atol=1e-2, rtol=1e-4)
     assert ((targets > 0).sum(1) <= 2).all()
     assert (targets.max(1).values < 1).any()
 
 
-def test_mixup_blends_whole_pictures() -> None:
-    mixed, _ = Mixup(alpha=1).mix(*even_pictures(50))
+def test_mixup_blends_whole_images() -> None:
+    mixed, _ = Mixup(alpha=1).mix(*even_images(50))
     assert (mixed.flatten(1).std(1) < 1e-4).all()
     assert (mixed[:, 0, 0, 0].frac() > 0).sum() > 40
 
 
-def test_cutmix_puts_one_rectangle_of_another_picture_in() -> None:
-    mixed, targets = Cutmix(alpha=1).mix(*even_pictures(300))
-    for number, (picture, target) in enumerate(zip(mixed, targets, strict=True)):
-        foreign = picture[0] != number
-        assert torch.equal(picture[0], picture[1])
+def test_cutmix_puts_one_rectangle_of_another_image_in() -> None:
+    mixed, targets = Cutmix(alpha=1).mix(*even_images(300))
+    for number, (image, target) in enumerate(zip(mixed, targets, strict=True)):
+        foreign = image[0] != number
+        assert torch.equal(image[0], image[1])
         assert foreign.any(1).sum() * foreign.any(0).sum() == foreign.sum()
-        assert set(picture.unique().tolist()) == set(target.nonzero()[:, 0].tolist())
+        assert set(image.unique().tolist()) == set(target.nonzero()[:, 0].tolist())
 
 
-def test_a_rectangle_has_the_proportions_of_the_picture() -> None:
-    mixed, _ = Cutmix(alpha=1).mix(*even_pictures(300))
+def test_a_rectangle_has_the_proportions_of_the_image() -> None:
+    mixed, _ = Cutmix(alpha=1).mix(*even_images(300))
     foreign = mixed[:, 0] != torch.arange(300.0)[:, None, None]
     heights, widths = foreign.any(2).sum(1), foreign.any(1).sum(1)
     assert ((heights / 12 - widths / 20).abs() <= 0.5 / 12 + 0.5 / 20).all()
 
 
 def test_areas_of_rectangles_are_those_of_the_distribution() -> None:
-    _, targets = Cutmix(alpha=1).mix(*even_pictures(2000))
+    _, targets = Cutmix(alpha=1).mix(*even_images(2000))
     assert_uniform(1 - targets.diagonal(), 0, 1)
 
 
 def test_partners_come_from_the_whole_batch() -> None:
-    _, targets = Mixup(alpha=1).mix(*even_pictures(200))
+    _, targets = Mixup(alpha=1).mix(*even_images(200))
     partners = targets.fill_diagonal_(0).argmax(1)
     assert len(partners.unique()) > 190
 
 
 def test_shares_are_those_of_a_beta_distribution() -> None:
-    assert_uniform(Mixup(alpha=1).foreign_shares(20_000, CPU), 0, 1)  # Beta(1, 1)
-    shares = Mixup(alpha=0.2).foreign_shares(20_000, CPU)
+    assert_uniform(Mixup(alpha=1).mixing_fractions(20_000, CPU), 0, 1)  # Beta(1, 1)
+    shares = Mixup(alpha=0.2).mixing_fractions(20_000, CPU)
     assert shares.mean().item() == pytest.approx(0.5, abs=0.015)
     assert shares.var().item() == pytest.approx(1 / (4 * (2 * 0.2 + 1)), abs=0.005)
 
 
 @pytest.mark.parametrize("step", [Mixup(alpha=1, p=0.3), Cutmix(p=0.3)])
 def test_a_share_p_of_the_samples_is_mixed_and_the_others_not_by_a_bit(step: Mixing) -> None:
-    assert (step.foreign_shares(20_000, CPU) > 0).float().mean().item() == pytest.approx(0.3, abs=0.015)
-    pictures, classes = even_pictures(500)
-    mixed, targets = step.mix(pictures, classes)
+    assert (step.mixing_fractions(20_000, CPU) > 0).float().mean().item() == pytest.approx(0.3, abs=0.015)
+    images, classes = even_images(500)
+    mixed, targets = step.mix(images, classes)
     alone = targets.diagonal() == 1
     assert alone.sum() > 300
-    assert torch.equal(mixed[alone], pictures[alone])
+    assert torch.equal(mixed[alone], images[alone])
 
 
 @pytest.mark.parametrize("step", [Mixup(alpha=1), Cutmix()])

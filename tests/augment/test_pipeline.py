@@ -11,38 +11,40 @@ from torchvision.transforms.v2 import functional as reference
 from firstlight import augment
 from firstlight.augment import Augment, pipeline
 from firstlight.augment.step import Step
-from firstlight.config.checking.steps import step_names, target_of
+from firstlight.config.checking.steps import step_names, step_target
 from firstlight.spec import DataSpec
-from helpers.samples import grey_levels, noisy_pictures, picture_spec, smooth_pictures
+from helpers.samples import grey_levels, image_spec, noisy_images, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 CPU = torch.device("cpu")
-ALL_STEPS: dict[str, type[Step]] = {name: getattr(augment, target_of(name).rpartition(".")[2]) for name in step_names()}
-PICTURE_STEPS = [name for name, step in ALL_STEPS.items() if step.takes == "pictures"]
+ALL_STEPS: dict[str, type[Step]] = {
+    name: getattr(augment, step_target(name).rpartition(".")[2]) for name in step_names()
+}
+IMAGE_STEPS = [name for name, step in ALL_STEPS.items() if step.accepts == "images"]
 CLASSES = torch.arange(64) % 7
 
 
-def run(raw: Tensor, *, room: int = 0, min_size: int = 1, **options: Any) -> Tensor:
+def run(raw: Tensor, *, margin: int = 0, min_size: int = 1, **options: Any) -> Tensor:
     """The network's input."""
     _, channels, height, width = raw.shape
-    spec = picture_spec(channels, height - 2 * room, width - 2 * room, room)
+    spec = image_spec(channels, height - 2 * margin, width - 2 * margin, margin)
     return Augment(spec, min_size=min_size, **options)(raw, CLASSES[: len(raw)])[0]
 
 
 def levels(normalised: Tensor) -> Tensor:
     """Grey levels from 0 to 255 of a network's input."""
-    spec = picture_spec(normalised.shape[1], 1, 1)
+    spec = image_spec(normalised.shape[1], 1, 1)
     mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]
     return (normalised * std + mean) * 255
 
 
-def rotated(picture: Tensor, degrees: float) -> Tensor:
-    return reference.rotate(picture, degrees, interpolation=InterpolationMode.BILINEAR)
+def rotated(image: Tensor, degrees: float) -> Tensor:
+    return reference.rotate(image, degrees, interpolation=InterpolationMode.BILINEAR)
 
 
-def slanted(picture: Tensor, degrees: float) -> Tensor:
-    return reference.affine(picture, 0, [0, 0], 1, [-degrees, 0], InterpolationMode.BILINEAR)
+def slanted(image: Tensor, degrees: float) -> Tensor:
+    return reference.affine(image, 0, [0, 0], 1, [-degrees, 0], InterpolationMode.BILINEAR)
 
 
 def largest(step: Step) -> Step:
@@ -83,14 +85,14 @@ SEQUENCES: dict[str, tuple[list[Step], Callable[[Tensor], Tensor]]] = {
 @pytest.mark.parametrize("sequence", SEQUENCES)
 def test_steps_follow_each_other_as_in_torchvision(sequence: str) -> None:
     steps, expected = SEQUENCES[sequence]
-    raw = smooth_pictures(2, 3, 96, 128) // 2 + 20  # so that nothing is cut off between two steps
+    raw = smooth_images(2, 3, 96, 128) // 2 + 20  # so that nothing is cut off between two steps
     found = levels(run(raw, padding="zero", **{f"step{number}": step for number, step in enumerate(steps)}))
     assert grey_levels(found, expected(raw), margin=30) < 1
     assert grey_levels(found, raw, margin=30) > 3
 
 
 def test_colours_are_cut_off_at_black_and_white() -> None:
-    raw = noisy_pictures(4, 3, 8, 8)
+    raw = noisy_images(4, 3, 8, 8)
     found = levels(run(raw, brightness=largest(augment.Brightness(change=1))))
     assert grey_levels(found, reference.adjust_brightness(raw, 2.0)) < 1e-3
     found = levels(run(raw, channel_shift=augment.ChannelShift(change=1)))
@@ -98,20 +100,20 @@ def test_colours_are_cut_off_at_black_and_white() -> None:
 
 
 @pytest.mark.parametrize("size", [None, 30, 64])
-@pytest.mark.parametrize("step", PICTURE_STEPS)
+@pytest.mark.parametrize("step", IMAGE_STEPS)
 def test_a_step_of_probability_zero_leaves_what_preprocessing_alone_gives(step: str, size: int | None) -> None:
-    raw = smooth_pictures(4, 3, 30, 40) if size == 30 else noisy_pictures(4, 3, 30, 40)
-    spec = picture_spec(3, 30, 40)
+    raw = smooth_images(4, 3, 30, 40) if size == 30 else noisy_images(4, 3, 30, 40)
+    spec = image_spec(3, 30, 40)
     pipe = Augment(spec, size=size, **{step: ALL_STEPS[step](p=0.0)})
-    # Where a picture shrinks by less than half, the resampling sees four neighbours and preprocessing some more.
+    # Where an image shrinks by less than half, the resampling sees four neighbours and preprocessing some more.
     tolerance = 0.1 if size == 30 else 1e-4
     torch.testing.assert_close(pipe(raw, CLASSES[:4])[0], pipe.preprocess(raw), atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("step", PICTURE_STEPS)
+@pytest.mark.parametrize("step", IMAGE_STEPS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_pictures_of_any_number_of_channels_pass_every_step(channels: int, step: str) -> None:
-    found = run(noisy_pictures(16, channels, 9, 12), **{step: ALL_STEPS[step]()})
+def test_images_of_any_number_of_channels_pass_every_step(channels: int, step: str) -> None:
+    found = run(noisy_images(16, channels, 9, 12), **{step: ALL_STEPS[step]()})
     assert found.shape == (16, channels, 9, 12)
     assert found.isfinite().all()
 
@@ -119,13 +121,13 @@ def test_pictures_of_any_number_of_channels_pass_every_step(channels: int, step:
 @pytest.mark.parametrize("step", ["saturation", "hue", "grey"])
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_what_needs_three_colours_leaves_others_as_they_are(channels: int, step: str) -> None:
-    raw = noisy_pictures(4, channels, 9, 12)
+    raw = noisy_images(4, channels, 9, 12)
     torch.testing.assert_close(run(raw, **{step: ALL_STEPS[step](p=1.0)}), run(raw), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("step", [step for step in PICTURE_STEPS if step not in ("mixup", "cutmix")])
+@pytest.mark.parametrize("step", [step for step in IMAGE_STEPS if step not in ("mixup", "cutmix")])
 def test_every_sample_of_a_batch_is_changed_by_draws_of_its_own(step: str) -> None:
-    raw = noisy_pictures(1, 3, 24, 24).expand(64, -1, -1, -1)
+    raw = noisy_images(1, 3, 24, 24).expand(64, -1, -1, -1)
     has_two_outcomes = step in ("flip", "vertical_flip", "grey")
     kinds = run(raw, **{step: ALL_STEPS[step](p=0.5 if has_two_outcomes else 1.0)}).flatten(1).unique(dim=0)
     assert len(kinds) == 2 if has_two_outcomes else len(kinds) > 20
@@ -136,9 +138,9 @@ def whole_pixels(**options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("padding", ["zero", "mirror", "border"])
-def test_mirrored_and_shifted_pictures_hold_the_pixels_of_the_data_bit_for_bit(padding: str) -> None:
-    raw = noisy_pictures(64, 3, 10, 12)
-    pipe = Augment(picture_spec(3, 10, 12), padding=padding, **whole_pixels())
+def test_mirrored_and_shifted_images_hold_the_pixels_of_the_data_bit_for_bit(padding: str) -> None:
+    raw = noisy_images(64, 3, 10, 12)
+    pipe = Augment(image_spec(3, 10, 12), padding=padding, **whole_pixels())
     found = pipe(raw, CLASSES)[0]
     torch.manual_seed(0)
     matrices = pipe._matrices(64, CPU)
@@ -147,29 +149,29 @@ def test_mirrored_and_shifted_pictures_hold_the_pixels_of_the_data_bit_for_bit(p
         padded = F.pad(raw, (3, 3, 3, 3))
     elif padding == "mirror":
         padded = reference.pad(raw, [3], padding_mode="symmetric")
-    for picture, matrix, one in zip(padded, matrices, found, strict=True):
-        mirrored = picture.flip(2) if matrix[0, 0] == -1 else picture
+    for image, matrix, one in zip(padded, matrices, found, strict=True):
+        mirrored = image.flip(2) if matrix[0, 0] == -1 else image
         left, top = 3 + int(matrix[0, 2] * matrix[0, 0]), 3 + int(matrix[1, 2])
         expected = mirrored[:, top : top + 10, left : left + 12].to(torch.uint8)
         assert torch.equal(one, pipe.preprocess(expected[None])[0])
 
 
-def test_shifts_find_the_real_pixels_in_the_room_of_stored_pictures() -> None:
-    raw = noisy_pictures(1, 3, 16, 18).clamp_min(1).expand(200, -1, -1, -1)
-    black = levels(run(raw, room=3, padding="zero", **whole_pixels())) < 0.5
+def test_shifts_find_the_real_pixels_in_the_margin_of_stored_images() -> None:
+    raw = noisy_images(1, 3, 16, 18).clamp_min(1).expand(200, -1, -1, -1)
+    black = levels(run(raw, margin=3, padding="zero", **whole_pixels())) < 0.5
     assert not black.any()
-    black = levels(run(raw, room=2, padding="zero", **whole_pixels())) < 0.5
+    black = levels(run(raw, margin=2, padding="zero", **whole_pixels())) < 0.5
     assert black.any()
 
 
 @pytest.mark.parametrize(
     "steps", [{}, whole_pixels(), {"turn": augment.Rotate()}, {"hue": augment.Hue()}], ids=",".join
 )
-def test_stored_pictures_lose_their_room(steps: dict[str, Step]) -> None:
-    assert run(noisy_pictures(4, 3, 16, 18), room=3, **steps).shape == (4, 3, 10, 12)
+def test_stored_images_lose_their_room(steps: dict[str, Step]) -> None:
+    assert run(noisy_images(4, 3, 16, 18), margin=3, **steps).shape == (4, 3, 10, 12)
 
 
-EVERYTHING: dict[str, Step] = {name: ALL_STEPS[name]() for name in PICTURE_STEPS}
+EVERYTHING: dict[str, Step] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS}
 
 
 @pytest.mark.parametrize("chunk", [1, 2000, 10**9])
@@ -177,7 +179,7 @@ EVERYTHING: dict[str, Step] = {name: ALL_STEPS[name]() for name in PICTURE_STEPS
 def test_how_many_samples_are_worked_on_at_a_time_changes_nothing(
     steps: dict[str, Step], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw = noisy_pictures(16, 3, 20, 24)
+    raw = noisy_images(16, 3, 20, 24)
     expected = run(raw, min_size=32, **steps)
     monkeypatch.setattr(pipeline, "_CHUNK", chunk)
     torch.manual_seed(0)
@@ -185,13 +187,13 @@ def test_how_many_samples_are_worked_on_at_a_time_changes_nothing(
 
 
 def test_noise_has_its_share_of_white_in_every_channel() -> None:
-    raw = noisy_pictures(16, 3, 64, 64)
+    raw = noisy_images(16, 3, 64, 64)
     noise = levels(run(raw, noise=largest(augment.Noise(std=0.1)))) - raw
     torch.testing.assert_close(noise.std((0, 2, 3)), torch.full((3,), 25.5), atol=0.3, rtol=0)
 
 
 def test_the_raw_batch_is_left_as_it_is() -> None:
-    raw = noisy_pictures(16, 3, 20, 24)
+    raw = noisy_images(16, 3, 20, 24)
     before = raw.clone()
     run(raw, **EVERYTHING)
     run(raw, hue=augment.Hue(turns=0.5))
@@ -199,7 +201,7 @@ def test_the_raw_batch_is_left_as_it_is() -> None:
 
 
 def test_targets_stay_classes_unless_samples_are_mixed() -> None:
-    spec, raw = picture_spec(1, 8, 8), noisy_pictures(64, 1, 8, 8)
+    spec, raw = image_spec(1, 8, 8), noisy_images(64, 1, 8, 8)
     _, targets = Augment(spec, flip=augment.Flip(), cutout=augment.Cutout())(raw, CLASSES)
     assert torch.equal(targets, CLASSES)
     _, targets = Augment(spec, mixup=augment.Mixup(), cutmix=augment.Cutmix())(raw, CLASSES)
@@ -222,18 +224,18 @@ AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), t
 @pytest.mark.parametrize(
     ("spec", "options", "complaint"),
     [
-        (picture_spec(1, 8, 8), {"padding": "mirrors"}, "augment.padding=mirrors: Did you mean 'mirror'"),
-        (picture_spec(1, 8, 8), {"size": 0}, "augment.size=0: pictures have one pixel or more"),
+        (image_spec(1, 8, 8), {"padding": "mirrors"}, "augment.padding=mirrors: Did you mean 'mirror'"),
+        (image_spec(1, 8, 8), {"size": 0}, "augment.size=0: images have one pixel or more"),
         (
-            picture_spec(1, 8, 8),
+            image_spec(1, 8, 8),
             {"words": augment.SwapTokens()},
-            "augment.words is for tokens; the data holds pictures",
+            "augment.words is for tokens; the data holds images",
         ),
-        (TOKENS, {"flip": augment.Flip()}, "augment.flip is for pictures; the data holds tokens"),
-        (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup is for pictures; the data holds tokens"),
+        (TOKENS, {"flip": augment.Flip()}, "augment.flip is for images; the data holds tokens"),
+        (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup is for images; the data holds tokens"),
         (AGES, {"mixup": augment.Mixup()}, "augment.mixup mixes classes; the data's targets are numbers"),
         (AGES, {"own": augment.Cutmix()}, "augment.own mixes classes; the data's targets are numbers"),
-        (picture_spec(1, 8, 8), {"flip": 0.5}, "augment.flip=0.5: this is no step"),
+        (image_spec(1, 8, 8), {"flip": 0.5}, "augment.flip=0.5: this is no step"),
     ],
 )
 def test_what_has_no_meaning_is_refused(spec: DataSpec, options: dict[str, Any], complaint: str) -> None:
@@ -243,8 +245,8 @@ def test_what_has_no_meaning_is_refused(spec: DataSpec, options: dict[str, Any],
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_pixels_are_the_same_in_a_training_of_mixed_precision(exact: bool) -> None:
-    raw = noisy_pictures(8, 3, 20, 20)
-    steps: dict[str, Step] = {name: ALL_STEPS[name]() for name in PICTURE_STEPS if name not in ("mixup", "cutmix")}
+    raw = noisy_images(8, 3, 20, 20)
+    steps: dict[str, Step] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS if name not in ("mixup", "cutmix")}
     steps["hue"] = augment.Hue(turns=0.3, exact=exact)
     torch.manual_seed(0)
     expected = run(raw, **steps)

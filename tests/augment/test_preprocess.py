@@ -4,14 +4,14 @@ import pytest
 import torch
 from torchvision.transforms import functional as reference
 
-from firstlight.augment.preprocess import NumberPreprocess, PicturePreprocess, TokenPreprocess, preprocess_for
+from firstlight.augment.preprocess import ImagePreprocess, NumberPreprocess, TokenPreprocess, preprocess_for
 from firstlight.spec import DataSpec
 
 GREY = DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))
 COLOUR = DataSpec((3, 40, 24), 2, ("cat", "dog"), (0.5, 0.4, 0.3), (0.2, 0.1, 0.25))
 
 
-def pictures(*shape: int) -> torch.Tensor:
+def images(*shape: int) -> torch.Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
@@ -20,27 +20,27 @@ def normalised(raw: torch.Tensor, spec: DataSpec) -> torch.Tensor:
     return ((raw.double() / 255 - mean) / std).float()
 
 
-def test_pictures_become_pixel_minus_mean_over_deviation() -> None:
-    raw = pictures(5, 3, 40, 24)
-    found = PicturePreprocess(COLOUR)(raw)
+def test_images_become_pixel_minus_mean_over_deviation() -> None:
+    raw = images(5, 3, 40, 24)
+    found = ImagePreprocess(COLOUR)(raw)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, normalised(raw, COLOUR))
 
 
 def test_a_training_split_comes_out_with_mean_0_and_deviation_1() -> None:
-    raw = pictures(50, 3, 40, 24)
+    raw = images(50, 3, 40, 24)
     channels = (raw.double() / 255).transpose(0, 1).flatten(1)
     mean, std = channels.mean(1), channels.std(1, correction=0)
     spec = DataSpec((3, 40, 24), 2, ("cat", "dog"), tuple(mean.tolist()), tuple(std.tolist()))
-    found = PicturePreprocess(spec)(raw).transpose(0, 1).flatten(1)
+    found = ImagePreprocess(spec)(raw).transpose(0, 1).flatten(1)
     torch.testing.assert_close(found.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.std(1, correction=0), torch.ones(3), atol=1e-5, rtol=0)
 
 
-def test_raw_pictures_are_left_as_they_are() -> None:
-    raw = pictures(2, 1, 8, 8)
+def test_raw_images_are_left_as_they_are() -> None:
+    raw = images(2, 1, 8, 8)
     before = raw.clone()
-    PicturePreprocess(GREY)(raw)
+    ImagePreprocess(GREY)(raw)
     assert torch.equal(raw, before)
 
 
@@ -54,31 +54,31 @@ def test_raw_pictures_are_left_as_they_are() -> None:
         (32, 64, (3, 64, 64)),
     ],
 )
-def test_pictures_come_out_as_the_output_spec_says(min_size: int, size: int | None, expected: tuple[int, ...]) -> None:
-    preprocess = PicturePreprocess(COLOUR, min_size=min_size, size=size)
+def test_images_come_out_as_the_output_spec_says(min_size: int, size: int | None, expected: tuple[int, ...]) -> None:
+    preprocess = ImagePreprocess(COLOUR, min_size=min_size, size=size)
     assert preprocess.output_spec.input_shape == expected
-    assert preprocess(pictures(2, 3, 40, 24)).shape == (2, *expected)
+    assert preprocess(images(2, 3, 40, 24)).shape == (2, *expected)
 
 
 def test_the_output_spec_differs_from_the_data_in_its_shape_alone() -> None:
-    assert PicturePreprocess(GREY, min_size=32).output_spec == GREY.resized(32, 32)
-    assert PicturePreprocess(GREY).output_spec == GREY
+    assert ImagePreprocess(GREY, min_size=32).output_spec == GREY.resized(32, 32)
+    assert ImagePreprocess(GREY).output_spec == GREY
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 31), (100, 3), (1, 1)])
-def test_pictures_of_another_size_than_the_data_are_resized_too(size: tuple[int, int]) -> None:
-    assert PicturePreprocess(GREY, min_size=32)(pictures(2, 1, *size)).shape == (2, 1, 32, 32)
+def test_images_of_another_size_than_the_data_are_resized_too(size: tuple[int, int]) -> None:
+    assert ImagePreprocess(GREY, min_size=32)(images(2, 1, *size)).shape == (2, 1, 32, 32)
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
 def test_resizing_is_that_of_torchvision(size: int) -> None:
-    raw = pictures(2, 3, 40, 24)  # smaller, one side of each, larger
+    raw = images(2, 3, 40, 24)  # smaller, one side of each, larger
     expected = reference.resize(normalised(raw, COLOUR), [size, size], antialias=True)
-    torch.testing.assert_close(PicturePreprocess(COLOUR, size=size)(raw), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ImagePreprocess(COLOUR, size=size)(raw), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
-    preprocess = PicturePreprocess(GREY)
+    preprocess = ImagePreprocess(GREY)
     assert list(preprocess.parameters()) == []
     assert preprocess.state_dict() == {}
 
@@ -86,35 +86,35 @@ def test_a_preprocess_has_nothing_to_train_and_nothing_to_save() -> None:
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_size_below_one_pixel_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=rf"augment\.size={size}"):
-        PicturePreprocess(GREY, size=size)
+        ImagePreprocess(GREY, size=size)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, 48), (16, 16)])
 def test_the_size_of_the_spec_is_taken_where_no_other_is_asked_for(asked: int | None, expected: int) -> None:
-    preprocess = PicturePreprocess(replace(COLOUR, size=48), min_size=64, size=asked)
-    assert preprocess(pictures(2, 3, 40, 24)).shape == (2, 3, expected, expected)
+    preprocess = ImagePreprocess(replace(COLOUR, size=48), min_size=64, size=asked)
+    assert preprocess(images(2, 3, 40, 24)).shape == (2, 3, expected, expected)
 
 
-def test_grey_pictures_become_colour_where_the_spec_has_statistics_of_colour() -> None:
-    spec, raw = replace(GREY, mean=COLOUR.mean, std=COLOUR.std), pictures(2, 1, 8, 8)
-    preprocess = PicturePreprocess(spec)
+def test_grey_images_become_colour_where_the_spec_has_statistics_of_colour() -> None:
+    spec, raw = replace(GREY, mean=COLOUR.mean, std=COLOUR.std), images(2, 1, 8, 8)
+    preprocess = ImagePreprocess(spec)
     assert preprocess.output_spec.input_shape == (3, 8, 8)
     torch.testing.assert_close(preprocess(raw), normalised(raw.expand(-1, 3, -1, -1), COLOUR))
 
 
-def test_pictures_are_resized_as_the_spec_says() -> None:
-    raw = pictures(2, 3, 40, 24)
-    sharp, soft = (PicturePreprocess(replace(COLOUR, interpolation=kind), size=20) for kind in ("bicubic", "bilinear"))
+def test_images_are_resized_as_the_spec_says() -> None:
+    raw = images(2, 3, 40, 24)
+    sharp, soft = (ImagePreprocess(replace(COLOUR, interpolation=kind), size=20) for kind in ("bicubic", "bilinear"))
     expected = reference.resize(raw.float(), [20, 20], reference.InterpolationMode.BICUBIC, antialias=True)
     torch.testing.assert_close(sharp.to_pixels(sharp(raw)), (expected / 255).clamp(0, 1), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(sharp(raw), soft(raw), atol=0.1)
 
 
-def test_stored_pictures_lose_their_room_and_others_are_resized() -> None:
-    spec = replace(COLOUR, room=3)
-    raw = pictures(2, 3, 46, 30)
-    torch.testing.assert_close(PicturePreprocess(spec)(raw), normalised(raw[:, :, 3:43, 3:27], spec))
-    assert PicturePreprocess(spec)(pictures(2, 3, 80, 48)).shape == (2, 3, 40, 24)
+def test_stored_images_lose_their_margin_and_others_are_resized() -> None:
+    spec = replace(COLOUR, margin=3)
+    raw = images(2, 3, 46, 30)
+    torch.testing.assert_close(ImagePreprocess(spec)(raw), normalised(raw[:, :, 3:43, 3:27], spec))
+    assert ImagePreprocess(spec)(images(2, 3, 80, 48)).shape == (2, 3, 40, 24)
 
 
 def test_columns_come_out_with_mean_0_and_deviation_1() -> None:
@@ -130,6 +130,6 @@ def test_tokens_come_out_as_they_are() -> None:
     assert isinstance(TokenPreprocess(GREY).output_spec, DataSpec)
 
 
-def test_what_is_no_picture_has_no_size() -> None:
+def test_what_is_no_image_has_no_size() -> None:
     with pytest.raises(ValueError, match=r"augment\.size=8: the data holds tokens"):
         preprocess_for(DataSpec((3,), 2, ("a", "b"), (), ()), size=8)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from firstlight.augment.matrices import identity, rotate, scale, translate
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
-from helpers.samples import grey_levels, noisy_pictures, smooth_pictures
+from helpers.samples import grey_levels, noisy_images, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
@@ -20,12 +20,12 @@ def still() -> Tensor:
 @pytest.mark.parametrize("size", [(32, 48), (48, 48), (90, 100)])
 @pytest.mark.parametrize("padding", ["mirror", "border"])
 def test_where_nothing_moves_enlarging_is_interpolation(size: tuple[int, int], padding: str) -> None:
-    raw = noisy_pictures(1, 3, 32, 48)
+    raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
     torch.testing.assert_close(resample(raw, still(), (32, 48), size, padding), expected, atol=1e-2, rtol=0)
 
 
-def test_enlarged_pictures_fade_out_where_black_stands_beyond_the_edges() -> None:
+def test_enlarged_images_fade_out_where_black_stands_beyond_the_edges() -> None:
     raw = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)
     found = resample(raw, still(), (8, 8), (32, 32), "zero")
     torch.testing.assert_close(found[:, :, 2:-2, 2:-2], torch.full((1, 1, 28, 28), 200.0))
@@ -34,20 +34,20 @@ def test_enlarged_pictures_fade_out_where_black_stands_beyond_the_edges() -> Non
 
 @pytest.mark.parametrize("size", [(25, 25), (17, 47)])
 def test_shrinking_by_less_than_half_is_interpolation(size: tuple[int, int]) -> None:
-    raw = noisy_pictures(1, 3, 32, 48)
+    raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
     torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(16, 24), (5, 48), (64, 6)])
 def test_shrinking_by_half_and_more_sees_every_pixel(size: tuple[int, int]) -> None:
-    raw = noisy_pictures(1, 3, 32, 48)
+    raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear", antialias=True)
     torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
-def test_a_shrunken_picture_turns_as_much_as_a_large_one() -> None:
-    raw, turn = smooth_pictures(1, 3, 96, 128), rotate(still(), torch.tensor([20.0]))
+def test_a_shrunken_image_turns_as_much_as_a_large_one() -> None:
+    raw, turn = smooth_images(1, 3, 96, 128), rotate(still(), torch.tensor([20.0]))
     small = F.interpolate(raw.float(), (24, 32), mode="bilinear", antialias=True)
     expected = resample(small, turn, (24, 32), (24, 32), "zero")
     assert grey_levels(resample(raw, turn, (96, 128), (24, 32), "zero"), expected) < 0.05
@@ -57,14 +57,14 @@ def test_a_shrunken_picture_turns_as_much_as_a_large_one() -> None:
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 10), (1, 3)])
 def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, padding: str) -> None:
-    raw = noisy_pictures(1, 3, height, width)
+    raw = noisy_images(1, 3, height, width)
     border = 2 * width + 5
     for right, down in [(0, 0), (1, 0), (-2, 3), (width, -height), (-border, 4), (border, -border)]:
-        # The picture is mirrored, and then moved: numpy pads it far enough and cuts it out.
+        # The image is mirrored, and then moved: numpy pads it far enough and cuts it out.
         matrix = scale(still(), x=torch.tensor([-1.0 if mirrored else 1.0]))
         matrix = translate(matrix, torch.tensor([[right, down]]) * 1.0)
-        picture = raw.numpy()[0, :, :, ::-1] if mirrored else raw.numpy()[0]
-        padded = np.pad(picture, ((0, 0), (border, border), (border, border)), mode=NUMPY[padding])
+        image = raw.numpy()[0, :, :, ::-1] if mirrored else raw.numpy()[0]
+        padded = np.pad(image, ((0, 0), (border, border), (border, border)), mode=NUMPY[padding])
         top, left = border - down, border - right
         expected = padded[:, top : top + height, left : left + width]
         found = move_whole_pixels(raw, matrix, (height, width), padding)
@@ -73,7 +73,7 @@ def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, 
 
 
 def test_every_sample_moves_by_its_own_matrix() -> None:
-    raw = noisy_pictures(3, 2, 6, 6)
+    raw = noisy_images(3, 2, 6, 6)
     upside_down, moved = (
         scale(still(), y=torch.tensor([-1.0])),
         translate(still(), torch.tensor([[0.0, 2.0]])),
@@ -86,8 +86,8 @@ def test_every_sample_moves_by_its_own_matrix() -> None:
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_room_around_the_picture_is_seen_before_any_padding(padding: str) -> None:
-    raw = noisy_pictures(1, 3, 14, 16)  # 10x12, and two pixels on every side
+def test_margin_around_the_image_is_seen_before_any_padding(padding: str) -> None:
+    raw = noisy_images(1, 3, 14, 16)  # 10x12, and two pixels on every side
     found = move_whole_pixels(raw, translate(still(), torch.tensor([[2.0, -2.0]])), (10, 12), padding)
     assert torch.equal(found, raw[:, :, 4:14, 0:12])
     beyond = move_whole_pixels(raw, translate(still(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)[0, :, :, 0]
@@ -97,7 +97,7 @@ def test_room_around_the_picture_is_seen_before_any_padding(padding: str) -> Non
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_interpolation_by_whole_pixels_finds_the_same_pixels(padding: str) -> None:
-    raw = noisy_pictures(1, 3, 14, 17)  # with room above and below, and at the sides
+    raw = noisy_images(1, 3, 14, 17)  # with margin above and below, and at the sides
     for right, down in [(0, 0), (3, -1), (-9, 12), (40, -35)]:
         matrix = translate(still(), torch.tensor([[float(right), float(down)]]))
         matrix = scale(matrix, x=torch.tensor([-1.0]))
@@ -107,7 +107,7 @@ def test_interpolation_by_whole_pixels_finds_the_same_pixels(padding: str) -> No
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_places_far_away_and_behind_the_horizon_have_colours_too(padding: str) -> None:
-    raw = noisy_pictures(1, 1, 8, 8)
+    raw = noisy_images(1, 1, 8, 8)
     far = identity(3, torch.device("cpu"))
     far[0, 0, 2], far[1, 2, 0], far[2, 2, 2] = 1e30, 1.0, 0.0
     found = resample(raw.expand(3, -1, -1, -1), far, (8, 8), (8, 8), padding)

@@ -48,7 +48,7 @@ def test_a_mistake_is_told_in_a_few_lines_with_its_fix(script: Script, tmp_path:
 
 @pytest.mark.parametrize("name", ["train", "preview"])
 def test_a_wrong_value_of_a_step_is_told_without_importing_lightning(script: Script, name: str) -> None:
-    answer = script(name, "augment=course", "augment.flip.p=2", PYTHONPROFILEIMPORTTIME="1")
+    answer = script(name, "augment=moderate", "augment.flip.p=2", PYTHONPROFILEIMPORTTIME="1")
     *imports, told = answer.stderr.splitlines()
     assert told == "augment.flip: p=2: from 0 to 1."
     assert any(line.endswith(" torch") for line in imports)
@@ -58,15 +58,15 @@ def test_a_wrong_value_of_a_step_is_told_without_importing_lightning(script: Scr
 def test_paths_on_the_command_line_may_have_any_letters_with_quotes_and_without(
     script: Script, tmp_path: Path, trained_run: Path
 ) -> None:
-    pictures = tmp_path / "tom's café (1)"
-    pictures.mkdir()
-    Image.new("L", (8, 8)).save(pictures / "black.png")
-    for word in (f"input={pictures}", f'input="{pictures}"'):
-        predicted = script("predict", f"run={trained_run}", word, f"output={pictures}/labels.csv")
+    images = tmp_path / "tom's café (1)"
+    images.mkdir()
+    Image.new("L", (8, 8)).save(images / "black.png")
+    for word in (f"input={images}", f'input="{images}"'):
+        predicted = script("predict", f"run={trained_run}", word, f"output={images}/labels.csv")
         assert (predicted.returncode, predicted.stderr) == (0, "")
-        assert str(pictures / "black.png") in (pictures / "labels.csv").read_text()
+        assert str(images / "black.png") in (images / "labels.csv").read_text()
         composed = script("train", word.replace("input", "data.dir"), "--cfg", "job")
-        assert yaml.safe_load(composed.stdout)["data"]["dir"] == str(pictures)
+        assert yaml.safe_load(composed.stdout)["data"]["dir"] == str(images)
 
 
 def test_the_traceback_is_shown_when_it_is_asked_for(script: Script) -> None:

@@ -6,7 +6,7 @@ from firstlight.transfer.imagenet import imagenet_labels
 
 
 def probabilities(**shares: float) -> torch.Tensor:
-    """One picture, with these shares of the classes of these names, and what is left for "tench"."""
+    """One image, with these shares of the classes of these names, and what is left for "tench"."""
     found = torch.zeros(1000)
     for name, share in shares.items():
         found[imagenet_labels().index(name.replace("_", " "))] = share
@@ -23,13 +23,13 @@ def test_the_classes_of_dogs_and_cats_are_theirs() -> None:
 
 
 def test_the_likeliest_name_is_told_with_the_sum_of_its_classes() -> None:
-    pictures = [
+    images = [
         probabilities(beagle=0.3, basset=0.25, tabby=0.1),
         probabilities(beagle=0.1, tabby=0.3, Egyptian_cat=0.15),
         probabilities(beagle=0.3, tabby=0.2, daisy=0.2),
         probabilities(),
     ]
-    found = verdicts("dog_cat", torch.stack(pictures))
+    found = verdicts("dog_cat", torch.stack(images))
     assert [name for name, _ in found] == ["dog", "cat", "neither", "neither"]
     assert [share for _, share in found] == pytest.approx([0.55, 0.45, 0.5, 1.0])
 

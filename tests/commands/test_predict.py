@@ -18,7 +18,7 @@ from timm.data import create_transform
 from firstlight.commands.predict import predict
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
-from firstlight.data.images import read_picture
+from firstlight.data.images import read_image
 from firstlight.runs.load import load_run
 from firstlight.tasks.build import build_pretrained
 from firstlight.training.run import train
@@ -31,14 +31,14 @@ CHINA, FLOWER = (Path(name) for name in load_sample_images().filenames)
 def digits_folder(tmp_path: Path) -> Path:
     """The test digits as 8x8 PNG files, named by number and class."""
     split = Digits(str(tmp_path)).store().splits["test"]
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number, (image, target) in enumerate(zip(*split.take(torch.arange(40)), strict=True)):
         Image.fromarray(image[0].numpy()).save(folder / f"{number:03}_{target}.png")
     return folder
 
 
-def test_pictures_of_the_test_split_get_the_labels_that_testing_gave(trained_run: Path, digits_folder: Path) -> None:
+def test_images_of_the_test_split_get_the_labels_that_testing_gave(trained_run: Path, digits_folder: Path) -> None:
     rows = predict(trained_run, digits_folder, digits_folder / "labels.csv", accelerator="cpu")
     right = sum(Path(row["path"]).stem.endswith(row["label"]) for row in rows)
     task = load_run(trained_run)
@@ -65,41 +65,41 @@ def test_batches_make_no_difference(trained_run: Path, digits_folder: Path) -> N
     assert [row["label"] for row in whole] == [row["label"] for row in pieces]
 
 
-def test_a_damaged_picture_is_told_and_the_others_are_predicted(
+def test_a_damaged_image_is_told_and_the_others_are_predicted(
     trained_run: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (digits_folder / "broken.jpg").write_bytes(b"<html>not a picture</html>")
+    (digits_folder / "broken.jpg").write_bytes(b"<html>not an image</html>")
     rows = predict(trained_run, digits_folder, digits_folder / "labels.csv", accelerator="cpu")
     assert len(rows) == 40
-    assert "broken.jpg: not a picture" in capsys.readouterr().out
+    assert "broken.jpg: not an image" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("default")  # as it is outside of tests
-def test_a_picture_so_large_that_it_may_be_an_attack_is_left_out(
+def test_an_image_so_large_that_it_may_be_an_attack_is_left_out(
     trained_run: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("L", (40, 30)).save(digits_folder / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     rows = predict(trained_run, digits_folder, digits_folder / "labels.csv", accelerator="cpu")
     assert len(rows) == 40
-    assert "large.png: not a picture that can be read (Image size (1200 pixels)" in capsys.readouterr().out
+    assert "large.png: not an image that can be read (Image size (1200 pixels)" in capsys.readouterr().out
 
 
 def test_nothing_to_predict_is_refused(trained_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no such file or folder"):
         predict(trained_run, tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="no pictures in this folder"):
+    with pytest.raises(ValueError, match="no images in this folder"):
         predict(trained_run, tmp_path)
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ValueError, match="none of the 1 pictures can be read"):
+    with pytest.raises(ValueError, match="none of the 1 images can be read"):
         predict(trained_run, tmp_path, accelerator="cpu")
 
 
 def test_a_run_that_never_trained_cannot_predict(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(json.dumps({"seed": 1} | {"model": dict(compose().model)}))
-    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
     with pytest.raises(ValueError, match="ended before it began to train"):
-        predict(tmp_path, tmp_path / "picture.png", accelerator="cpu")
+        predict(tmp_path, tmp_path / "image.png", accelerator="cpu")
 
 
 def test_one_score_for_two_classes_gives_both_probabilities(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_one_score_for_two_classes_gives_both_probabilities(tmp_path: Path) -> N
     rows = predict(tmp_path / "run", tmp_path / "test", accelerator="cpu")
     task = load_run(tmp_path / "run")
     for row in rows:
-        picture = torch.tensor(read_picture(Path(row["path"]), task.spec.stored_shape))
-        (score,) = task.network(task.preprocess(picture[None])).flatten().tolist()
+        image = torch.tensor(read_image(Path(row["path"]), task.spec.stored_shape))
+        (score,) = task.network(task.preprocess(image[None])).flatten().tolist()
         found = dict(row[f"top_{place}"].split("=") for place in (1, 2))
         is_dog = 1 / (1 + math.exp(-score))
         assert 0.01 < is_dog < 0.99
@@ -121,11 +121,11 @@ def test_one_score_for_two_classes_gives_both_probabilities(tmp_path: Path) -> N
 
 
 def test_a_run_on_numbers_or_without_classes_is_told_apart(tmp_path: Path) -> None:
-    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
     for data, told in (("iris", "it was trained on numbers"), ("diabetes", "it does not classify")):
         train(compose(f"data={data}", "trainer.max_epochs=1", "trainer.accelerator=cpu"), run_dir=tmp_path / data)
         with pytest.raises(ValueError, match=told):
-            predict(tmp_path / data, tmp_path / "picture.png", accelerator="cpu")
+            predict(tmp_path / data, tmp_path / "image.png", accelerator="cpu")
 
 
 def network(*words: str) -> dict[str, Any]:
@@ -141,26 +141,26 @@ def test_a_folder_gets_a_contact_sheet_beside_its_csv(trained_run: Path, digits_
         pixels = np.asarray(sheet)
     first = np.asarray(Image.open(min(digits_folder.glob("000_*.png"))))
     assert np.array_equal(pixels[4:68:8, 4:68:8, 0], first)
-    assert pixels.shape[0] // 5 in range(68, 100)  # 40 pictures, eight in a row
+    assert pixels.shape[0] // 5 in range(68, 100)  # 40 images, eight in a row
     predict(trained_run, min(digits_folder.glob("000_*.png")), digits_folder / "one.csv", accelerator="cpu")
     assert not (digits_folder / "one.png").exists()
 
 
-def test_predictions_in_the_folder_of_the_pictures_can_be_made_again(trained_run: Path, digits_folder: Path) -> None:
+def test_predictions_in_the_folder_of_the_images_can_be_made_again(trained_run: Path, digits_folder: Path) -> None:
     output = digits_folder / "labels.csv"
     rows = predict(trained_run, digits_folder, output, accelerator="cpu")
     assert predict(trained_run, digits_folder, output, accelerator="cpu") == rows  # the sheet is not among them
     for path in digits_folder.glob("*_*.png"):
         path.unlink()
-    with pytest.raises(ValueError, match="no pictures in this folder but the contact sheet"):
+    with pytest.raises(ValueError, match="no images in this folder but the contact sheet"):
         predict(trained_run, digits_folder, output, accelerator="cpu")
 
 
-def test_no_picture_is_written_over(trained_run: Path, digits_folder: Path) -> None:
+def test_no_image_is_written_over(trained_run: Path, digits_folder: Path) -> None:
     (first, *_) = sorted(digits_folder.glob("*.png"))
     before = first.read_bytes()
     for output in (first, first.with_suffix(".csv")):
-        with pytest.raises(ValueError, match=f"{first} is one of the pictures, and would be lost"):
+        with pytest.raises(ValueError, match=f"{first} is one of the images, and would be lost"):
             predict(trained_run, digits_folder, output, accelerator="cpu")
     with pytest.raises(ValueError, match="this is the name for the contact sheet"):
         predict(trained_run, digits_folder, digits_folder.parent / "labels.png", accelerator="cpu")
@@ -215,8 +215,8 @@ def test_weights_see_photographs_as_timm_shows_them_to_them(tmp_path: Path) -> N
     show = create_transform(
         facts.input_size, interpolation="bicubic", mean=facts.mean, std=facts.std, crop_pct=facts.crop_pct
     )
-    picture = read_picture(tmp_path / "square.png", task.spec.stored_shape, interpolation=task.spec.interpolation)
-    found = task.preprocess(torch.tensor(picture)[None])
+    image = read_image(tmp_path / "square.png", task.spec.stored_shape, interpolation=task.spec.interpolation)
+    found = task.preprocess(torch.tensor(image)[None])
     torch.testing.assert_close(found[0], show(square), atol=1.01 / 127.5, rtol=0)  # a grey level, by rounding
 
 
@@ -241,7 +241,7 @@ def test_weights_that_do_not_make_a_classifier_are_refused(tmp_path: Path, train
         (LITE | {"weights": "IMAGENET"}, "Did you mean 'IMAGENET1K'"),
         (LITE | {"head": "mlp"}, "are for training"),
         (network("model=lenet"), "there are none for LeNet"),
-        (network("model=lenet", f"model.weights={tmp_path / 'lenet.pth'}"), "nobody knows its classes and pictures"),
+        (network("model=lenet", f"model.weights={tmp_path / 'lenet.pth'}"), "nobody knows its classes and images"),
     ):
         with pytest.raises(ValueError, match=told):
             predict(None, photograph, tmp_path / "labels.csv", accelerator="cpu", model=model)

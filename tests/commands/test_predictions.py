@@ -36,14 +36,14 @@ def test_of_two_classes_a_row_has_both() -> None:
     assert in_words([found]).split() == ["c", "75.00%", "a=b", "25.00%"]
 
 
-def test_a_single_picture_is_told_with_its_likeliest_classes_one_on_each_line() -> None:
+def test_a_single_image_is_told_with_its_likeliest_classes_one_on_each_line() -> None:
     lines = in_words([row(dog_cat="neither", dog_cat_probability=0.3)], "dog_cat").splitlines()
     assert [line.split() for line in lines[:2]] == [["cat", "50.00%"], ["dog", "20.00%"]]
     assert len(lines) == 6
     assert lines[-1].split() == ["dog_cat:", "neither", "30.00%"]
 
 
-def test_of_many_pictures_the_first_are_told_with_one_class_each() -> None:
+def test_of_many_images_the_first_are_told_with_one_class_each() -> None:
     rows = [row(f"{number}.jpg", dog_cat="cat", dog_cat_probability=0.9) for number in range(30)]
     lines = in_words(rows).splitlines()
     assert lines[3].split() == ["3.jpg", "cat", "50.00%"]
@@ -58,13 +58,13 @@ def test_of_a_long_path_the_end_is_told() -> None:
 
 
 @pytest.mark.parametrize(("size", "expected"), [((256, 256), (128, 128)), ((256, 64), (128, 32)), ((8, 16), (8, 16))])
-def test_large_pictures_are_made_smaller(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_large_images_are_made_smaller(size: tuple[int, int], expected: tuple[int, int]) -> None:
     found = thumbnails(torch.full((2, 3, *size), 51, dtype=torch.uint8))
     assert found.shape == (2, 3, *expected)
     torch.testing.assert_close(found, torch.full_like(found, 0.2))
 
 
-def test_the_sheet_shows_the_first_pictures_with_captions() -> None:
+def test_the_sheet_shows_the_first_images_with_captions() -> None:
     batch = torch.zeros(40, 1, 128, 128)
     rows = [row(dog_cat="cat", dog_cat_probability=0.9) for _ in range(80)]
     files = io.BytesIO(), io.BytesIO()
@@ -79,10 +79,10 @@ def test_the_sheet_shows_the_first_pictures_with_captions() -> None:
     assert black[10::in_row][:8, 10::132].all()
 
 
-def test_a_sheet_is_known_from_other_pictures(tmp_path: Path) -> None:
+def test_a_sheet_is_known_from_other_images(tmp_path: Path) -> None:
     with (tmp_path / "sheet.png").open("wb") as file:
         write_sheet(file, [torch.zeros(1, 3, 64, 64)], [row()])
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"no image")
     assert [path.name for path in tmp_path.iterdir() if is_sheet(path)] == ["sheet.png"]

@@ -65,7 +65,7 @@ def test_a_caption_tells_the_class_or_the_shares_of_a_mixture() -> None:
     assert _caption(torch.tensor([2.5]), ("price",)) == "2.5"
 
 
-def test_rows_of_mixed_pictures_are_wide_enough_for_their_captions() -> None:
+def test_rows_of_mixed_images_are_wide_enough_for_their_captions() -> None:
     labels = tuple(f"a digit that is a {number}" for number in range(10))
     plain = config("model=linear", "+augment.mixup.alpha=1")
     store, splits = build_source(plain).splits(1)
@@ -74,13 +74,13 @@ def test_rows_of_mixed_pictures_are_wide_enough_for_their_captions() -> None:
     assert sheet.width > 2 * ImageFont.load_default().getlength("a digit that is a 7 55%")
 
 
-def test_the_command_writes_a_picture(script: Script, tmp_path: Path) -> None:
-    done = script("preview", "augment=course", "preview.output=pictures/course.png", "preview.samples=3")
+def test_the_command_writes_an_image(script: Script, tmp_path: Path) -> None:
+    done = script("preview", "augment=moderate", "preview.output=images/course.png", "preview.samples=3")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "pictures/course.png" in done.stdout
-    with Image.open(tmp_path / "pictures" / "course.png") as picture:
-        assert picture.size[0] == 8 * 68 + 4
-    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+    assert "images/course.png" in done.stdout
+    with Image.open(tmp_path / "images" / "course.png") as image:
+        assert image.size[0] == 8 * 68 + 4
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
 
 def test_a_text_is_printed_beside_what_becomes_of_it(
@@ -107,7 +107,7 @@ def test_a_text_is_printed_beside_what_becomes_of_it(
         (
             ["+augment.mixup.p=2"],
             {"output": "sheet.pdf"},
-            "preview.output=sheet.pdf: pictures are written as .png, .jpg",
+            "preview.output=sheet.pdf: images are written as .png, .jpg",
         ),
         (["augment.padding=mirrror"], {}, "augment.padding=mirrror: .*'mirror'"),
     ],

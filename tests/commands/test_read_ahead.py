@@ -8,8 +8,8 @@ from PIL import Image
 
 from firstlight.commands import read_ahead as module
 from firstlight.commands.read_ahead import read_ahead
-from firstlight.data.images import read_picture
-from helpers.generate import write_picture
+from firstlight.data.images import read_image
+from helpers.generate import write_image
 
 SHAPE = (3, 8, 8)
 
@@ -18,18 +18,18 @@ SHAPE = (3, 8, 8)
 def paths(tmp_path: Path) -> list[Path]:
     found = [tmp_path / f"{number}.png" for number in range(7)]
     for number, path in enumerate(found):
-        write_picture(path, 30 * number)
+        write_image(path, 30 * number)
     return found
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
-def test_pictures_come_in_batches_in_their_order(paths: list[Path], batch_size: int) -> None:
+def test_images_come_in_batches_in_their_order(paths: list[Path], batch_size: int) -> None:
     problems: list[str] = []
     with ThreadPoolExecutor() as pool:
         names, batches = zip(*read_ahead(pool, paths, SHAPE, batch_size, problems), strict=True)
     assert [name for batch in names for name in batch] == paths
     assert {len(batch) for batch in batches[:-1]} <= {batch_size}
-    expected = torch.stack([torch.tensor(read_picture(path, SHAPE)) for path in paths])
+    expected = torch.stack([torch.tensor(read_image(path, SHAPE)) for path in paths])
     assert torch.equal(torch.cat(batches), expected)
     assert problems == []
 
@@ -37,7 +37,7 @@ def test_pictures_come_in_batches_in_their_order(paths: list[Path], batch_size: 
 def test_what_cannot_be_read_is_left_out_and_told(paths: list[Path]) -> None:
     problems: list[str] = []
     for number in (0, 1, 4):
-        paths[number].write_bytes(b"no picture")
+        paths[number].write_bytes(b"no image")
     with ThreadPoolExecutor() as pool:
         found = [names for names, _ in read_ahead(pool, paths, SHAPE, 2, problems)]
     assert found == [[paths[2], paths[3]], [paths[5]], [paths[6]]]
@@ -53,9 +53,9 @@ def test_the_next_batch_is_read_while_the_network_has_one_and_no_more(
         begun.append(path)
         if path == paths[3]:
             second.set()
-        return read_picture(path, shape)
+        return read_image(path, shape)
 
-    monkeypatch.setattr(module, "read_picture", read)
+    monkeypatch.setattr(module, "read_image", read)
     with ThreadPoolExecutor(1) as pool:
         batches = read_ahead(pool, paths, SHAPE, 2, [])
         next(batches)
@@ -65,13 +65,13 @@ def test_the_next_batch_is_read_while_the_network_has_one_and_no_more(
         assert len(list(batches)) == 3
 
 
-def test_pictures_are_resized_as_asked(tmp_path: Path) -> None:
+def test_images_are_resized_as_asked(tmp_path: Path) -> None:
     path = tmp_path / "edge.png"
-    picture = Image.new("L", (64, 64))
-    picture.paste(255, (20, 0, 64, 64))
-    picture.save(path)
+    image = Image.new("L", (64, 64))
+    image.paste(255, (20, 0, 64, 64))
+    image.save(path)
     with ThreadPoolExecutor() as pool:
         for interpolation in ("bilinear", "bicubic"):
             ((_, found),) = read_ahead(pool, [path], (1, 7, 7), 1, [], interpolation)
-            expected = picture.resize((7, 7), Image.Resampling[interpolation.upper()])
+            expected = image.resize((7, 7), Image.Resampling[interpolation.upper()])
             assert found.flatten().tolist() == list(expected.tobytes())

@@ -22,7 +22,7 @@ SHORT = ("trainer.max_epochs=2", "trainer.accelerator=cpu", "+trainer.limit_trai
 @pytest.fixture(scope="module")
 def gan_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "gan"
-    train(compose("model=gan", "model.width=4", *SHORT), run_dir=folder)
+    train(compose("model=gan", "model.base_channels=4", *SHORT), run_dir=folder)
     return folder
 
 
@@ -45,9 +45,9 @@ def checkpoint(folder: Path) -> dict[str, Any]:
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
 
 
-def test_a_run_of_a_gan_leaves_pictures(gan_run: Path) -> None:
-    with Image.open(gan_run / "samples.png") as picture:
-        assert picture.size == (8 * 68 + 4, 4 * 68 + 4)
+def test_a_run_of_a_gan_leaves_images(gan_run: Path) -> None:
+    with Image.open(gan_run / "samples.png") as image:
+        assert image.size == (8 * 68 + 4, 4 * 68 + 4)
     (image,) = events(gan_run).Images("samples")
     assert image.width == 8 * 68 + 4
 
@@ -78,20 +78,20 @@ def test_a_gan_is_measured_again_to_the_last_digit(gan_run: Path) -> None:
         assert value == before[name], name
 
 
-def test_pictures_are_those_of_the_average_generator_and_of_the_seed(gan_run: Path, tmp_path: Path) -> None:
+def test_images_are_those_of_the_average_generator_and_of_the_seed(gan_run: Path, tmp_path: Path) -> None:
     made = sample(gan_run, tmp_path / "made.png", number=5)
     assert isinstance(made, torch.Tensor)
     assert torch.equal(made, load_run(gan_run).generate(5))
     assert not torch.equal(made, torch.as_tensor(sample(gan_run, tmp_path / "made.png", number=5, seed=2)))
-    with Image.open(tmp_path / "made.png") as picture:
-        assert picture.size == (8 * 68 + 4, 68 + 4)
+    with Image.open(tmp_path / "made.png") as image:
+        assert image.size == (8 * 68 + 4, 68 + 4)
 
 
 def test_a_variational_autoencoder_draws_and_a_plain_one_does_not(tmp_path: Path) -> None:
     for model in ("vae", "autoencoder"):
-        train(compose(f"model={model}", "model.widths=[4]", *SHORT), run_dir=tmp_path / model)
-        with Image.open(tmp_path / model / "samples.png") as picture:  # 32 pictures, each with what comes back
-            assert picture.size == (8 * 68 + 4, 8 * 68 + 4)
+        train(compose(f"model={model}", "model.hidden_sizes=[4]", *SHORT), run_dir=tmp_path / model)
+        with Image.open(tmp_path / model / "samples.png") as image:  # 32 images, each with what comes back
+            assert image.size == (8 * 68 + 4, 8 * 68 + 4)
     assert torch.as_tensor(sample(tmp_path / "vae", number=3)).shape == (3, 1, 8, 8)
     with pytest.raises(ValueError, match="Autoencoder generates nothing; samples come of model=gan, model=vae"):
         sample(tmp_path / "autoencoder")
@@ -111,9 +111,9 @@ def test_without_an_output_samples_lie_in_the_run_folder(
     gan_run: Path, text_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sample(gan_run, number=9)
-    with Image.open(gan_run / "samples.png") as picture:
-        assert picture.size == (8 * 68 + 4, 2 * 68 + 4)
-    assert "9 pictures in" in capsys.readouterr().out
+    with Image.open(gan_run / "samples.png") as image:
+        assert image.size == (8 * 68 + 4, 2 * 68 + 4)
+    assert "9 images in" in capsys.readouterr().out
     assert (
         (text_run / "samples.txt").read_text() != sample(text_run, length=5) == (text_run / "samples.txt").read_text()
     )
@@ -122,9 +122,9 @@ def test_without_an_output_samples_lie_in_the_run_folder(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"number": 0}, "number=0: one picture or more"),
+        ({"number": 0}, "number=0: one image or more"),
         ({"checkpoint": "first"}, "checkpoint=first: not in"),
-        ({"output": "samples.txt"}, "output=samples.txt: pictures are written as .png, .jpg"),
+        ({"output": "samples.txt"}, "output=samples.txt: images are written as .png, .jpg"),
         ({"output": "/proc/nowhere/samples.png"}, "output=/proc/nowhere/samples.png: cannot be written"),
     ],
 )

@@ -39,7 +39,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
             "There is no 'optimizer.lerning_rate' in the config. Did you mean 'optimizer.lr'?",
         ),
         (["optimzer.lr=1"], "There is no 'optimzer' in the config. Did you mean 'optimizer'?"),
-        (["model=mlp", "model.wdths=[3]"], "There is no 'model.wdths' in the config. Did you mean 'model.widths'?"),
+        (
+            ["model=mlp", "model.hiden_sizes=[3]"],
+            "There is no 'model.hiden_sizes' in the config. Did you mean 'model.hidden_sizes'?",
+        ),
     ],
 )
 def test_a_misspelled_word_is_told_with_the_nearest(told: Told, words: list[str], answer: str) -> None:

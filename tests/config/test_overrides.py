@@ -8,7 +8,7 @@ PLAIN = [
     "model=mlp,lenet",
     "data.dir=/a b",
     'data.dir="/é"',
-    "+model.widths=[1,2]",
+    "+model.hidden_sizes=[1,2]",
     "seed=range(1,3)",
     "~data",
 ]

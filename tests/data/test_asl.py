@@ -113,7 +113,7 @@ def test_a_zip_that_cannot_be_read_is_named_where_there_is_no_other(tmp_path: Pa
         (altered(6, 3, ""), "line 6: pixel3 is '', not a whole number"),
         (altered(7, 784, "1,2"), "line 7: 786 values; there have to be 785"),
         (asl_table(ASL_CODES)[:-40], "line 25: 7"),  # cut in the last row
-        (ASL_HEADER + "\n", "there is no picture in it"),
+        (ASL_HEADER + "\n", "there is no image in it"),
         ("", "line 1: there is no column label"),
     ],
 )

@@ -37,7 +37,7 @@ def official(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_official_form_gives_the_same_pictures(official: Path) -> None:
+def test_every_official_form_gives_the_same_images(official: Path) -> None:
     store = CIFAR10(str(official)).store()
     assert store.spec.input_shape == (3, 32, 32)
     assert store.spec.labels[3] == "cat"
@@ -128,7 +128,7 @@ def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
     ("values", "told"),
     [
         ([1, 2], "is not a whole file"),
-        ({b"data": [1, 2], b"labels": [0, 1]}, r"holds int64 of \(2,\) with 2 classes, not pictures"),
+        ({b"data": [1, 2], b"labels": [0, 1]}, r"holds int64 of \(2,\) with 2 classes, not images"),
         ({b"data": b"pixels", b"labels": [0]}, r"holds \|S6 of \(\)"),
         ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, r"holds uint8 of \(0, 3072\) with 0 classes"),
         ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, r"holds uint8 of \(2, 3072\) with 1 classes"),
@@ -148,7 +148,7 @@ def test_a_class_out_of_range_is_refused(tmp_path: Path) -> None:
     content = bytearray((folder / "test_batch.bin").read_bytes())
     content[3073 * 7] = 10
     (folder / "test_batch.bin").write_bytes(content)
-    with pytest.raises(ValueError, match=r"test_batch\.bin, picture 7: class 10"):
+    with pytest.raises(ValueError, match=r"test_batch\.bin, image 7: class 10"):
         CIFAR10(str(tmp_path)).store()
 
 

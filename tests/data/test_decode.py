@@ -9,19 +9,19 @@ from PIL import Image
 
 from firstlight.data import decode as decode_module
 from firstlight.data.decode import decode
-from firstlight.data.images import read_picture
+from firstlight.data.images import read_image
 from firstlight.data.store import Arrays
-from helpers.generate import write_picture
+from helpers.generate import write_image
 
 SHAPE = (3, 6, 6)
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """200 pictures in a folder of their own."""
-    found = [tmp_path / "pictures" / f"{number:03}.png" for number in range(200)]
+    """200 images in a folder of their own."""
+    found = [tmp_path / "images" / f"{number:03}.png" for number in range(200)]
     for number, path in enumerate(found):
-        write_picture(path, number, height=7, width=8)
+        write_image(path, number, height=7, width=8)
     return found
 
 
@@ -36,13 +36,13 @@ def damage(paths: list[Path], *numbers: int) -> None:
         paths[number].write_bytes(paths[number].read_bytes()[:100])
 
 
-def test_every_picture_lies_beside_its_class(paths: list[Path], tmp_path: Path) -> None:
+def test_every_image_lies_beside_its_class(paths: list[Path], tmp_path: Path) -> None:
     splits = decoded(paths, tmp_path / "scratch")
     assert [len(splits[name].inputs) for name in ("train", "test")] == [150, 50]
     for arrays in splits.values():
         assert arrays.targets.dtype == np.int64
         for pixels, target in zip(arrays.inputs, arrays.targets, strict=True):
-            assert np.array_equal(pixels, read_picture(paths[target], SHAPE))
+            assert np.array_equal(pixels, read_image(paths[target], SHAPE))
 
 
 def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_path: Path) -> None:
@@ -56,19 +56,19 @@ def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_pa
     assert from_contents["train"].targets.tolist() == list(range(200))
 
 
-def test_a_picture_has_one_row(paths: list[Path], tmp_path: Path) -> None:
+def test_an_image_has_one_row(paths: list[Path], tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         decode({"train": [(paths[0], 0)], "test": [(paths[0], 0)]}, SHAPE, tmp_path)
 
 
-def test_the_first_damaged_picture_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:
+def test_the_first_damaged_image_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 7, 160)
-    with pytest.raises(ValueError, match=rf"{paths[7]}: not a picture that can be read[\s\S]*data\.on_corrupt=skip"):
+    with pytest.raises(ValueError, match=rf"{paths[7]}: not an image that can be read[\s\S]*data\.on_corrupt=skip"):
         decoded(paths, tmp_path / "scratch")
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_damaged_pictures_are_skipped_and_named(
+def test_damaged_images_are_skipped_and_named(
     paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(paths, 7, 160)
@@ -77,11 +77,11 @@ def test_damaged_pictures_are_skipped_and_named(
     assert splits["test"].targets.tolist() == [number for number in range(150, 200) if number != 160]
     for arrays in splits.values():
         for pixels, target in zip(arrays.inputs, arrays.targets, strict=True):
-            assert np.array_equal(pixels, read_picture(paths[target], SHAPE))
+            assert np.array_equal(pixels, read_image(paths[target], SHAPE))
     assert [str(paths[number]) in record.message for number, record in zip((7, 160), caplog.records, strict=True)]
 
 
-def test_of_many_damaged_pictures_ten_are_on_the_screen_and_all_in_the_file(
+def test_of_many_damaged_images_ten_are_on_the_screen_and_all_in_the_file(
     paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_module, "MAX_SKIPPED", 0.1)
@@ -96,7 +96,7 @@ def test_of_many_damaged_pictures_ten_are_on_the_screen_and_all_in_the_file(
 
 def test_more_than_one_in_a_hundred_is_too_many_to_skip(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 3, 4, 190)
-    with pytest.raises(ValueError, match=r"more than 1% of 200 pictures cannot be read") as caught:
+    with pytest.raises(ValueError, match=r"more than 1% of 200 images cannot be read") as caught:
         decoded(paths, tmp_path / "scratch", on_corrupt="skip")
     assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190))
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -106,25 +106,25 @@ def test_more_than_one_in_a_hundred_is_too_many_to_skip(paths: list[Path], tmp_p
 def test_a_decompression_bomb_is_refused_without_a_warning(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    write_picture(paths[9], 9, height=10, width=10)
+    write_image(paths[9], 9, height=10, width=10)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     for path in paths[:9] + paths[10:]:
-        write_picture(path, 0, height=5, width=5)
+        write_image(path, 0, height=5, width=5)
     with pytest.raises(ValueError, match=rf"{paths[9]}: .*decompression bomb"):
         decoded(paths, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>Not found</title>", b"\xff\xd8\xff\xe0\x00"])
-def test_what_is_no_picture_is_refused(paths: list[Path], tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_image_is_refused(paths: list[Path], tmp_path: Path, content: bytes) -> None:
     paths[0].write_bytes(content)
-    with pytest.raises(ValueError, match=f"{paths[0]}: not a picture"):
+    with pytest.raises(ValueError, match=f"{paths[0]}: not an image"):
         decoded(paths, tmp_path)
 
 
 def test_metadata_that_pillow_warns_of_do_no_harm(paths: list[Path], tmp_path: Path) -> None:
-    picture = Image.new("P", (8, 8))
-    picture.putpalette([200, 0, 0])
-    picture.save(paths[0], transparency=bytes([255, 0]))
+    image = Image.new("P", (8, 8))
+    image.putpalette([200, 0, 0])
+    image.save(paths[0], transparency=bytes([255, 0]))
     facts = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x63"  # says that 99 entries follow
     Image.new("RGB", (8, 8)).save(paths[1], format="JPEG", exif=facts)
     assert decoded(paths, tmp_path)["train"].inputs[0, 0, 0, 0] == 200

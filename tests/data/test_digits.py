@@ -32,11 +32,11 @@ def test_the_sixteen_grey_levels_reach_from_0_to_255(splits: dict[str, Arrays]) 
 
 
 def test_the_digits_are_those_of_scikit_learn(splits: dict[str, Arrays]) -> None:
-    pictures, targets = load_digits(return_X_y=True)
+    images, targets = load_digits(return_X_y=True)
     ours = np.concatenate([arrays.inputs for arrays in splits.values()]).reshape(-1, 64)
     our_targets = np.concatenate([arrays.targets for arrays in splits.values()])
     rows = np.column_stack([np.rint(ours * (16 / 255)), our_targets])
-    assert sorted(rows.tolist()) == sorted(np.column_stack([pictures, targets]).tolist())
+    assert sorted(rows.tolist()) == sorted(np.column_stack([images, targets]).tolist())
 
 
 def test_the_test_split_is_the_same_for_every_seed(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_other_targets_are_about_cats_too(pets: Path, target: str, labels: tuple
     assert store.splits["train"].targets.bincount().tolist() == counts
 
 
-def test_the_folder_itself_and_archives_hold_the_same_pictures(pets: Path, tmp_path: Path) -> None:
+def test_the_folder_itself_and_archives_hold_the_same_images(pets: Path, tmp_path: Path) -> None:
     pack(pets, tmp_path / "a" / "oxford-iiit-pet")
     pack(pets, tmp_path / "b")
     expected = Dogs(str(pets.parent), image_size=8).store()
@@ -113,13 +113,13 @@ def test_a_link_in_an_archive_is_refused(pets: Path, tmp_path: Path) -> None:
         Dogs(str(tmp_path / "data"), image_size=8).store()
 
 
-def test_a_picture_that_is_missing_is_told_with_the_line_that_names_it(pets: Path) -> None:
+def test_an_image_that_is_missing_is_told_with_the_line_that_names_it(pets: Path) -> None:
     (pets / "images" / "basset_hound_3.jpg").unlink()
     with pytest.raises(ValueError, match=rf"basset_hound_3\.jpg: missing; {pets}/annotations/trainval.txt, line 16"):
         Dogs(str(pets)).store()
 
 
-def test_a_picture_that_is_missing_in_the_archive_is_told(pets: Path, tmp_path: Path) -> None:
+def test_an_image_that_is_missing_in_the_archive_is_told(pets: Path, tmp_path: Path) -> None:
     (pets / "images" / "basset_hound_7.jpg").unlink()
     pack(pets, tmp_path / "data")
     with pytest.raises(ValueError, match=r"no images/basset_hound_7\.jpg in it; .*test\.txt, line 6 names it"):
@@ -145,10 +145,10 @@ def test_an_archive_with_a_wrong_checksum_is_refused(pets: Path, tmp_path: Path,
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_a_damaged_picture_in_an_archive_is_told_with_its_archive(pets: Path, tmp_path: Path) -> None:
+def test_a_damaged_image_in_an_archive_is_told_with_its_archive(pets: Path, tmp_path: Path) -> None:
     (pets / "images" / "basset_hound_0.jpg").write_text("<html>")
     pack(pets, tmp_path / "data")
-    with pytest.raises(ValueError, match=r"images\.tar\.gz/images/basset_hound_0\.jpg: not a picture"):
+    with pytest.raises(ValueError, match=r"images\.tar\.gz/images/basset_hound_0\.jpg: not an image"):
         Dogs(str(tmp_path / "data")).store()
 
 
@@ -174,7 +174,7 @@ def test_a_bad_line_is_told_with_its_file(pets: Path, line: str, told: str) -> N
 
 
 @pytest.mark.parametrize("target", ["breed", "all_breeds", "species"])
-def test_a_picture_to_learn_from_is_not_for_testing_too(pets: Path, target: str) -> None:
+def test_an_image_to_learn_from_is_not_for_testing_too(pets: Path, target: str) -> None:
     path = pets / "annotations" / "test.txt"
     path.write_text(path.read_text() + "basset_hound_3 4 2 1\n")
     with pytest.raises(

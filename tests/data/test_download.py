@@ -13,7 +13,7 @@ from helpers.generate import write_mnist
 from helpers.served import Site, served
 
 HINT = "Without a network: put them there by hand."
-CONTENT = {"images.gz": b"pictures" * 1000, "labels.gz": b"labels" * 100}
+CONTENT = {"images.gz": b"images" * 1000, "labels.gz": b"labels" * 100}
 HASHES = {
     "images.gz": f"md5:{hashlib.md5(CONTENT['images.gz']).hexdigest()}",
     "labels.gz": f"sha256:{hashlib.sha256(CONTENT['labels.gz']).hexdigest()}",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from firstlight.data import Folder, Split
-from helpers.generate import write_classes, write_picture
+from helpers.generate import write_classes, write_image
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def class_folders(tmp_path: Path) -> Path:
 
 
 def sizes(folder: Path, **options: Any) -> dict[str, list[int]]:
-    """Pictures of each class in each split."""
+    """Images of each class in each split."""
     splits = Folder(str(folder), image_size=8, **options).splits(seed=1)[1]
     return {name: split.take(torch.arange(len(split)))[1].bincount().tolist() for name, split in splits.items()}
 
@@ -62,7 +62,7 @@ def test_without_any_split_all_three_are_drawn(class_folders: Path) -> None:
 
 
 def pixels(split: Split) -> set[bytes]:
-    return {picture.numpy().tobytes() for picture in split.take(torch.arange(len(split)))[0]}
+    return {image.numpy().tobytes() for image in split.take(torch.arange(len(split)))[0]}
 
 
 def test_the_test_part_does_not_depend_on_the_seed_of_the_run_and_shares_nothing(class_folders: Path) -> None:
@@ -77,19 +77,19 @@ def test_split_seed_draws_another_test_part(class_folders: Path) -> None:
     assert pixels(one.splits["test"]) != pixels(other.splits["test"])
 
 
-def test_hidden_files_and_files_that_are_no_pictures_do_not_count(split_folders: Path) -> None:
+def test_hidden_files_and_files_that_are_no_images_do_not_count(split_folders: Path) -> None:
     before = sizes(split_folders)  # and makes the folder of the store
     (split_folders / "train" / ".hidden").mkdir()
     (split_folders / "notes").mkdir()
     for name in ("._00.jpg", "Thumbs.db", "notes.txt"):
-        (split_folders / "train" / "cat" / name).write_text("no picture")
+        (split_folders / "train" / "cat" / name).write_text("no image")
     (split_folders / "train" / "cat" / ".thumbnails").mkdir()
-    write_picture(split_folders / "train" / "cat" / ".thumbnails" / "00.jpg", 0)
+    write_image(split_folders / "train" / "cat" / ".thumbnails" / "00.jpg", 0)
     assert sizes(split_folders) == before
 
 
-def test_pictures_in_deeper_folders_count_and_suffixes_may_be_capitals(split_folders: Path) -> None:
-    write_picture(split_folders / "train" / "cat" / "indoors" / "one.PNG", 0)
+def test_images_in_deeper_folders_count_and_suffixes_may_be_capitals(split_folders: Path) -> None:
+    write_image(split_folders / "train" / "cat" / "indoors" / "one.PNG", 0)
     assert sizes(split_folders)["train"] == [11, 10]
 
 
@@ -98,32 +98,32 @@ def test_a_link_that_leads_back_does_no_harm(split_folders: Path) -> None:
     assert sizes(split_folders)["train"] == [10, 10]
 
 
-def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_link_to_nothing_is_an_image_that_cannot_be_read(tmp_path: Path) -> None:
     write_classes(tmp_path, 60)
     (tmp_path / "cat" / "60.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    with pytest.raises(ValueError, match=rf"{tmp_path}/cat/60\.jpg: not a picture that can be read"):
+    with pytest.raises(ValueError, match=rf"{tmp_path}/cat/60\.jpg: not an image that can be read"):
         Folder(str(tmp_path), image_size=8).store()
     assert len(Folder(str(tmp_path), image_size=8, on_corrupt="skip").store().splits["train"]) == 96
 
 
-def test_a_pipe_is_no_picture(split_folders: Path) -> None:
+def test_a_pipe_is_no_image(split_folders: Path) -> None:
     os.mkfifo(split_folders / "train" / "cat" / "pipe.jpg")
     assert sizes(split_folders)["train"] == [10, 10]
 
 
-def test_a_second_start_reads_no_picture(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_start_reads_no_image(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sizes(class_folders)
     monkeypatch.setattr(Folder, "read", lambda self: pytest.fail("the store was built again"))
     assert sizes(class_folders) == before
 
 
-def test_a_picture_that_is_moved_to_another_class_makes_another_store(split_folders: Path) -> None:
+def test_an_image_that_is_moved_to_another_class_makes_another_store(split_folders: Path) -> None:
     sizes(split_folders)
     (split_folders / "train" / "cat" / "00.jpg").rename(split_folders / "train" / "dog" / "10.jpg")
     assert sizes(split_folders)["train"] == [9, 11]
 
 
-def test_a_damaged_picture_leaves_no_store(split_folders: Path) -> None:
+def test_a_damaged_image_leaves_no_store(split_folders: Path) -> None:
     path = split_folders / "test" / "dog" / "01.jpg"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ValueError, match=str(path)):
@@ -131,17 +131,17 @@ def test_a_damaged_picture_leaves_no_store(split_folders: Path) -> None:
     assert list((split_folders / ".firstlight").iterdir()) == []
 
 
-def test_a_damaged_picture_is_skipped_on_demand(tmp_path: Path) -> None:
+def test_a_damaged_image_is_skipped_on_demand(tmp_path: Path) -> None:
     write_classes(tmp_path, 60)
     (tmp_path / "cat" / "07.jpg").write_bytes(b"")
     assert sum(map(sum, sizes(tmp_path, on_corrupt="skip").values())) == 119
 
 
-def test_a_class_that_loses_its_last_picture_is_told(tmp_path: Path) -> None:
+def test_a_class_that_loses_its_last_image_is_told(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", 60)
     write_classes(tmp_path / "test", 1)
     (tmp_path / "test" / "dog" / "00.jpg").write_bytes(b"")
-    with pytest.raises(ValueError, match="no picture of 'dog' in test can be read"):
+    with pytest.raises(ValueError, match="no image of 'dog' in test can be read"):
         Folder(str(tmp_path), image_size=8, on_corrupt="skip").store()
 
 
@@ -157,9 +157,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_classes_is_told_how_it_should_look(tmp_path: Path) -> None:
-    write_picture(tmp_path / "one.jpg", 0)
+    write_image(tmp_path / "one.jpg", 0)
     assert "there is no folder of a class" in refused(tmp_path)
-    assert "CLASS/picture.jpg" in refused(tmp_path)
+    assert "CLASS/image.jpg" in refused(tmp_path)
 
 
 def test_a_single_class_is_refused(tmp_path: Path) -> None:
@@ -170,12 +170,12 @@ def test_a_single_class_is_refused(tmp_path: Path) -> None:
 def test_an_empty_class_is_refused(split_folders: Path) -> None:
     (split_folders / "test" / "horse").mkdir()
     (split_folders / "test" / "horse" / "notes.txt").touch()
-    assert f"{split_folders}/test/horse: there is no picture" in refused(split_folders)
+    assert f"{split_folders}/test/horse: there is no image" in refused(split_folders)
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_class_that_train_lacks_is_refused(split_folders: Path, split: str) -> None:
-    write_picture(split_folders / split / "horse" / "00.jpg", 0)
+    write_image(split_folders / split / "horse" / "00.jpg", 0)
     assert f"train: there is no folder 'horse', but {split_folders}/{split} has one" in refused(split_folders)
 
 
@@ -202,8 +202,8 @@ def test_a_class_of_too_few_to_be_split_is_refused(tmp_path: Path) -> None:
         Folder(str(tmp_path)).store()
 
 
-def test_a_class_with_one_picture_leaves_none_for_val(split_folders: Path) -> None:
+def test_a_class_with_one_image_leaves_none_for_val(split_folders: Path) -> None:
     shutil.rmtree(split_folders / "val")
     for split in ("train", "test"):
-        write_picture(split_folders / split / "horse" / "00.jpg", 0)
-    assert "'horse' has one picture to train on" in refused(split_folders)
+        write_image(split_folders / split / "horse" / "00.jpg", 0)
+    assert "'horse' has one image to train on" in refused(split_folders)

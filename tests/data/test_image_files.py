@@ -10,7 +10,7 @@ from helpers.generate import write_classes
 
 
 @pytest.mark.parametrize(("image_size", "stored"), [(64, 72), (224, 256), (28, 32), (8, 8)])
-def test_stored_pictures_have_room_around_what_a_network_sees(tmp_path: Path, image_size: int, stored: int) -> None:
+def test_stored_images_have_margin_around_what_a_network_sees(tmp_path: Path, image_size: int, stored: int) -> None:
     write_classes(tmp_path, 5)
     store = Folder(str(tmp_path), image_size=image_size).store()
     assert store.spec.input_shape == (3, image_size, image_size)
@@ -20,10 +20,10 @@ def test_stored_pictures_have_room_around_what_a_network_sees(tmp_path: Path, im
 
 def test_the_short_side_is_resized_and_the_centre_kept(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
-    picture = Image.new("RGB", (160, 32), "red")
-    picture.paste("blue", (64, 0, 96, 32))
+    image = Image.new("RGB", (160, 32), "red")
+    image.paste("blue", (64, 0, 96, 32))
     for path in (tmp_path / "dog").iterdir():
-        picture.save(path)
+        image.save(path)
     train = Folder(str(tmp_path), image_size=8).store().splits["train"]
     dogs = train.inputs[train.targets == 1].float().mean((0, 2, 3))
     assert dogs.tolist() == pytest.approx([0, 0, 254], abs=12)  # JPEG blurs the edges

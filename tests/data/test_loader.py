@@ -10,7 +10,7 @@ Numbers = list[list[int]]
 
 
 def numbers(num_samples: int) -> Split:
-    """Every target is the number of its sample, and every picture shows it."""
+    """Every target is the number of its sample, and every image shows it."""
     targets = torch.arange(num_samples)
     return Split(targets.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2), targets)
 

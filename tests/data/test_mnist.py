@@ -38,7 +38,7 @@ def test_files_in_the_folder_itself_are_read(mnist_dir: Path) -> None:
     assert is_tiny_mnist(MNIST(str(mnist_dir / "MNIST" / "raw")).store())
 
 
-def test_gzip_files_hold_the_same_pictures(mnist_dir: Path) -> None:
+def test_gzip_files_hold_the_same_images(mnist_dir: Path) -> None:
     raw = mnist_dir / "MNIST" / "raw"
     plain = MNIST(str(mnist_dir)).read()[1]
     for name in NAMES:
@@ -81,25 +81,25 @@ def test_a_label_out_of_range_is_refused(mnist_dir: Path) -> None:
     assert "sample 31 has the label 10" in refused(mnist_dir, str(path))
 
 
-def test_fewer_labels_than_pictures_are_refused(mnist_dir: Path) -> None:
+def test_fewer_labels_than_images_are_refused(mnist_dir: Path) -> None:
     path = mnist_dir / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     write_idx(path, np.zeros(199))
     assert "(200, 28, 28) and (199,)" in refused(mnist_dir, str(path))
 
 
-def test_pictures_in_place_of_labels_are_refused(mnist_dir: Path) -> None:
+def test_images_in_place_of_labels_are_refused(mnist_dir: Path) -> None:
     raw = mnist_dir / "MNIST" / "raw"
     (raw / "train-labels-idx1-ubyte").write_bytes((raw / "train-images-idx3-ubyte").read_bytes())
     refused(mnist_dir, str(raw / "train-labels-idx1-ubyte"))
 
 
-def test_splits_of_different_picture_sizes_are_refused(mnist_dir: Path) -> None:
+def test_splits_of_different_image_sizes_are_refused(mnist_dir: Path) -> None:
     path = mnist_dir / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     write_idx(path, np.zeros((50, 20, 24)))
-    assert "pictures of (28, 28) and of (20, 24) pixels" in refused(mnist_dir, str(path))
+    assert "images of (28, 28) and of (20, 24) pixels" in refused(mnist_dir, str(path))
 
 
-def test_a_training_split_without_a_picture_is_refused(mnist_dir: Path) -> None:
+def test_a_training_split_without_an_image_is_refused(mnist_dir: Path) -> None:
     raw = mnist_dir / "MNIST" / "raw"
     write_idx(raw / "train-images-idx3-ubyte", np.zeros((0, 28, 28)))
     write_idx(raw / "train-labels-idx1-ubyte", np.zeros(0))

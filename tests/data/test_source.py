@@ -11,7 +11,7 @@ from firstlight.data.store import Arrays
 
 
 class Numbers(Source):
-    """Every sample is a picture of its own number, so that samples can be told apart."""
+    """Every sample is an image of its own number, so that samples can be told apart."""
 
     name = "numbers"
 

@@ -14,7 +14,7 @@ def test_channel_statistics_are_those_of_numpy() -> None:
     assert std == pytest.approx((images / 255).std((0, 2, 3)), rel=1e-12)
 
 
-def test_channel_statistics_are_those_of_numpy_for_more_pictures_than_are_counted_at_once() -> None:
+def test_channel_statistics_are_those_of_numpy_for_more_images_than_are_counted_at_once() -> None:
     images = RANDOM.integers(0, 256, (300, 2, 3, 3), dtype=np.uint8)
     mean, std = channel_statistics(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
@@ -32,10 +32,10 @@ def test_a_constant_column_has_a_deviation_that_can_be_divided_by() -> None:
     assert (mean, std) == ((2.0, 7.0), (1.0, 1.0))
 
 
-def test_pictures_tell_their_shape_without_their_room() -> None:
+def test_images_tell_their_shape_without_their_room() -> None:
     images = RANDOM.integers(0, 256, (20, 3, 12, 10), dtype=np.uint8)
-    spec = describe(("no", "yes"), Arrays(images, RANDOM.integers(0, 2, 20)), room=2)
-    assert (spec.kind, spec.input_shape, spec.stored_shape) == ("pictures", (3, 8, 6), (3, 12, 10))
+    spec = describe(("no", "yes"), Arrays(images, RANDOM.integers(0, 2, 20)), margin=2)
+    assert (spec.kind, spec.input_shape, spec.stored_shape) == ("images", (3, 8, 6), (3, 12, 10))
     assert (spec.num_outputs, spec.labels, spec.target_mean) == (2, ("no", "yes"), ())
     assert spec.mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
 

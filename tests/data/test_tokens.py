@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from firstlight.data.tokens import UNITS, build_vocabulary, cut, decode, encode_known, numbers_of
+from firstlight.data.tokens import UNITS, build_vocabulary, cut, decode, encode, encode_known
 
 TEXTS = [
     "",
@@ -35,7 +35,7 @@ def test_the_vocabulary_is_cut_off_at_its_size() -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_comes_back_from_its_numbers(text: str, unit: str) -> None:
     vocabulary = build_vocabulary([*cut(text, unit), *cut(" word", unit)], 1000)
-    numbers = numbers_of(cut(text, unit), vocabulary)
+    numbers = encode(cut(text, unit), vocabulary)
     assert numbers.dtype == np.int32
     assert decode(numbers.tolist(), vocabulary) == text
     assert encode_known(text, vocabulary) == (numbers.tolist(), [])
@@ -43,9 +43,9 @@ def test_a_text_comes_back_from_its_numbers(text: str, unit: str) -> None:
 
 def test_what_is_not_in_the_vocabulary_is_unknown() -> None:
     vocabulary = build_vocabulary(cut("one two", "words"), 10)
-    assert decode(numbers_of(cut("one three", "words"), vocabulary), vocabulary) == "one<unk>"
+    assert decode(encode(cut("one three", "words"), vocabulary), vocabulary) == "one<unk>"
     assert encode_known("one three <unk>", vocabulary) == ([vocabulary.index("one")], [" three", " <", "unk", ">"])
-    assert numbers_of("axb", ("<unk>", "a", "b")).tolist() == [1, 0, 2]
+    assert encode("axb", ("<unk>", "a", "b")).tolist() == [1, 0, 2]
 
 
 def test_a_word_of_a_prompt_is_known_with_and_without_the_space_before_it() -> None:

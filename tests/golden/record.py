@@ -17,10 +17,10 @@ from typing import Any
 
 RUNS = {
     "digits lenet": ["trainer.max_epochs=3"],
-    "digits vae": ["model=vae", "model.widths=[8]", "trainer.max_epochs=2"],
+    "digits vae": ["model=vae", "model.hidden_sizes=[8]", "trainer.max_epochs=2"],
     "text lstm": ["data=text", "data.length=32", "model.hidden_size=16", "+trainer.limit_train_batches=20"],
     "diabetes mlp": ["data=diabetes", "model=mlp", "trainer.max_epochs=20"],
-    "digits gan": ["model=gan", "model.width=4", "trainer.max_epochs=2"],
+    "digits gan": ["model=gan", "model.base_channels=4", "trainer.max_epochs=2"],
     "digits cnn frozen, augmented views": [
         "model=cnn",
         "model.filters=[4,8]",

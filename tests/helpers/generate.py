@@ -19,7 +19,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 
 def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
-    """Random pictures with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
+    """Random images with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def asl_table(codes: list[int], seed: int = 0) -> str:
-    """A CSV file with one picture for each code."""
+    """A CSV file with one image for each code."""
     pixels = np.random.default_rng(seed).integers(0, 256, (len(codes), 784))
     rows = [",".join(map(str, [code, *row])) for code, row in zip(codes, pixels.tolist(), strict=True)]
     return "\n".join([ASL_HEADER, *rows]) + "\n"
@@ -66,22 +66,22 @@ def write_asl(folder: Path, train: str, test: str, test_name: str = "test") -> N
     (folder / f"sign_mnist_{test_name}.csv").write_text(test)
 
 
-def write_picture(path: Path, shade: int, height: int = 20, width: int = 24) -> None:
-    """A noisy picture around one shade, in the format that the suffix names."""
+def write_image(path: Path, shade: int, height: int = 20, width: int = 24) -> None:
+    """A noisy image around one shade, in the format that the suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(shade).integers(0, 40, (height, width, 3))
     Image.fromarray((noise + shade % 216).astype(np.uint8)).save(path)
 
 
-def write_classes(folder: Path, num_pictures: int, classes: tuple[str, ...] = ("cat", "dog")) -> None:
+def write_classes(folder: Path, num_images: int, classes: tuple[str, ...] = ("cat", "dog")) -> None:
     """Folders of classes with so many JPEGs each."""
     for label, name in enumerate(classes):
-        for number in range(num_pictures):
-            write_picture(folder / name / f"{number:02}.jpg", 100 * label + number)
+        for number in range(num_images):
+            write_image(folder / name / f"{number:02}.jpg", 100 * label + number)
 
 
 def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
-    """The pictures and lists of Oxford-IIIT Pet, for four of its breeds."""
+    """The images and lists of Oxford-IIIT Pet, for four of its breeds."""
     (folder / "annotations").mkdir(parents=True)
     numbers = {"trainval": range(num_train), "test": range(num_train, num_train + num_test)}
     for split, found in numbers.items():
@@ -89,7 +89,7 @@ def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
         lines = [f"{name} {breed_number} {species} 1" for name, breed_number, species in pets]
         (folder / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
         for shade, (name, *_) in enumerate(pets):
-            write_picture(folder / "images" / f"{name}.jpg", 8 * shade + len(split))
+            write_image(folder / "images" / f"{name}.jpg", 8 * shade + len(split))
 
 
 def write_all(folder: Path) -> None:

@@ -13,9 +13,9 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task, build_trainer
 from firstlight.tasks.task import Batch
-from firstlight.training.environment import quieten
+from firstlight.training.environment import silence_lightning
 
-PICTURES = DataSpec((1, 8, 8), 3, ("a", "b", "c"), (0.5,), (0.25,))
+IMAGES = DataSpec((1, 8, 8), 3, ("a", "b", "c"), (0.5,), (0.25,))
 TOKENS = DataSpec((5,), 6, ("<unk>", *"abcde"), (), ())
 NUMBERS = DataSpec((2,), 1, ("y",), (1.0, -2.0), (2.0, 0.5), target_mean=(10.0,), target_std=(3.0,))
 
@@ -25,8 +25,8 @@ def augment(spec: DataSpec) -> Augment:
     return Augment(spec)
 
 
-def pictures(number: int, spec: DataSpec = PICTURES, seed: int = 0) -> Batch:
-    """Random pictures with their classes."""
+def images(number: int, spec: DataSpec = IMAGES, seed: int = 0) -> Batch:
+    """Random images with their classes."""
     random = torch.Generator().manual_seed(seed)
     raw = torch.randint(0, 256, (number, *spec.stored_shape), dtype=torch.uint8, generator=random)
     return raw, torch.randint(0, spec.num_outputs, (number,), generator=random)
@@ -66,7 +66,7 @@ def fit(
 ) -> tuple[Task, Any]:
     """A task that the Trainer has trained and validated on the samples of a batch, and the Trainer."""
     config = to_plain(compose("trainer.accelerator=cpu", "trainer.max_epochs=1", *words))
-    quieten()
+    silence_lightning()
     task, trainer = build_task(config, spec), build_trainer(config)
     trainer.callbacks.extend(callbacks)
     split = Split(*batch, consecutive=consecutive)

@@ -9,13 +9,13 @@ from firstlight.networks.flops import num_parameters
 from firstlight.spec import DataSpec
 
 
-def pictures_of(height: int, width: int | None = None, channels: int = 3, classes: int = 10) -> DataSpec:
-    """The spec of pictures of this size."""
+def images_of(height: int, width: int | None = None, channels: int = 3, classes: int = 10) -> DataSpec:
+    """The spec of images of this size."""
     labels = tuple(str(number) for number in range(classes))
     return DataSpec((channels, height, width or height), classes, labels, mean=(0.5,) * channels, std=(0.2,) * channels)
 
 
-IMAGENET = pictures_of(224, classes=1000)
+IMAGENET = images_of(224, classes=1000)
 
 
 def size_on_imagenet(build: Callable[[DataSpec], nn.Module]) -> int:
@@ -24,7 +24,7 @@ def size_on_imagenet(build: Callable[[DataSpec], nn.Module]) -> int:
         return num_parameters(build(IMAGENET))
 
 
-def assert_same_scores(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[], nn.Module]) -> None:
+def assert_same_logits(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[], nn.Module]) -> None:
     """With torchvision's state loaded by name, ours gives the scores of torchvision's network."""
     with torch.device("meta"):
         networks = [ours(IMAGENET).eval(), theirs().eval()]

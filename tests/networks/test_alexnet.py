@@ -4,7 +4,7 @@ import torchvision
 from torch import nn
 
 from firstlight.networks import AlexNet
-from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
+from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 
 def test_on_imagenet_it_has_61100840_parameters() -> None:
@@ -20,30 +20,30 @@ def test_on_imagenet_it_has_61100840_parameters() -> None:
 
 
 def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
-    assert_same_scores(AlexNet, torchvision.models.alexnet)
+    assert_same_logits(AlexNet, torchvision.models.alexnet)
 
 
 @pytest.mark.parametrize(("size", "grid"), [((16, 16), 1), ((28, 28), 4), ((32, 32), 4), ((33, 64), 12)])
 def test_the_small_stem_leaves_a_sixteenth_of_the_sides(size: tuple[int, int], grid: int) -> None:
-    network = AlexNet(pictures_of(*size))
+    network = AlexNet(images_of(*size))
     assert network.classifier[1].in_features == 256 * grid
     assert network(torch.randn(2, 3, *size)).shape == (2, 10)
 
 
 def test_the_stem_can_be_chosen() -> None:
-    spec = pictures_of(64)
+    spec = images_of(64)
     kernels = [AlexNet(spec, stem=stem).features[0].kernel_size for stem in ("auto", "small", "imagenet")]
     assert kernels == [(3, 3), (3, 3), (11, 11)]
     assert AlexNet(spec, stem="imagenet")(torch.randn(1, 3, 64, 64)).shape == (1, 10)
 
 
 def test_activation_and_dropout_can_be_chosen() -> None:
-    kinds = [type(module) for module in AlexNet(pictures_of(16), activation="gelu", dropout=0.25).modules()]
+    kinds = [type(module) for module in AlexNet(images_of(16), activation="gelu", dropout=0.25).modules()]
     assert (kinds.count(nn.GELU), nn.ReLU in kinds) == (7, False)
-    network = AlexNet(pictures_of(16), dropout=0.25)
+    network = AlexNet(images_of(16), dropout=0.25)
     assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.25, 0.25]
 
 
-def test_a_smaller_picture_is_refused() -> None:
-    with pytest.raises(ValueError, match="AlexNet takes pictures of 16x16 or more, not 8x8"):
-        AlexNet(pictures_of(8))
+def test_a_smaller_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="AlexNet takes images of 16x16 or more, not 8x8"):
+        AlexNet(images_of(8))

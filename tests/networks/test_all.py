@@ -19,7 +19,7 @@ from firstlight.tasks.build import build_task
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 40, 64)]
-LENGTH = 12  # of windows of tokens, for networks that take no pictures
+LENGTH = 12  # of windows of tokens, for networks that take no images
 
 
 @functools.cache
@@ -27,15 +27,15 @@ def config(model: str) -> dict[str, Any]:
     return to_plain(compose(f"model={model}"))
 
 
-def takes_pictures(model: str) -> bool:
-    return "pictures" in get_class(config(model)["model"]["_target_"]).takes
+def takes_images(model: str) -> bool:
+    return "images" in get_class(config(model)["model"]["_target_"]).accepts
 
 
-TOKENS = [model for model in MODELS if not takes_pictures(model)]
+TOKENS = [model for model in MODELS if not takes_images(model)]
 CLASSIFIERS = [
-    model for model in MODELS if takes_pictures(model) and "Classification" in config(model)["task"]["_target_"]
+    model for model in MODELS if takes_images(model) and "Classification" in config(model)["task"]["_target_"]
 ]
-CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_pictures(model) else [(5,), (LENGTH,)])]
+CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_images(model) else [(5,), (LENGTH,)])]
 
 
 def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
@@ -58,7 +58,7 @@ def raw_inputs(task: Task, number: int = 4) -> torch.Tensor:
 def inputs_of(task: Task, number: int = 4) -> torch.Tensor:
     """What the network takes: codes, where it generates."""
     if isinstance(task, Adversarial):
-        return torch.randn(number, task.network.code_size, generator=torch.Generator().manual_seed(0))
+        return torch.randn(number, task.network.latent_dim, generator=torch.Generator().manual_seed(0))
     return task.preprocess(raw_inputs(task, number))
 
 

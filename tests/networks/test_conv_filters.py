@@ -5,25 +5,25 @@ import torch
 from torch.nn import functional as F
 
 from firstlight.networks import ConvFilters
-from helpers.twin import pictures_of
+from helpers.twin import images_of
 
 
 def test_every_channel_is_filtered_with_every_kernel_channel_by_channel() -> None:
-    network = ConvFilters(pictures_of(9), kernels=("blur", "sobel_x"))
-    pictures = torch.randn(2, 3, 9, 9)
-    found = network.filtered(pictures)
+    network = ConvFilters(images_of(9), kernels=("blur", "sobel_x"))
+    images = torch.randn(2, 3, 9, 9)
+    found = network.filtered(images)
     assert found.shape == (2, 6, 9, 9)
     for channel in range(3):
-        alone = F.conv2d(pictures[:, channel : channel + 1], network.kernels[:2], padding=1)
+        alone = F.conv2d(images[:, channel : channel + 1], network.kernels[:2], padding=1)
         torch.testing.assert_close(found[:, 2 * channel : 2 * channel + 2], alone)
 
 
-def test_the_identity_gives_the_picture_and_sobel_finds_an_edge() -> None:
-    pictures = torch.zeros(1, 1, 8, 8)
-    pictures[..., 4:] = 1
-    network = ConvFilters(pictures_of(8, channels=1), kernels=("identity", "sobel_x", "sobel_y"), padding="mirror")
-    same, across, down = network.filtered(pictures)[0]
-    assert torch.equal(same, pictures[0, 0])
+def test_the_identity_gives_the_image_and_sobel_finds_an_edge() -> None:
+    images = torch.zeros(1, 1, 8, 8)
+    images[..., 4:] = 1
+    network = ConvFilters(images_of(8, channels=1), kernels=("identity", "sobel_x", "sobel_y"), padding="mirror")
+    same, across, down = network.filtered(images)[0]
+    assert torch.equal(same, images[0, 0])
     assert across[3].tolist() == [0, 0, 0, 4, 4, 0, 0, 0]
     assert not down.any()
 
@@ -39,30 +39,30 @@ def test_the_identity_gives_the_picture_and_sobel_finds_an_edge() -> None:
         ({"kernels": [[[1.0] * 5] * 5], "padding": "none"}, (5, 8)),
     ],
 )
-def test_filtered_pictures_have_the_size_that_the_head_is_built_for(
+def test_filtered_images_have_the_size_that_the_head_is_built_for(
     options: dict[str, Any], sides: tuple[int, int]
 ) -> None:
-    network = ConvFilters(pictures_of(9, 12), **options)
-    pictures = torch.randn(2, 3, 9, 12)
-    assert network.filtered(pictures).shape[2:] == sides
-    assert network(pictures).shape == (2, 10)
+    network = ConvFilters(images_of(9, 12), **options)
+    images = torch.randn(2, 3, 9, 12)
+    assert network.filtered(images).shape[2:] == sides
+    assert network(images).shape == (2, 10)
 
 
 @pytest.mark.parametrize(("padding", "corner"), [("zero", 4 / 9), ("mirror", 1.0), ("none", 1.0)])
 def test_padding_says_what_lies_beyond_the_border(padding: str, corner: float) -> None:
-    network = ConvFilters(pictures_of(6), kernels=("blur",), padding=padding)
+    network = ConvFilters(images_of(6), kernels=("blur",), padding=padding)
     assert float(network.filtered(torch.ones(1, 3, 6, 6))[0, 0, 0, 0]) == pytest.approx(corner)
 
 
 def test_only_the_dense_layer_learns_and_kernels_are_no_part_of_a_checkpoint() -> None:
-    network = ConvFilters(pictures_of(8))
+    network = ConvFilters(images_of(8))
     assert [name for name, _ in network.named_parameters()] == ["output.2.weight", "output.2.bias"]
     assert list(network.state_dict()) == ["output.2.weight", "output.2.bias"]
 
 
-def test_without_a_head_it_gives_the_filtered_pictures() -> None:
-    network, pictures = ConvFilters(pictures_of(8), scores=False), torch.randn(2, 3, 8, 8)
-    assert torch.equal(network(pictures), network.filtered(pictures))
+def test_without_a_head_it_gives_the_filtered_images() -> None:
+    network, images = ConvFilters(images_of(8), classifier=False), torch.randn(2, 3, 8, 8)
+    assert torch.equal(network(images), network.filtered(images))
     assert list(network.parameters()) == []
 
 
@@ -72,9 +72,9 @@ def test_without_a_head_it_gives_the_filtered_pictures() -> None:
         ({"stride": 0}, "stride=0: one pixel or more"),
         ({"padding": "miror"}, r"padding=miror: .* Did you mean 'mirror'\?"),
         ({"kernels": ["sobel"]}, r"kernels=sobel: .* Did you mean 'sobel_"),
-        ({"kernels": [[[1.0] * 9] * 3]}, "kernels: one of 9x9 does not fit into pictures of 8x8"),
+        ({"kernels": [[[1.0] * 9] * 3]}, "kernels: one of 9x9 does not fit into images of 8x8"),
     ],
 )
 def test_an_option_out_of_its_range_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ConvFilters(pictures_of(8), **options)
+        ConvFilters(images_of(8), **options)

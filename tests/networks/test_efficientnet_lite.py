@@ -4,8 +4,8 @@ import torch
 
 from firstlight.networks import EfficientNetLite
 from firstlight.networks.efficientnet_lite import DepthwiseSeparable, InvertedResidual
-from firstlight.transfer.weights_file import put_weights
-from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
+from firstlight.transfer.weights_file import load_weights_into
+from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 
 def theirs() -> torch.nn.Module:
@@ -18,21 +18,21 @@ def test_on_imagenet_it_has_4652008_parameters() -> None:
 
 def test_its_tensors_are_named_and_ordered_as_those_of_timm() -> None:
     with torch.device("meta"):
-        ours, expected = EfficientNetLite(pictures_of(224, classes=1000)).state_dict(), theirs().state_dict()
+        ours, expected = EfficientNetLite(images_of(224, classes=1000)).state_dict(), theirs().state_dict()
     assert [(name, value.shape) for name, value in ours.items()] == [
         (name, value.shape) for name, value in expected.items()
     ]
 
 
 def test_with_the_state_of_timm_it_gives_the_scores_of_timm() -> None:
-    assert_same_scores(EfficientNetLite, theirs)
+    assert_same_logits(EfficientNetLite, theirs)
 
 
 @pytest.mark.parametrize("size", [(224, 224), (65, 98)])
 def test_with_its_weights_it_gives_the_scores_of_timm(size: tuple[int, int]) -> None:
     facts = EfficientNetLite.pretrained("default")
     ours, expected = EfficientNetLite(facts.spec()).eval(), theirs().eval()
-    put_weights(ours, facts.load(), facts.name)
+    load_weights_into(ours, facts.load(), facts.name)
     expected.load_state_dict(dict(facts.load()))
     inputs = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -56,12 +56,12 @@ def test_other_weights_are_refused() -> None:
 
 @pytest.mark.parametrize(("stem", "side"), [("small", 8), ("imagenet", 2)])
 def test_the_small_stem_keeps_four_times_the_resolution(stem: str, side: int) -> None:
-    network = EfficientNetLite(pictures_of(64), stem=stem).eval()
+    network = EfficientNetLite(images_of(64), stem=stem).eval()
     assert network.blocks(network.conv_stem(torch.randn(1, 3, 64, 64))).shape == (1, 320, side, side)
 
 
-def test_the_small_one_trains_on_a_single_picture() -> None:
-    assert EfficientNetLite(pictures_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
+def test_the_small_one_trains_on_a_single_image() -> None:
+    assert EfficientNetLite(images_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
 
 
 @pytest.mark.parametrize(("num_outputs", "stride", "adds"), [(8, 1, True), (8, 2, False), (12, 1, False)])

@@ -19,7 +19,7 @@ def test_lenet_costs_what_counting_by_hand_gives() -> None:
 
 
 def test_the_network_is_left_as_it_was() -> None:
-    network = MLP(DIGITS, widths=(8,), dropout=0.5).train()
+    network = MLP(DIGITS, hidden_sizes=(8,), dropout=0.5).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     random_state = torch.get_rng_state()
     flops_per_sample(network, DIGITS)

@@ -18,10 +18,10 @@ def spec(channels: int = 1, height: int = 16, width: int = 16) -> DataSpec:
 
 
 def small(**options: int) -> GAN:
-    return GAN(spec(), **({"code_size": 5, "width": 4} | options))
+    return GAN(spec(), **({"latent_dim": 5, "width": 4} | options))
 
 
-def codes(batch: int = 6, seed: int = 0) -> Tensor:
+def latents(batch: int = 6, seed: int = 0) -> Tensor:
     return torch.randn(batch, 5, generator=torch.Generator().manual_seed(seed))
 
 
@@ -31,38 +31,38 @@ def without_gradient(network: nn.Module) -> list[str]:
 
 @every_discriminator
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_code_becomes_a_picture_and_a_picture_a_score(shape: tuple[int, int, int], spectral_norm: bool) -> None:
-    network = GAN(spec(*shape), code_size=5, width=4, spectral_norm=spectral_norm)
-    made = network.generate(codes())
+def test_a_latent_becomes_an_image_and_an_image_a_score(shape: tuple[int, int, int], spectral_norm: bool) -> None:
+    network = GAN(spec(*shape), latent_dim=5, base_channels=4, spectral_norm=spectral_norm)
+    made = network.generate(latents())
     assert made.shape == (6, *shape)
     assert network.discriminate(made).shape == (6,)
-    assert network(network.example(2, "cpu")).shape == (2, *shape)
+    assert network(network.example_input(2, "cpu")).shape == (2, *shape)
 
 
 @torch.no_grad()
-def test_pictures_are_from_black_to_white_and_scores_are_not_bounded() -> None:
+def test_images_are_from_black_to_white_and_scores_are_not_bounded() -> None:
     network = small().eval()
-    made = network.generate(1e6 * codes(100))
+    made = network.generate(1e6 * latents(100))
     assert -1 <= float(made.min()) < -0.9
     assert 0.9 < float(made.max()) <= 1
     assert float(network.discriminate(1e6 * made).abs().max()) > 2
 
 
-def test_other_codes_make_other_pictures() -> None:
+def test_other_latents_make_other_images() -> None:
     network = small().eval()
-    assert not torch.allclose(network(codes()), network(codes(seed=1)))
+    assert not torch.allclose(network(latents()), network(latents(seed=1)))
 
 
 @every_discriminator
 def test_a_gradient_reaches_every_parameter_of_both(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm)
     # Weights of their own: after normalisation over the batch, a plain sum has no gradient.
-    network.discriminate(network.generate(codes())).square().sum().backward()
+    network.discriminate(network.generate(latents())).square().sum().backward()
     assert without_gradient(network) == []
 
 
 @every_discriminator
-def test_the_discriminator_learns_to_tell_two_kinds_of_pictures(spectral_norm: bool) -> None:
+def test_the_discriminator_learns_to_tell_two_kinds_of_images(spectral_norm: bool) -> None:
     torch.manual_seed(0)
     network, inputs = small(spectral_norm=spectral_norm), torch.rand(16, 1, 16, 16) * 2 - 1
     truth = torch.arange(16) % 2
@@ -75,12 +75,12 @@ def test_the_discriminator_learns_to_tell_two_kinds_of_pictures(spectral_norm: b
     assert float(loss.detach()) < 0.1
 
 
-def test_the_generator_learns_to_make_a_picture_of_every_code() -> None:
+def test_the_generator_learns_to_make_an_image_of_every_code() -> None:
     torch.manual_seed(0)
-    network, targets = small(width=16), torch.rand(6, 1, 16, 16) * 1.8 - 0.9
+    network, targets = small(base_channels=16), torch.rand(6, 1, 16, 16) * 1.8 - 0.9
     optimizer = torch.optim.Adam(network.generator.parameters(), 1e-2)
     for _ in range(150):
-        loss = F.mse_loss(network(codes()), targets)
+        loss = F.mse_loss(network(latents()), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -88,7 +88,7 @@ def test_the_generator_learns_to_make_a_picture_of_every_code() -> None:
 
 
 def test_the_generator_mirrors_the_discriminator() -> None:
-    network = GAN(spec(3, 256, 128), width=2)
+    network = GAN(spec(3, 256, 128), base_channels=2)
     down = [(layer.in_channels, layer.out_channels) for layer in network.discriminator if isinstance(layer, nn.Conv2d)]
     up = [
         (layer.out_channels, layer.in_channels) for layer in network.generator if isinstance(layer, nn.ConvTranspose2d)
@@ -96,13 +96,13 @@ def test_the_generator_mirrors_the_discriminator() -> None:
     assert down == up[::-1] == [(3, 2), (2, 4), (4, 8), (8, 16), (16, 16)]
 
 
-def test_batches_are_normalised_but_where_pictures_come_in_or_out() -> None:
-    network = GAN(spec(3, 32, 32), width=2)
+def test_batches_are_normalised_but_where_images_come_in_or_out() -> None:
+    network = GAN(spec(3, 32, 32), base_channels=2)
     normalised = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert normalised == [8, 4, 2, 4, 8]  # the generator's, then the discriminator's
     dense = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
     assert dense == [512, 512]
-    discriminator = GAN(spec(3, 32, 32), width=2, spectral_norm=True).discriminator
+    discriminator = GAN(spec(3, 32, 32), base_channels=2, spectral_norm=True).discriminator
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator)
 
 
@@ -113,7 +113,7 @@ def test_spectral_normalisation_leaves_no_matrix_that_stretches() -> None:
             if hasattr(layer, "parametrizations"):
                 layer.parametrizations.weight.original.mul_(30)
     for _ in range(50):  # each step in training comes nearer to the largest singular value
-        network.discriminate(network.generate(codes()))
+        network.discriminate(network.generate(latents()))
     network.eval()
     layers = [layer for layer in network.discriminator if hasattr(layer, "weight")]
     assert len(layers) == 3
@@ -124,21 +124,21 @@ def test_spectral_normalisation_leaves_no_matrix_that_stretches() -> None:
 @every_discriminator
 def test_its_state_survives_a_file(spectral_norm: bool) -> None:
     saved, loaded = (small(spectral_norm=spectral_norm) for _ in range(2))
-    saved.discriminate(saved.generate(codes()))
+    saved.discriminate(saved.generate(latents()))
     file = io.BytesIO()
     torch.save(saved.state_dict(), file)
     file.seek(0)
     loaded.load_state_dict(torch.load(file, weights_only=True))
     for network in (saved, loaded):
         network.eval()
-    assert torch.equal(loaded(codes()), saved(codes()))
-    assert torch.equal(loaded.discriminate(saved(codes())), saved.discriminate(saved(codes())))
+    assert torch.equal(loaded(latents()), saved(latents()))
+    assert torch.equal(loaded.discriminate(saved(latents())), saved.discriminate(saved(latents())))
 
 
 @every_discriminator
 def test_a_copy_is_the_same_and_goes_its_own_way(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).eval()
-    twin, made = copy.deepcopy(network), network(codes())
+    twin, made = copy.deepcopy(network), network(latents())
     assert torch.equal(twin.discriminate(made), network.discriminate(made))
     before = network.discriminate(made)
     with torch.no_grad():
@@ -152,7 +152,7 @@ def test_a_copy_is_the_same_and_goes_its_own_way(spectral_norm: bool) -> None:
 def test_shapes_alone_pass_through_a_copy_on_the_meta_device(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).to(memory_format=torch.channels_last)
     shadow = copy.deepcopy(network).to("meta").eval()
-    made = shadow(shadow.example(1, "meta"))
+    made = shadow(shadow.example_input(1, "meta"))
     assert made.shape == (1, 1, 16, 16)
     assert shadow.discriminate(made).shape == (1,)
 
@@ -160,9 +160,9 @@ def test_shapes_alone_pass_through_a_copy_on_the_meta_device(spectral_norm: bool
 @every_discriminator
 def test_measured_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).eval()
-    together = network(codes())
-    torch.testing.assert_close(torch.cat([network(code[None]) for code in codes()]), together)
-    alone = torch.cat([network.discriminate(picture[None]) for picture in together])
+    together = network(latents())
+    torch.testing.assert_close(torch.cat([network(latent[None]) for latent in latents()]), together)
+    alone = torch.cat([network.discriminate(image[None]) for image in together])
     torch.testing.assert_close(alone, network.discriminate(together))
 
 
@@ -182,7 +182,7 @@ def test_without_dense_layers_it_is_the_network_of_the_paper(options: dict[str, 
 def test_dense_layers_can_be_spectrally_normalised_too() -> None:
     network = small(hidden_size=7, spectral_norm=True)
     assert not any(isinstance(layer, nn.BatchNorm1d) for layer in network.discriminator)
-    network.discriminate(network.generate(codes())).square().sum().backward()
+    network.discriminate(network.generate(latents())).square().sum().backward()
     assert without_gradient(network) == []
 
 
@@ -207,7 +207,7 @@ def test_a_batch_of_one_can_be_trained_on_and_leaves_the_averages_as_they_are() 
 
 
 def test_a_batch_of_no_samples_passes_through() -> None:
-    assert small().discriminate(small()(codes(0))).shape == (0,)
+    assert small().discriminate(small()(latents(0))).shape == (0,)
 
 
 def test_a_hidden_size_below_zero_is_refused() -> None:
@@ -216,12 +216,12 @@ def test_a_hidden_size_below_zero_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [(7, 8), (8, 7)])
-def test_a_smaller_picture_is_refused(size: tuple[int, int]) -> None:
+def test_a_smaller_image_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"8x8 or more, not {size[0]}x{size[1]}"):
         GAN(spec(1, *size))
 
 
-@pytest.mark.parametrize("name", ["code_size", "width"])
+@pytest.mark.parametrize("name", ["latent_dim", "width"])
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: one or more"):
         small(**{name: 0})

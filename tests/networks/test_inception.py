@@ -5,7 +5,7 @@ from torch import nn
 from firstlight.networks import Inception
 from firstlight.networks.flops import num_parameters
 from firstlight.networks.inception import InceptionBlock
-from helpers.twin import pictures_of
+from helpers.twin import images_of
 
 
 def test_the_branches_of_a_block_are_stacked_in_their_order() -> None:
@@ -36,7 +36,7 @@ def test_the_largest_kernel_can_be_chosen(five: int, reach: int) -> None:
 
 
 def test_each_block_gives_as_many_maps_as_asked_and_poolings_halve() -> None:
-    network, seen = Inception(pictures_of(32), widths=(32, 48, 16)).eval(), []
+    network, seen = Inception(images_of(32), channels=(32, 48, 16)).eval(), []
     for layer in network.features:
         if isinstance(layer, InceptionBlock):
             layer.register_forward_hook(lambda block, inputs, maps: seen.append(tuple(maps.shape[1:])))
@@ -44,13 +44,13 @@ def test_each_block_gives_as_many_maps_as_asked_and_poolings_halve() -> None:
     assert seen == [(32, 32, 32), (48, 16, 16), (16, 8, 8)]
 
 
-def test_more_blocks_than_poolings_fit_train_on_a_single_picture() -> None:
-    network = Inception(pictures_of(8), widths=(16,) * 5)
+def test_more_blocks_than_poolings_fit_train_on_a_single_image() -> None:
+    network = Inception(images_of(8), channels=(16,) * 5)
     assert sum(isinstance(layer, nn.MaxPool2d) for layer in network.features) == 2
     assert network(torch.randn(1, 3, 8, 8)).isfinite().all()
 
 
-@pytest.mark.parametrize("widths", [(), (64, 100), (0,), (-16,)])
-def test_a_width_that_the_branches_cannot_share_is_refused(widths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"widths=\[.*\]: one block or more, each of a multiple of 16 maps"):
-        Inception(pictures_of(32), widths=widths)
+@pytest.mark.parametrize("channels", [(), (64, 100), (0,), (-16,)])
+def test_a_width_that_the_branches_cannot_share_is_refused(channels: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"channels=\[.*\]: one block or more, each of a multiple of 16 maps"):
+        Inception(images_of(32), channels=channels)

@@ -4,7 +4,7 @@ from torch import nn
 
 from firstlight.networks import CNN, MLP, LeNet, Linear
 from firstlight.networks.initialisation import INITIALISATIONS, initialise
-from helpers.twin import pictures_of
+from helpers.twin import images_of
 
 
 def layers() -> nn.Sequential:
@@ -54,7 +54,7 @@ def test_none_leaves_everything() -> None:
 
 @pytest.mark.parametrize("network_class", [CNN, LeNet, Linear, MLP])
 def test_a_network_is_initialised_as_it_is_asked_to_be(network_class: type[nn.Module]) -> None:
-    network = network_class(pictures_of(32), initialisation="zeros").eval()
+    network = network_class(images_of(32), initialisation="zeros").eval()
     assert not network(torch.randn(2, 3, 32, 32)).any()
 
 

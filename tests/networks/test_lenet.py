@@ -39,7 +39,7 @@ def test_on_32x32_the_maps_are_those_of_the_paper() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 35), (32, 47), (36, 32), (64, 64)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_picture_of_32x32_or_more_has_a_score_for_each_class(channels: int, size: tuple[int, int]) -> None:
+def test_every_image_of_32x32_or_more_has_a_score_for_each_class(channels: int, size: tuple[int, int]) -> None:
     assert LeNet(spec(channels, *size, classes=7))(torch.randn(2, channels, *size)).shape == (2, 7)
 
 
@@ -49,7 +49,7 @@ def test_on_64x64_the_third_convolution_leaves_a_grid_of_9x9() -> None:
 
 
 @pytest.mark.parametrize("size", [(31, 32), (32, 31), (8, 8)])
-def test_a_smaller_picture_is_refused(size: tuple[int, int]) -> None:
+def test_a_smaller_image_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"32x32 or more, not {size[0]}x{size[1]}"):
         LeNet(spec(1, *size))
 

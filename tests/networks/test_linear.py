@@ -19,7 +19,7 @@ def test_there_is_a_weight_for_each_pixel_and_class_and_a_bias_for_each_class() 
     assert sorted(parameter.numel() for parameter in Linear(SPEC).parameters()) == [7, 420]
 
 
-def test_inputs_need_not_be_pictures() -> None:
+def test_inputs_need_not_be_images() -> None:
     assert Linear(DataSpec((12,), 3, ("a", "b", "c"), (0.0,), (1.0,)))(torch.randn(2, 12)).shape == (2, 3)
 
 

@@ -14,7 +14,7 @@ def widths_of(network: nn.Module) -> list[tuple[int, int]]:
 
 
 def test_layers_are_as_wide_as_they_are_asked_to_be() -> None:
-    assert widths_of(MLP(SPEC, widths=(20, 10, 5))) == [(16, 20), (20, 10), (10, 5), (5, 3)]
+    assert widths_of(MLP(SPEC, hidden_sizes=(20, 10, 5))) == [(16, 20), (20, 10), (10, 5), (5, 3)]
 
 
 def test_the_default_is_two_hidden_layers_of_256_and_128() -> None:
@@ -22,7 +22,7 @@ def test_the_default_is_two_hidden_layers_of_256_and_128() -> None:
 
 
 def test_without_hidden_layers_it_is_linear() -> None:
-    network, linear = MLP(SPEC, widths=()), Linear(SPEC)
+    network, linear = MLP(SPEC, hidden_sizes=()), Linear(SPEC)
     linear.load_state_dict(network.state_dict())
     inputs = torch.randn(2, 1, 4, 4)
     assert torch.equal(network(inputs), linear(inputs))
@@ -30,21 +30,21 @@ def test_without_hidden_layers_it_is_linear() -> None:
 
 
 def test_the_activation_stands_after_every_hidden_layer_and_not_after_the_last() -> None:
-    network = MLP(SPEC, widths=(6,), activation="sigmoid")
+    network = MLP(SPEC, hidden_sizes=(6,), activation="sigmoid")
     inputs = torch.randn(2, 1, 4, 4)
     hidden = torch.sigmoid(network.hidden[0](inputs.flatten(1)))
     torch.testing.assert_close(network(inputs), network.output(hidden))
 
 
 def test_linear_layers_in_a_row_are_one_linear_map() -> None:
-    network = MLP(SPEC, widths=(6, 5), activation="linear")
+    network = MLP(SPEC, hidden_sizes=(6, 5), activation="linear")
     zero, inputs = torch.zeros(1, 1, 4, 4), torch.randn(2, 1, 4, 4)
     bias = network(zero)
     torch.testing.assert_close(network(3 * inputs) - bias, 3 * (network(inputs) - bias))
 
 
 def test_dropout_works_in_training_alone() -> None:
-    network = MLP(SPEC, widths=(200,), dropout=0.5)
+    network = MLP(SPEC, hidden_sizes=(200,), dropout=0.5)
     inputs = torch.randn(1, 1, 4, 4)
     assert not torch.equal(network(inputs), network(inputs))
     network.eval()
@@ -52,15 +52,15 @@ def test_dropout_works_in_training_alone() -> None:
 
 
 def test_dropout_drops_the_share_that_it_is_asked_for() -> None:
-    network = MLP(SPEC, widths=(10_000,), activation="sigmoid", dropout=0.3)
+    network = MLP(SPEC, hidden_sizes=(10_000,), activation="sigmoid", dropout=0.3)
     dropped = (network.hidden(torch.randn(1, 16)) == 0).float().mean()
     assert float(dropped) == pytest.approx(0.3, abs=0.05)
 
 
-@pytest.mark.parametrize("widths", [(0,), (10, -1)])
-def test_a_layer_without_units_is_refused(widths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="widths="):
-        MLP(SPEC, widths=widths)
+@pytest.mark.parametrize("hidden_sizes", [(0,), (10, -1)])
+def test_a_layer_without_units_is_refused(hidden_sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="hidden_sizes="):
+        MLP(SPEC, hidden_sizes=hidden_sizes)
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
@@ -73,4 +73,4 @@ def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"activation=rello: .* Did you mean 'relu'\?"):
         MLP(SPEC, activation="rello")
     with pytest.raises(ValueError, match="activation=rello"):
-        MLP(SPEC, widths=(), activation="rello")
+        MLP(SPEC, hidden_sizes=(), activation="rello")

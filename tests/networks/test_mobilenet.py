@@ -4,7 +4,7 @@ import torchvision
 
 from firstlight.networks import MobileNet
 from firstlight.networks.mobilenet import InvertedResidual
-from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
+from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 
 def test_on_imagenet_it_has_3504872_parameters() -> None:
@@ -12,17 +12,17 @@ def test_on_imagenet_it_has_3504872_parameters() -> None:
 
 
 def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
-    assert_same_scores(MobileNet, torchvision.models.mobilenet_v2)
+    assert_same_logits(MobileNet, torchvision.models.mobilenet_v2)
 
 
 @pytest.mark.parametrize(("stem", "side"), [("small", 8), ("imagenet", 2)])
 def test_the_small_stem_keeps_four_times_the_resolution(stem: str, side: int) -> None:
-    network = MobileNet(pictures_of(64), stem=stem).eval()
+    network = MobileNet(images_of(64), stem=stem).eval()
     assert network.features(torch.randn(1, 3, 64, 64)).shape == (1, 1280, side, side)
 
 
-def test_the_small_one_trains_on_a_single_picture() -> None:
-    assert MobileNet(pictures_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
+def test_the_small_one_trains_on_a_single_image() -> None:
+    assert MobileNet(images_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
 
 
 @pytest.mark.parametrize(("num_outputs", "stride", "adds"), [(8, 1, True), (8, 2, False), (12, 1, False)])

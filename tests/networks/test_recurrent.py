@@ -16,7 +16,7 @@ NETWORKS = [RNN, GRU, LSTM]
 every_network = pytest.mark.parametrize("network_class", NETWORKS)
 
 
-def pictures(channels: int = 1, height: int = 8, width: int = 6) -> DataSpec:
+def images(channels: int = 1, height: int = 8, width: int = 6) -> DataSpec:
     return DataSpec((channels, height, width), 3, ("a", "b", "c"), (0.5,) * channels, (0.2,) * channels)
 
 
@@ -48,18 +48,18 @@ def test_every_token_has_a_score_for_each_that_may_follow(
     network = network_class(TEXT, hidden_size=10, num_layers=num_layers, tied_weights=tied_weights)
     assert network(tokens()).shape == (4, 12, 9)
     assert network(tokens(2, 30)).shape == (2, 30, 9)
-    assert network(network.example(3, "cpu")).shape == (3, 12, 9)
+    assert network(network.example_input(3, "cpu")).shape == (3, 12, 9)
 
 
 @every_network
 @pytest.mark.parametrize("shape", [(1, 8, 6), (3, 5, 7), (1, 28, 28)], ids=str)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_every_picture_has_a_score_for_each_class(
+def test_every_image_has_a_score_for_each_class(
     network_class: type[Recurrent], shape: tuple[int, int, int], bidirectional: bool
 ) -> None:
-    network = network_class(pictures(*shape), hidden_size=10, bidirectional=bidirectional, num_layers=2)
+    network = network_class(images(*shape), hidden_size=10, bidirectional=bidirectional, num_layers=2)
     assert network(torch.randn(4, *shape)).shape == (4, 3)
-    assert network(network.example(2, "cpu")).shape == (2, 3)
+    assert network(network.example_input(2, "cpu")).shape == (2, 3)
 
 
 @every_network
@@ -90,15 +90,15 @@ def test_a_later_token_changes_nothing_before_it(network_class: type[Recurrent])
 
 @every_network
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_picture_is_read_from_the_first_row_to_the_last_and_back_where_asked(
+def test_an_image_is_read_from_the_first_row_to_the_last_and_back_where_asked(
     network_class: type[Recurrent], bidirectional: bool
 ) -> None:
-    network = network_class(pictures(2, 8, 6), hidden_size=10, bidirectional=bidirectional)
-    picture = torch.randn(2, 8, 6)
-    rows = torch.stack([picture[:, row].reshape(-1) for row in range(8)])
+    network = network_class(images(2, 8, 6), hidden_size=10, bidirectional=bidirectional)
+    image = torch.randn(2, 8, 6)
+    rows = torch.stack([image[:, row].reshape(-1) for row in range(8)])
     outputs = network.layers(rows[None])[0][0]  # (height, directions * hidden_size)
     ends = [outputs[-1, :10]] + ([outputs[0, 10:]] if bidirectional else [])
-    torch.testing.assert_close(network(picture[None])[0], network.output(torch.cat(ends)))
+    torch.testing.assert_close(network(image[None])[0], network.output(torch.cat(ends)))
 
 
 @every_network
@@ -115,7 +115,7 @@ def test_a_gradient_reaches_every_parameter_of_a_language_model(
 
 @every_network
 def test_a_gradient_reaches_every_parameter_of_a_classifier(network_class: type[Recurrent]) -> None:
-    network = network_class(pictures(), hidden_size=10, num_layers=2, bidirectional=True)
+    network = network_class(images(), hidden_size=10, num_layers=2, bidirectional=True)
     F.cross_entropy(network(torch.randn(3, 1, 8, 6)), torch.tensor([0, 1, 2])).backward()
     assert [
         name for name, weights in network.named_parameters() if weights.grad is None or not weights.grad.any()
@@ -125,28 +125,28 @@ def test_a_gradient_reaches_every_parameter_of_a_classifier(network_class: type[
 @every_network
 def test_it_learns_a_text_by_heart(network_class: type[Recurrent]) -> None:
     torch.manual_seed(0)
-    network = network_class(TEXT, hidden_size=48, embedding_size=16)
+    network = network_class(TEXT, hidden_size=48, embedding_dim=16)
     assert train(network, tokens(), torch.cat([tokens()[:, 1:], tokens(seed=1)[:, :1]], 1)) < 0.05
 
 
 @every_network
-def test_it_learns_pictures_by_heart(network_class: type[Recurrent]) -> None:
+def test_it_learns_images_by_heart(network_class: type[Recurrent]) -> None:
     torch.manual_seed(0)
-    network = network_class(pictures(), hidden_size=24)
+    network = network_class(images(), hidden_size=24)
     inputs = torch.randn(12, 1, 8, 6, generator=torch.Generator().manual_seed(0))
     assert train(network, inputs, torch.arange(12) % 3, steps=80) < 0.05
 
 
 @every_network
 def test_tied_weights_are_one_matrix_and_stay_one(network_class: type[Recurrent]) -> None:
-    free, tied = (network_class(TEXT, embedding_size=6, hidden_size=6, tied_weights=tied) for tied in (False, True))
+    free, tied = (network_class(TEXT, embedding_dim=6, hidden_size=6, tied_weights=tied) for tied in (False, True))
     assert num_parameters(free) - num_parameters(tied) == 9 * 6
     for network in (tied, copy.deepcopy(tied), tied.double()):
         assert network.output.weight is network.embedding.weight
 
 
 def test_tied_weights_of_other_sizes_need_a_projection() -> None:
-    network = LSTM(TEXT, embedding_size=6, hidden_size=10, tied_weights=True)
+    network = LSTM(TEXT, embedding_dim=6, hidden_size=10, tied_weights=True)
     outputs, _ = network.layers(network.embedding(tokens()))
     projected = outputs @ network.projection.weight.T + network.projection.bias
     expected = projected @ network.embedding.weight.T + network.output.bias
@@ -191,16 +191,16 @@ def test_its_state_survives_a_file(network_class: type[Recurrent]) -> None:
 def test_shapes_alone_pass_through_a_copy_on_the_meta_device(network_class: type[Recurrent]) -> None:
     network = network_class(TEXT, tied_weights=True).to(memory_format=torch.channels_last)
     shadow = copy.deepcopy(network).to("meta")
-    assert shadow(shadow.example(1, "meta")).shape == (1, 12, 9)
+    assert shadow(shadow.example_input(1, "meta")).shape == (1, 12, 9)
     assert network.embedding.weight.device.type == "cpu"
 
 
 def test_a_batch_of_no_samples_passes_through() -> None:
     assert GRU(TEXT)(tokens(0)).shape == (0, 12, 9)
-    assert GRU(pictures())(torch.randn(0, 1, 8, 6)).shape == (0, 3)
+    assert GRU(images())(torch.randn(0, 1, 8, 6)).shape == (0, 3)
 
 
-@pytest.mark.parametrize("name", ["embedding_size", "hidden_size", "num_layers"])
+@pytest.mark.parametrize("name", ["embedding_dim", "hidden_size", "num_layers"])
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: one or more"):
         LSTM(TEXT, **{name: 0})
@@ -213,10 +213,10 @@ def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
 
 
 def test_a_text_is_not_read_backwards() -> None:
-    with pytest.raises(ValueError, match=r"bidirectional=true: .* this is for pictures"):
+    with pytest.raises(ValueError, match=r"bidirectional=true: .* this is for images"):
         RNN(TEXT, bidirectional=True)
 
 
 def test_embeddings_that_there_are_not_cannot_be_tied() -> None:
-    with pytest.raises(ValueError, match=r"tied_weights=true: .* pictures have none"):
-        RNN(pictures(), tied_weights=True)
+    with pytest.raises(ValueError, match=r"tied_weights=true: .* images have none"):
+        RNN(images(), tied_weights=True)

@@ -5,7 +5,7 @@ from torch import nn
 
 from firstlight.networks import ResNet
 from firstlight.networks.flops import num_parameters
-from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
+from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 PARAMETERS = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
 
@@ -18,42 +18,42 @@ def test_on_imagenet_it_has_the_parameters_of_its_depth(depth: int) -> None:
 @pytest.mark.parametrize("depth", PARAMETERS)
 def test_depth_counts_the_layers_with_weights_but_those_of_shortcuts(depth: int) -> None:
     with torch.device("meta"):
-        network = ResNet(pictures_of(32), depth=depth)
+        network = ResNet(images_of(32), depth=depth)
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     assert sum("downsample" not in name for name in layers) == depth
 
 
 @pytest.mark.parametrize(("depth", "theirs"), [(18, torchvision.models.resnet18), (50, torchvision.models.resnet50)])
 def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision(depth: int, theirs: type) -> None:
-    assert_same_scores(lambda spec: ResNet(spec, depth=depth), theirs)
+    assert_same_logits(lambda spec: ResNet(spec, depth=depth), theirs)
 
 
 def test_the_small_one_of_depth_18_has_the_11173962_parameters_of_the_field() -> None:
     with torch.device("meta"):
-        assert num_parameters(ResNet(pictures_of(32))) == 11_173_962
+        assert num_parameters(ResNet(images_of(32))) == 11_173_962
 
 
 @pytest.mark.parametrize(("stem", "side"), [("small", 8), ("imagenet", 2)])
 def test_the_small_stem_keeps_four_times_the_resolution(stem: str, side: int) -> None:
-    network = ResNet(pictures_of(64), stem=stem).eval()
+    network = ResNet(images_of(64), stem=stem).eval()
     seen = []
     network.layer4.register_forward_hook(lambda layer, inputs, maps: seen.append(tuple(maps.shape)))
     assert network(torch.randn(1, 3, 64, 64)).shape == (1, 10)
     assert seen == [(1, 512, side, side)]
 
 
-def test_the_small_one_trains_on_a_single_picture() -> None:
-    assert ResNet(pictures_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
+def test_the_small_one_trains_on_a_single_image() -> None:
+    assert ResNet(images_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
 
 
 def test_a_block_whose_convolutions_are_zero_gives_what_went_in() -> None:
-    block = ResNet(pictures_of(16), initialisation="zeros").layer1[1].eval()
+    block = ResNet(images_of(16), initialisation="zeros").layer1[1].eval()
     maps = torch.rand(2, 64, 4, 4)
     assert torch.equal(block(maps), maps)
 
 
 def test_the_input_of_a_block_is_left_as_it_was() -> None:
-    block = ResNet(pictures_of(16)).layer1[0]
+    block = ResNet(images_of(16)).layer1[0]
     maps = torch.randn(2, 64, 4, 4)
     before = maps.clone()
     block(maps)
@@ -61,11 +61,11 @@ def test_the_input_of_a_block_is_left_as_it_was() -> None:
 
 
 def test_the_activation_can_be_chosen() -> None:
-    kinds = {type(module) for module in ResNet(pictures_of(16), activation="silu").modules()}
+    kinds = {type(module) for module in ResNet(images_of(16), activation="silu").modules()}
     assert nn.SiLU in kinds
     assert nn.ReLU not in kinds
 
 
 def test_a_depth_that_the_paper_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match=r"depth=20: ResNet has 18, 34, 50, 101, 152 layers\."):
-        ResNet(pictures_of(32), depth=20)
+        ResNet(images_of(32), depth=20)

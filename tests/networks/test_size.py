@@ -1,37 +1,37 @@
 import pytest
 
 from firstlight.networks import AlexNet, ResNet
-from firstlight.networks.size import halvings, has_small_stem
-from helpers.twin import pictures_of
+from firstlight.networks.size import fitting_poolings, has_small_stem
+from helpers.twin import images_of
 
 
 @pytest.mark.parametrize(("size", "expected"), [((8, 8), True), ((64, 64), True), ((64, 90), True), ((65, 65), False)])
 def test_the_stem_is_small_up_to_64_pixels(size: tuple[int, int], expected: bool) -> None:
-    assert has_small_stem(pictures_of(*size), "auto") is expected
+    assert has_small_stem(images_of(*size), "auto") is expected
 
 
 @pytest.mark.parametrize("side", [64, 224])
 def test_a_stem_that_is_asked_for_is_given(side: int) -> None:
-    assert has_small_stem(pictures_of(side), "small")
-    assert not has_small_stem(pictures_of(side), "imagenet")
+    assert has_small_stem(images_of(side), "small")
+    assert not has_small_stem(images_of(side), "imagenet")
 
 
-def test_the_stem_of_imagenet_is_refused_for_small_pictures_with_what_to_do() -> None:
+def test_the_stem_of_imagenet_is_refused_for_small_images_with_what_to_do() -> None:
     with pytest.raises(
         ValueError, match=r"stem=imagenet: .* of 40x63 pixels\. Take stem=small, or .* augment\.size=64"
     ):
-        ResNet(pictures_of(40, 63), stem="imagenet")
+        ResNet(images_of(40, 63), stem="imagenet")
 
 
 def test_an_unknown_stem_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"stem=image_net: there is no such stem. Did you mean 'imagenet'\?"):
-        AlexNet(pictures_of(32), stem="image_net")
+        AlexNet(images_of(32), stem="image_net")
 
 
 @pytest.mark.parametrize("size", [(15, 16), (16, 15), (1, 1)])
-def test_pictures_below_the_smallest_size_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"ResNet takes pictures of 16x16 or more, not {size[0]}x{size[1]}"):
-        ResNet(pictures_of(*size))
+def test_images_below_the_smallest_size_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"ResNet takes images of 16x16 or more, not {size[0]}x{size[1]}"):
+        ResNet(images_of(*size))
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_pictures_below_the_smallest_size_are_refused(size: tuple[int, int]) -> 
     ],
 )
 def test_only_the_last_halving_may_leave_one_pixel(side: int, kept: list[bool]) -> None:
-    assert halvings(side, 5) == kept
+    assert fitting_poolings(side, 5) == kept

@@ -1,29 +1,29 @@
 import pytest
 import torch
 
-from firstlight.networks.strided import double, halve, halvings
+from firstlight.networks.strided import double, halve, halved_sizes
 
 SIZES = [(8, 8), (28, 28), (7, 5), (9, 64), (33, 47)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_picture_has_half_the_size_and_then_the_same_again(size: tuple[int, int]) -> None:
-    picture = torch.randn(2, 3, *size)
-    half = halve(3, 5)(picture)
+def test_an_image_has_half_the_size_and_then_the_same_again(size: tuple[int, int]) -> None:
+    image = torch.randn(2, 3, *size)
+    half = halve(3, 5)(image)
     assert half.shape == (2, 5, size[0] // 2, size[1] // 2)
-    assert double(5, 3, size)(half).shape == picture.shape
+    assert double(5, 3, size)(half).shape == image.shape
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_sizes_are_those_that_the_convolutions_leave(size: tuple[int, int]) -> None:
-    picture, found = torch.randn(1, 1, *size), [size]
+    image, found = torch.randn(1, 1, *size), [size]
     for _ in range(2):
-        picture = halve(1, 1)(picture)
-        found.append(tuple(picture.shape[2:]))
-    assert halvings(*size, 2) == found
+        image = halve(1, 1)(image)
+        found.append(tuple(image.shape[2:]))
+    assert halved_sizes(*size, 2) == found
 
 
-def test_every_pixel_inside_a_doubled_picture_is_made_of_four_inputs() -> None:
+def test_every_pixel_inside_a_doubled_image_is_made_of_four_inputs() -> None:
     layer = double(1, 1, (12, 12), bias=False)
     torch.nn.init.ones_(layer.weight)
     assert layer(torch.ones(1, 1, 6, 6))[0, 0, 1:-1, 1:-1].eq(4).all()

@@ -19,8 +19,8 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_pretrained, build_task
 from firstlight.training.run import train
-from firstlight.transfer.head import head_name, without_head
-from helpers.twin import pictures_of, random_state
+from firstlight.transfer.head import head_name, head_removed
+from helpers.twin import images_of, random_state
 
 FAMILIES = [
     "convnext_tiny",
@@ -57,19 +57,19 @@ def config(*words: str) -> dict[str, Any]:
 
 def sized(spec: DataSpec, name: str) -> DataSpec:
     """The spec as the network sees it."""
-    size = Timm.size_for(spec, name=name)
-    return spec.resized(*(spec.picture_size if size is None else (size, size)))
+    size = Timm.input_size_for(spec, name=name)
+    return spec.resized(*(spec.image_size if size is None else (size, size)))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_small_pictures_of_any_channels_pass_each_family_and_its_head_is_the_last_layer(name: str) -> None:
-    spec = sized(pictures_of(32, channels=1, classes=7), name)
+def test_small_images_of_any_channels_pass_each_family_and_its_head_is_the_last_layer(name: str) -> None:
+    spec = sized(images_of(32, channels=1, classes=7), name)
     network, inputs = Timm(spec, name=name).eval(), torch.randn(2, *spec.input_shape)
     head = head_name(network)
     assert head is not None
     with torch.no_grad():
         scores = network(inputs)
-        with without_head(network, head) as backbone:
+        with head_removed(network, head) as backbone:
             features = backbone(inputs)
     assert scores.shape == (2, 7)
     assert features.ndim == 2
@@ -86,12 +86,12 @@ def test_small_pictures_of_any_channels_pass_each_family_and_its_head_is_the_las
         ("inception_v3", (64, 64), 299),  # it has layers that need more
     ],
 )
-def test_pictures_are_resized_where_the_network_needs_it(name: str, shape: tuple[int, int], size: int | None) -> None:
-    assert Timm.size_for(pictures_of(*shape), name=name) == size
+def test_images_are_resized_where_the_network_needs_it(name: str, shape: tuple[int, int], size: int | None) -> None:
+    assert Timm.input_size_for(images_of(*shape), name=name) == size
 
 
 def test_a_transformer_takes_the_size_that_augment_says() -> None:
-    task = build_task(config("model.name=vit_tiny_patch16_224", "augment.size=48"), pictures_of(32))
+    task = build_task(config("model.name=vit_tiny_patch16_224", "augment.size=48"), images_of(32))
     assert task.preprocess.output_spec.input_shape == (3, 48, 48)
     assert task.network.timm.pos_embed.shape == (1, 10, 192)  # nine patches and a token for the class
 
@@ -100,11 +100,11 @@ def test_a_transformer_takes_the_size_that_augment_says() -> None:
 def test_a_size_that_it_does_not_take_is_refused_with_its_own(name: str, size: int) -> None:
     own = timm.get_pretrained_cfg(name).input_size[-1]
     with pytest.raises(ValueError, match=rf"name={name}: not for {size}x{size} \(.*\); augment\.size={own}"):
-        build_task(config(f"model.name={name}", f"augment.size={size}"), pictures_of(32))
+        build_task(config(f"model.name={name}", f"augment.size={size}"), images_of(32))
 
 
 def test_dropout_is_before_the_last_layer_and_a_probability() -> None:
-    spec = pictures_of(64)
+    spec = images_of(64)
     network, inputs = Timm(spec, name="mobilenetv3_small_050", dropout=0.5), torch.randn(2, 3, 64, 64)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -117,14 +117,14 @@ def test_dropout_is_before_the_last_layer_and_a_probability() -> None:
 def test_an_unknown_name_is_refused_within_seconds_with_the_nearest() -> None:
     began = time.perf_counter()
     with pytest.raises(ValueError, match=r"name=convnext_tny: timm has no such network\. .*convnext_tiny"):
-        build_task(config("model.name=convnext_tny"), pictures_of(32))
+        build_task(config("model.name=convnext_tny"), images_of(32))
     assert time.perf_counter() - began < 3
 
 
 def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match=r"^model: timm is not installed: uv sync --extra timm"):
-        build_task(config(), pictures_of(32))
+        build_task(config(), images_of(32))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_network_without_weights_takes_files_alone() -> None:
 
 def test_weights_in_the_cache_need_no_network(hub: Path) -> None:
     state = put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
-    task = build_task(config("model.name=test_vit", "model.weights=default"), pictures_of(32, channels=1, classes=7))
+    task = build_task(config("model.name=test_vit", "model.weights=default"), images_of(32, channels=1, classes=7))
     assert task.spec.size == 160
     found = task.network.state_dict()
     for name, expected in state.items():
@@ -181,7 +181,7 @@ def test_a_file_has_the_names_of_timm(tmp_path: Path) -> None:
     state = random_state(timm.create_model("test_resnet", num_classes=7))
     save_file(state, tmp_path / "mine.safetensors")
     words = "model.name=test_resnet", f"model.weights={tmp_path / 'mine.safetensors'}"
-    task = build_task(config(*words), pictures_of(32, classes=7))
+    task = build_task(config(*words), images_of(32, classes=7))
     assert (task.spec.size, task.spec.mean) == (160, (0.5, 0.5, 0.5))
     assert torch.equal(task.network.timm.fc.weight, state["fc.weight"])
 
@@ -189,7 +189,7 @@ def test_a_file_has_the_names_of_timm(tmp_path: Path) -> None:
 def test_a_network_of_two_heads_takes_weights_for_other_classes(hub: Path) -> None:
     name = "deit_tiny_distilled_patch16_224"
     state = put_into_cache(hub, f"timm/{name}.fb_in1k", name)
-    task = build_task(config(f"model.name={name}", "model.weights=default"), pictures_of(32, classes=7))
+    task = build_task(config(f"model.name={name}", "model.weights=default"), images_of(32, classes=7))
     assert torch.equal(task.network.timm.dist_token, state["dist_token"])
     assert task.network.timm.head_dist.weight.shape == (7, 192)
     assert head_name(task.network) is None
@@ -203,7 +203,7 @@ def test_without_a_network_it_says_within_seconds_what_works(
     began, reason = time.perf_counter(), "HF_HUB_OFFLINE is set" if offline else "ConnectionError"
     sentence = rf"model\.weights=test_vit\.r160_in1k: timm/test_vit.* \({reason}\)(?s:.*)model=efficientnet_lite0"
     with pytest.raises(ValueError, match=sentence):
-        build_task(config("model.name=test_vit", "model.weights=default"), pictures_of(32))
+        build_task(config("model.name=test_vit", "model.weights=default"), images_of(32))
     assert time.perf_counter() - began < 7
     assert not hub.exists()
 
@@ -213,7 +213,7 @@ def test_a_damaged_file_in_the_cache_is_told(hub: Path) -> None:
     file = next(hub.rglob("model.safetensors"))
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(ValueError, match=rf"model\.weights={file}: damaged"):
-        build_task(config("model.name=test_vit", "model.weights=default"), pictures_of(32))
+        build_task(config("model.name=test_vit", "model.weights=default"), images_of(32))
 
 
 def test_a_run_predicts_when_its_weights_are_gone(
@@ -232,7 +232,7 @@ def test_a_run_predicts_when_its_weights_are_gone(
 
 def test_with_the_state_of_timm_it_gives_the_scores_of_timm() -> None:
     theirs = timm.create_model("test_vit", num_classes=10).eval()
-    task: Task = build_task(config("model.name=test_vit"), pictures_of(160)).eval()
+    task: Task = build_task(config("model.name=test_vit"), images_of(160)).eval()
     task.network.timm.load_state_dict(theirs.state_dict())
     inputs = torch.randn(2, 3, 160, 160)
     with torch.no_grad():

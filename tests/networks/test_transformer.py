@@ -15,7 +15,7 @@ TEXT = DataSpec((12,), 9, tuple("abcdefghi"), (), ())
 
 
 def small(**options: float) -> Transformer:
-    return Transformer(TEXT, **({"width": 16, "num_layers": 2, "num_heads": 2} | options))
+    return Transformer(TEXT, **({"embedding_dim": 16, "num_layers": 2, "num_heads": 2} | options))
 
 
 def tokens(batch: int = 4, length: int = 12, seed: int = 0) -> Tensor:
@@ -79,7 +79,7 @@ def test_a_gradient_reaches_every_parameter() -> None:
 
 def test_it_learns_a_text_by_heart() -> None:
     torch.manual_seed(0)
-    network = small(width=32)
+    network = small(embedding_dim=32)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     for _ in range(100):
         loss = loss_of(network)
@@ -100,7 +100,7 @@ def test_scores_are_products_with_the_embeddings_themselves() -> None:
 
 
 def test_at_first_every_token_is_about_as_likely() -> None:
-    assert loss_of(small(width=128, num_layers=8)).item() == pytest.approx(math.log(9), abs=0.1)
+    assert loss_of(small(embedding_dim=128, num_layers=8)).item() == pytest.approx(math.log(9), abs=0.1)
 
 
 def test_dropout_works_in_training_alone() -> None:
@@ -121,21 +121,21 @@ def test_its_state_survives_a_file() -> None:
 
 def test_shapes_alone_pass_through_a_copy_on_the_meta_device() -> None:
     shadow = copy.deepcopy(small().to(memory_format=torch.channels_last)).to("meta")
-    assert shadow(shadow.example(1, "meta")).shape == (1, 12, 9)
+    assert shadow(shadow.example_input(1, "meta")).shape == (1, 12, 9)
 
 
 def test_a_batch_of_no_samples_passes_through() -> None:
     assert small()(tokens(0)).shape == (0, 12, 9)
 
 
-@pytest.mark.parametrize("name", ["width", "num_layers", "num_heads"])
+@pytest.mark.parametrize("name", ["embedding_dim", "num_layers", "num_heads"])
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: one or more"):
         small(**{name: 0})
 
 
 def test_a_width_that_the_heads_cannot_share_is_refused() -> None:
-    with pytest.raises(ValueError, match="num_heads=3: the heads share a width of 16"):
+    with pytest.raises(ValueError, match="num_heads=3: the heads share a embedding_dim of 16"):
         small(num_heads=3)
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from firstlight.networks import VGG
 from firstlight.networks.flops import num_parameters
-from helpers.twin import assert_same_scores, pictures_of, size_on_imagenet
+from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 PARAMETERS = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}
 PARAMETERS_WITH_BATCH_NORM = {11: 132_868_840, 13: 133_053_736, 16: 138_365_992, 19: 143_678_248}
@@ -21,24 +21,24 @@ def test_on_imagenet_it_has_the_parameters_of_the_paper(depth: int) -> None:
 @pytest.mark.parametrize("depth", PARAMETERS)
 def test_depth_counts_the_layers_with_weights(depth: int) -> None:
     with torch.device("meta"):
-        network = VGG(pictures_of(224), depth=depth)
+        network = VGG(images_of(224), depth=depth)
     assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in network.modules()) == depth
 
 
 def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
-    assert_same_scores(lambda spec: VGG(spec, depth=11, batch_norm=True), torchvision.models.vgg11_bn)
+    assert_same_logits(lambda spec: VGG(spec, depth=11, batch_norm=True), torchvision.models.vgg11_bn)
 
 
 def test_at_depth_16_its_parameters_are_named_as_in_torchvision() -> None:
     with torch.device("meta"):
-        ours, theirs = VGG(pictures_of(224, classes=1000)), torchvision.models.vgg16()
+        ours, theirs = VGG(images_of(224, classes=1000)), torchvision.models.vgg16()
     shapes = [{name: tensor.shape for name, tensor in network.state_dict().items()} for network in (ours, theirs)]
     assert shapes[0] == shapes[1]
 
 
 def test_the_small_one_of_depth_16_has_the_14728266_parameters_of_the_field() -> None:
     with torch.device("meta"):
-        assert num_parameters(VGG(pictures_of(32))) == 14_728_266
+        assert num_parameters(VGG(images_of(32))) == 14_728_266
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_small_one_of_depth_16_has_the_14728266_parameters_of_the_field() ->
     [(8, [8, 4, 2, 2, 2]), (28, [28, 14, 7, 3, 3]), (32, [32, 16, 8, 4, 2]), (64, [64, 32, 16, 8, 4])],
 )
 def test_no_convolution_of_the_small_one_sees_a_single_pixel(side: int, sides: list[int]) -> None:
-    network, seen = VGG(pictures_of(side, channels=1), depth=11).eval(), []
+    network, seen = VGG(images_of(side, channels=1), depth=11).eval(), []
     for layer in network.features:
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(lambda layer, inputs, outputs: seen.append(inputs[0].shape[-1]))
@@ -54,24 +54,24 @@ def test_no_convolution_of_the_small_one_sees_a_single_pixel(side: int, sides: l
     assert [seen[number] for number in (0, 1, 2, 4, 6)] == sides
 
 
-def test_the_small_one_trains_on_a_single_picture() -> None:
-    assert VGG(pictures_of(8), depth=11).train()(torch.randn(1, 3, 8, 8)).isfinite().all()
+def test_the_small_one_trains_on_a_single_image() -> None:
+    assert VGG(images_of(8), depth=11).train()(torch.randn(1, 3, 8, 8)).isfinite().all()
 
 
 @pytest.mark.parametrize(("batch_norm", "number"), [(None, 8), (True, 8), (False, 0)])
 def test_batch_normalisation_is_the_small_ones_unless_it_is_chosen(batch_norm: bool | None, number: int) -> None:
     with torch.device("meta"):
-        small = VGG(pictures_of(32), depth=11, batch_norm=batch_norm)
-        large = VGG(pictures_of(65), depth=11, batch_norm=batch_norm)
+        small = VGG(images_of(32), depth=11, batch_norm=batch_norm)
+        large = VGG(images_of(65), depth=11, batch_norm=batch_norm)
     found = [sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) for network in (small, large)]
     assert found == [number, 8 if batch_norm else 0]
 
 
 def test_without_batch_normalisation_signals_pass_all_19_layers() -> None:
-    maps = VGG(pictures_of(32), depth=19, batch_norm=False).features(torch.randn(4, 3, 32, 32))
+    maps = VGG(images_of(32), depth=19, batch_norm=False).features(torch.randn(4, 3, 32, 32))
     assert 0.1 < float(maps.detach().std()) < 10
 
 
 def test_a_depth_that_the_paper_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match=r"depth=17: VGG has 11, 13, 16, 19 layers\."):
-        VGG(pictures_of(32), depth=17)
+        VGG(images_of(32), depth=17)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from firstlight.runs.contact_sheet import check_format, contact_sheet, write_picture
+from firstlight.runs.contact_sheet import check_format, contact_sheet, write_image
 
 
-def test_pictures_stand_in_rows_from_left_to_right() -> None:
+def test_images_stand_in_rows_from_left_to_right() -> None:
     shades = torch.linspace(0, 1, 5)[:, None, None, None].expand(5, 1, 64, 64)
     sheet = np.asarray(contact_sheet(shades, columns=3))
     assert sheet.shape == (2 * 68 + 4, 3 * 68 + 4, 3)
@@ -16,17 +16,17 @@ def test_pictures_stand_in_rows_from_left_to_right() -> None:
     assert found == [[shade] * 3 for shade in (0, 64, 128, 191, 255, 255)]  # the last place is empty
 
 
-def test_small_pictures_are_enlarged_pixel_by_pixel() -> None:
-    picture = torch.rand(1, 3, 8, 16, generator=torch.Generator().manual_seed(0))
-    sheet = np.asarray(contact_sheet(picture, columns=1))
+def test_small_images_are_enlarged_pixel_by_pixel() -> None:
+    image = torch.rand(1, 3, 8, 16, generator=torch.Generator().manual_seed(0))
+    sheet = np.asarray(contact_sheet(image, columns=1))
     assert sheet.shape == (64 + 8, 128 + 8, 3)
-    expected = (picture[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    expected = (image[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     assert np.array_equal(sheet[4:-4, 4:-4], np.kron(expected, np.ones((8, 8, 1), dtype=np.uint8)))
 
 
 def test_of_other_than_three_channels_the_first_is_shown() -> None:
-    pictures = torch.stack([torch.zeros(64, 64), torch.ones(64, 64)])[None]
-    assert np.asarray(contact_sheet(pictures, columns=1))[4:-4, 4:-4].max() == 0
+    images = torch.stack([torch.zeros(64, 64), torch.ones(64, 64)])[None]
+    assert np.asarray(contact_sheet(images, columns=1))[4:-4, 4:-4].max() == 0
 
 
 def dark(sheet: Image.Image) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def dark(sheet: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def test_a_caption_stands_below_its_picture() -> None:
+def test_a_caption_stands_below_its_image() -> None:
     white = torch.ones(2, 1, 64, 64)
     assert contact_sheet(white, ["", ""], columns=2).size == (2 * 68 + 4, 68 + 4)
     captioned = contact_sheet(white, ["", "dog"], columns=2)
@@ -45,7 +45,7 @@ def test_a_caption_stands_below_its_picture() -> None:
     assert 64 + 8 <= columns.min() < columns.max() < 2 * 68
 
 
-@pytest.mark.parametrize("caption", ["a caption that is wider than its picture", "one line\nand another\nand a third"])
+@pytest.mark.parametrize("caption", ["a caption that is wider than its image", "one line\nand another\nand a third"])
 def test_captions_are_shown_whole(caption: str) -> None:
     white = torch.ones(4, 1, 64, 64)
     sheet = contact_sheet(white, [caption] * 4, columns=2)
@@ -59,16 +59,16 @@ def test_captions_are_shown_whole(caption: str) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "format"), [("png", "PNG"), ("jpg", "JPEG"), ("JPEG", "JPEG"), ("webp", "WEBP")])
-def test_a_picture_is_written_as_its_suffix_says(tmp_path: Path, suffix: str, format: str) -> None:
+def test_an_image_is_written_as_its_suffix_says(tmp_path: Path, suffix: str, format: str) -> None:
     path = tmp_path / f"sheet.{suffix}"
     check_format("output", path)
-    write_picture(path, contact_sheet(torch.full((3, 1, 8, 8), 0.5)))
-    with Image.open(path) as picture:
-        assert (picture.format, picture.size) == (format, (8 * 68 + 4, 72))
-        assert abs(np.asarray(picture)[36, 36].astype(int) - 128).max() <= 2
+    write_image(path, contact_sheet(torch.full((3, 1, 8, 8), 0.5)))
+    with Image.open(path) as image:
+        assert (image.format, image.size) == (format, (8 * 68 + 4, 72))
+        assert abs(np.asarray(image)[36, 36].astype(int) - 128).max() <= 2
 
 
 @pytest.mark.parametrize("name", ["sheet.txt", "sheet"])
-def test_a_suffix_of_no_picture_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"^preview\.output={name}: pictures are written as \.png, \.jpg"):
+def test_a_suffix_of_no_image_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^preview\.output={name}: images are written as \.png, \.jpg"):
         check_format("preview.output", Path(name))

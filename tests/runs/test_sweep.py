@@ -75,9 +75,9 @@ def test_the_columns_are_rank_job_status_choices_metrics_and_error(tmp_path: Pat
 
 def test_an_override_with_commas_and_equal_signs_stays_whole(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
-    sweep.begin(0, ["model.widths=[3,4]", 'name="a=b"'])
+    sweep.begin(0, ["model.hidden_sizes=[3,4]", 'name="a=b"'])
     sweep.finished(metrics("val/loss", 0.5))
-    assert rows(sweep)[0]["model.widths"] == "[3,4]"
+    assert rows(sweep)[0]["model.hidden_sizes"] == "[3,4]"
     assert rows(sweep)[0]["name"] == '"a=b"'
 
 

@@ -16,14 +16,14 @@ from firstlight.randomness import derive, reseed
 from firstlight.tasks import Adversarial
 from firstlight.tasks.build import build_task, build_trainer
 from firstlight.tasks.distance import sliced_wasserstein
-from helpers.small import PICTURES, augment, fit, measured, pictures
+from helpers.small import IMAGES, augment, fit, images, measured
 
-SMALL = ("model=gan", "model.width=4", "model.code_size=3")
+SMALL = ("model=gan", "model.base_channels=4", "model.latent_dim=3")
 
 
 def adversarial(**options: Any) -> Adversarial:
     torch.manual_seed(0)
-    return Adversarial(PICTURES, GAN(PICTURES, code_size=3, width=4), augment(PICTURES), **options).eval()
+    return Adversarial(IMAGES, GAN(IMAGES, latent_dim=3, base_channels=4), augment(IMAGES), **options).eval()
 
 
 class Witness(Callback):
@@ -49,7 +49,7 @@ class Witness(Callback):
 
 def trained(*words: str) -> tuple[Any, Witness]:
     witness = Witness()
-    task, _ = fit(PICTURES, pictures(22), *SMALL, "scheduler=constant", *words, batch_size=8, callbacks=[witness])
+    task, _ = fit(IMAGES, images(22), *SMALL, "scheduler=constant", *words, batch_size=8, callbacks=[witness])
     return task, witness
 
 
@@ -85,7 +85,7 @@ def test_a_batch_is_one_step_of_the_run() -> None:
     assert witness.global_steps == [1, 2, 3]
 
 
-def test_pictures_come_of_an_average_of_the_generators() -> None:
+def test_images_come_of_an_average_of_the_generators() -> None:
     task, witness = trained("task.ema=0.9")
     for name, value in task.average.state_dict().items():
         expected = witness.before[0].generator.state_dict()[name]
@@ -94,8 +94,8 @@ def test_pictures_come_of_an_average_of_the_generators() -> None:
             expected = 0.9 * expected + 0.1 * new if value.is_floating_point() else new
         torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
     assert not any(parameter.requires_grad for parameter in task.average.parameters())
-    codes = torch.randn(2, 3)
-    assert not torch.equal(task.average.eval()(codes), task.network.generator.eval()(codes))
+    latents = torch.randn(2, 3)
+    assert not torch.equal(task.average.eval()(latents), task.network.generator.eval()(latents))
 
 
 def test_both_rates_follow_the_schedule() -> None:
@@ -106,12 +106,12 @@ def test_both_rates_follow_the_schedule() -> None:
             rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers])
 
     words = (*SMALL, "scheduler=step", "scheduler.every=1", "scheduler.factor=0.5", "trainer.max_epochs=2")
-    fit(PICTURES, pictures(16), *words, batch_size=8, callbacks=[Listener()])
+    fit(IMAGES, images(16), *words, batch_size=8, callbacks=[Listener()])
     assert rates == [[2e-3, 2e-3], [1e-3, 1e-3], [1e-3, 1e-3], [5e-4, 5e-4]]
 
 
-def test_the_metrics_are_means_over_the_pictures_of_the_average_generator() -> None:
-    task, (raw, classes) = adversarial(), pictures(10)
+def test_the_metrics_are_means_over_the_images_of_the_average_generator() -> None:
+    task, (raw, classes) = adversarial(), images(10)
     with torch.no_grad():
         task.network.generator[0].weight.zero_()  # the average alone is measured
     found = [measured(task, batch) for batch in ((raw[:6], classes[:6]), (raw[6:], classes[6:]))]
@@ -125,7 +125,7 @@ def test_the_metrics_are_means_over_the_pictures_of_the_average_generator() -> N
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:
-    task, (raw, classes) = adversarial(), pictures(4)
+    task, (raw, classes) = adversarial(), images(4)
     assert measured(task, (raw, classes), (raw[:0], classes[:0])) == measured(task, (raw, classes))
 
 
@@ -141,14 +141,14 @@ def test_the_distance_tells_of_missing_variety() -> None:
 
 @pytest.mark.parametrize("kind", ["non_saturating", "hinge"])
 def test_either_network_learns_a_batch_by_heart_while_the_other_stands_still(kind: str) -> None:
-    task, (raw, classes) = adversarial(loss=kind).train(), pictures(8)
-    real, codes = task._real((raw, classes)), torch.randn(8, 3)
+    task, (raw, classes) = adversarial(loss=kind).train(), images(8)
+    real, latents = task._real((raw, classes)), torch.randn(8, 3)
 
     def discriminator_loss() -> Tensor:
-        return task._discriminator_loss(real, task.network.generate(codes).detach())
+        return task._discriminator_loss(real, task.network.generate(latents).detach())
 
     def generator_loss() -> Tensor:
-        return task._generator_loss(task.network.generate(codes))
+        return task._generator_loss(task.network.generate(latents))
 
     for part, loss in ((task.network.discriminator, discriminator_loss), (task.network.generator, generator_loss)):
         optimizer = torch.optim.Adam(part.parameters(), lr=0.02)
@@ -162,20 +162,20 @@ def test_either_network_learns_a_batch_by_heart_while_the_other_stands_still(kin
 def test_together_they_come_nearer_to_the_data() -> None:
     images = load_digits().images[:320, None] / 16
     batch = torch.from_numpy(images * 255).to(torch.uint8), torch.zeros(320, dtype=torch.int64)
-    words = ("model=gan", "model.width=16", "trainer.max_epochs=12", "task.ema=0.9")
-    before = measured(build_task(to_plain(compose(*words)), PICTURES), batch)["distance"]
-    task, _ = fit(PICTURES, batch, *words, batch_size=16)
+    words = ("model=gan", "model.base_channels=16", "trainer.max_epochs=12", "task.ema=0.9")
+    before = measured(build_task(to_plain(compose(*words)), IMAGES), batch)["distance"]
+    task, _ = fit(IMAGES, batch, *words, batch_size=16)
     assert measured(task, batch)["distance"] < 0.6 * before
 
 
-def test_pictures_are_generated_by_their_seed_from_0_to_1() -> None:
+def test_images_are_generated_by_their_seed_from_0_to_1() -> None:
     task = adversarial().train()
     made = task.generate(300)
     assert made.shape == (300, 1, 8, 8)
     assert float(made.min()) >= 0 <= 1 >= float(made.max())
     assert task.training
     assert torch.equal(made, task.generate(300))
-    assert torch.equal(made, task.show(pictures(300)[0]))
+    assert torch.equal(made, task.show(images(300)[0]))
     assert not torch.equal(made, task.generate(300, seed=2))
 
 
@@ -192,14 +192,14 @@ def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: s
 
 
 def test_a_network_that_does_not_generate_is_refused() -> None:
-    network: nn.Module = Linear(PICTURES)
-    with pytest.raises(ValueError, match="Linear does not generate pictures; model=gan does"):
-        Adversarial(PICTURES, network, augment(PICTURES))
+    network: nn.Module = Linear(IMAGES)
+    with pytest.raises(ValueError, match="Linear does not generate images; model=gan does"):
+        Adversarial(IMAGES, network, augment(IMAGES))
 
 
 def test_a_schedule_that_waits_for_a_plateau_is_refused() -> None:
     with pytest.raises(ValueError, match="scheduler=plateau: the losses of an adversarial training have no plateau"):
-        build_task(to_plain(compose(*SMALL, "scheduler=plateau")), PICTURES)
+        build_task(to_plain(compose(*SMALL, "scheduler=plateau")), IMAGES)
 
 
 @pytest.mark.parametrize("option", ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"])
@@ -221,7 +221,7 @@ class FlopCount(Callback):
 
 def test_the_operations_of_a_step_are_those_of_both_networks() -> None:
     count = FlopCount()
-    task, _ = fit(PICTURES, pictures(8), *SMALL, "model.width=16", batch_size=8, callbacks=[count])
+    task, _ = fit(IMAGES, images(8), *SMALL, "model.base_channels=16", batch_size=8, callbacks=[count])
     told = task.training_flops(flops_per_sample(task.network, task.preprocess.output_spec))
     # The first layers need no gradients of their inputs, and the distance takes a few products.
     assert count.counter.get_total_flops() / 8 == pytest.approx(told, rel=0.15)

@@ -10,15 +10,15 @@ from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
 from firstlight.tasks.class_balance import class_counts, heed_class_sizes
 from firstlight.training.run import train
-from helpers.samples import noisy_pictures, picture_spec
+from helpers.samples import image_spec, noisy_images
 
-SPEC = picture_spec(1, 8, 8)
+SPEC = image_spec(1, 8, 8)
 COUNTS = [40, 3, 10, 12, 10, 20, 5]
 TARGETS = torch.arange(7).repeat_interleave(torch.tensor(COUNTS))
 
 
 def split(indices: torch.Tensor | None = None) -> Split:
-    return Split(noisy_pictures(len(TARGETS), 1, 8, 8), TARGETS, indices)
+    return Split(noisy_images(len(TARGETS), 1, 8, 8), TARGETS, indices)
 
 
 def task(*words: str) -> Task:
@@ -48,7 +48,7 @@ def test_small_classes_are_told(caplog: pytest.LogCaptureFixture) -> None:
     heed_class_sizes(task(), split((TARGETS == 0).nonzero()[:, 0]), split())
     assert "b 0, c 0, d 0, e 0, f 0 and 1 more" in caplog.text
     caplog.clear()
-    balanced = Split(noisy_pictures(70, 1, 8, 8), torch.arange(70) % 7)
+    balanced = Split(noisy_images(70, 1, 8, 8), torch.arange(70) % 7)
     heed_class_sizes(task(), balanced, balanced)
     assert not caplog.records
     heed_class_sizes(task(), balanced, split((TARGETS != 1).nonzero()[:, 0]))
@@ -69,8 +69,8 @@ def test_a_balanced_order_has_every_class_equally_often(world_size: int) -> None
 
 
 def test_a_frequent_class_is_not_repeated_and_a_rare_one_is_shown_whole() -> None:
-    pictures = torch.arange(100)[:, None, None, None].expand(-1, 1, 8, 8).to(torch.uint8)
-    loader = BatchLoader(Split(pictures, TARGETS), 100, seed=1, balanced=True)
+    images = torch.arange(100)[:, None, None, None].expand(-1, 1, 8, 8).to(torch.uint8)
+    loader = BatchLoader(Split(images, TARGETS), 100, seed=1, balanced=True)
     ((inputs, targets),) = loader
     frequent, rare = (inputs[targets == label, 0, 0, 0] for label in (0, 1))
     assert len(frequent.unique()) == len(frequent)

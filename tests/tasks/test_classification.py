@@ -11,12 +11,12 @@ from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Classification
 from firstlight.tasks.build import build_task
-from helpers.small import PICTURES, augment, learn, measured, pictures
+from helpers.small import IMAGES, augment, images, learn, measured
 
-TWO = replace(PICTURES, num_outputs=2, labels=("no", "yes"))
+TWO = replace(IMAGES, num_outputs=2, labels=("no", "yes"))
 
 
-def classification(spec: DataSpec = PICTURES, **options: Any) -> Classification:
+def classification(spec: DataSpec = IMAGES, **options: Any) -> Classification:
     torch.manual_seed(0)
     network = Linear(Classification.network_spec(spec, **options))
     return Classification(spec, network, augment(spec), **options).eval()
@@ -27,12 +27,12 @@ def loss_of(task: Classification, batch: tuple[torch.Tensor, torch.Tensor]) -> t
 
 
 def test_one_score_for_two_classes_is_binary_cross_entropy() -> None:
-    task, (raw, classes) = classification(TWO, binary=True), pictures(20, TWO)
+    task, (raw, classes) = classification(TWO, binary=True), images(20, TWO)
     scores = task.network(task.preprocess(raw))
     assert scores.shape == (20, 1)
     expected = F.binary_cross_entropy_with_logits(scores[:, 0], classes.float())
     torch.testing.assert_close(loss_of(task, (raw, classes)), expected)
-    torch.testing.assert_close(task.class_scores(scores).softmax(1)[:, 1], scores[:, 0].sigmoid())
+    torch.testing.assert_close(task.class_logits(scores).softmax(1)[:, 1], scores[:, 0].sigmoid())
     found = measured(task, (raw, classes))
     assert found["accuracy"] == pytest.approx(float(((scores[:, 0] > 0) == classes).float().mean()))
 
@@ -44,11 +44,11 @@ def test_build_gives_the_network_one_output_and_keeps_both_classes() -> None:
 
 def test_one_score_for_three_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="task: binary=true: one score tells two classes apart, not 3"):
-        build_task(to_plain(compose("model=linear", "task.binary=true")), PICTURES)
+        build_task(to_plain(compose("model=linear", "task.binary=true")), IMAGES)
 
 
 def test_class_weights_count_in_training_alone() -> None:
-    task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]), pictures(20)
+    task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]), images(20)
     scores = task.network(task.preprocess(raw))
     losses = F.cross_entropy(scores, classes, reduction="none")
     weights = torch.tensor([1.0, 2.0, 5.0])[classes]
@@ -57,8 +57,8 @@ def test_class_weights_count_in_training_alone() -> None:
 
 
 def test_class_weights_of_mixed_samples_weigh_the_terms_and_not_the_mean() -> None:
-    task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]).train(), pictures(20)
-    task.augment = Augment(PICTURES, mixup=Mixup(alpha=1.0))
+    task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]).train(), images(20)
+    task.augment = Augment(IMAGES, mixup=Mixup(alpha=1.0))
     torch.manual_seed(1)
     inputs, shares = task.augment(raw, classes)
     terms = -shares * task.network(inputs).log_softmax(1)
@@ -68,21 +68,21 @@ def test_class_weights_of_mixed_samples_weigh_the_terms_and_not_the_mean() -> No
 
 
 def test_labels_are_smoothed_in_training_alone() -> None:
-    task, (raw, classes) = classification(label_smoothing=0.3), pictures(20)
+    task, (raw, classes) = classification(label_smoothing=0.3), images(20)
     scores = task.network(task.preprocess(raw))
     targets = F.one_hot(classes, 3) * 0.7 + 0.1
     torch.testing.assert_close(loss_of(task.train(), (raw, classes)), F.cross_entropy(scores, targets))
     torch.testing.assert_close(loss_of(task.eval(), (raw, classes)), F.cross_entropy(scores, classes))
 
 
-@pytest.mark.parametrize("spec", [PICTURES, TWO])
+@pytest.mark.parametrize("spec", [IMAGES, TWO])
 def test_mixed_samples_have_mixed_targets(spec: DataSpec) -> None:
-    task, (raw, classes) = classification(spec, binary=spec is TWO).train(), pictures(20, spec)
+    task, (raw, classes) = classification(spec, binary=spec is TWO).train(), images(20, spec)
     task.augment = Augment(spec, mixup=Mixup(alpha=1.0))
     torch.manual_seed(1)
     inputs, shares = task.augment(raw, classes)
     assert ((shares > 0.01) & (shares < 0.99)).any()
-    scores = task.class_scores(task.network(inputs))
+    scores = task.class_logits(task.network(inputs))
     torch.manual_seed(1)
     meter = task.new_meter()
     torch.testing.assert_close(task.batch_loss((raw, classes), meter), -(shares * scores.log_softmax(1)).sum(1).mean())
@@ -90,8 +90,8 @@ def test_mixed_samples_have_mixed_targets(spec: DataSpec) -> None:
 
 
 def test_top5_is_told_of_more_than_five_classes() -> None:
-    many = replace(PICTURES, num_outputs=9, labels=tuple("abcdefghi"))
-    task, (raw, classes) = classification(many), pictures(40, many)
+    many = replace(IMAGES, num_outputs=9, labels=tuple("abcdefghi"))
+    task, (raw, classes) = classification(many), images(40, many)
     with torch.no_grad():
         best = task.network(task.preprocess(raw)).topk(5).indices
     expected = float((best == classes[:, None]).any(1).float().mean())
@@ -101,12 +101,12 @@ def test_top5_is_told_of_more_than_five_classes() -> None:
     assert set(found) == set(task.metric_names)
     few = classification()
     assert "top5" not in few.metric_names
-    assert set(measured(few, pictures(4))) == set(few.metric_names)
+    assert set(measured(few, images(4))) == set(few.metric_names)
 
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_it_learns_a_batch_by_heart(binary: bool) -> None:
-    assert learn(classification(TWO, binary=binary), pictures(8, TWO), steps=100, lr=0.05) < 0.01
+    assert learn(classification(TWO, binary=binary), images(8, TWO), steps=100, lr=0.05) < 0.01
 
 
 @pytest.mark.parametrize(

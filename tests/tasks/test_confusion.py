@@ -4,7 +4,7 @@ from sklearn import metrics as reference
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassF1Score
 
-from firstlight.tasks.confusion import ConfusionMeter, classification_scores
+from firstlight.tasks.confusion import ConfusionMeter, classification_metrics
 
 CPU = torch.device("cpu")
 
@@ -49,14 +49,14 @@ def test_a_class_that_never_occurs_does_not_count() -> None:
     logits, targets = batch(200, 6)
     logits[:, 4:] = -10
     targets %= 4
-    found = classification_scores(measured((logits, targets), num_classes=6).counts)
+    found = classification_metrics(measured((logits, targets), num_classes=6).counts)
     assert found == pytest.approx(expected_scores(logits.argmax(1), targets), abs=1e-6)
 
 
 def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
     logits, targets = batch(200, 4)
     logits[:, 3] = -10
-    found = classification_scores(measured((logits, targets), num_classes=4).counts)
+    found = classification_metrics(measured((logits, targets), num_classes=4).counts)
     assert found == pytest.approx(expected_scores(logits.argmax(1), targets), abs=1e-6)
 
 
@@ -91,9 +91,9 @@ def test_a_batch_without_samples_changes_nothing() -> None:
 
 
 def test_all_right_is_one_and_all_wrong_is_zero() -> None:
-    right = classification_scores(torch.diag(torch.tensor([7, 5, 3, 11, 13, 2, 9])))
+    right = classification_metrics(torch.diag(torch.tensor([7, 5, 3, 11, 13, 2, 9])))
     assert right == {"accuracy": 1, "precision": 1, "recall": 1, "f1": 1}
-    wrong = classification_scores(torch.tensor([[0, 5], [3, 0]]))
+    wrong = classification_metrics(torch.tensor([[0, 5], [3, 0]]))
     assert wrong == {"accuracy": 0, "precision": 0, "recall": 0, "f1": 0}
 
 

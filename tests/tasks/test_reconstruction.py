@@ -7,16 +7,16 @@ from torch.nn import functional as F
 
 from firstlight.networks import Autoencoder, Linear
 from firstlight.tasks import Reconstruction
-from helpers.small import PICTURES, augment, learn, measured, pictures
+from helpers.small import IMAGES, augment, images, learn, measured
 
 
 def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Reconstruction:
     torch.manual_seed(0)
-    return Reconstruction(PICTURES, Autoencoder(PICTURES, **(network or {})), augment(PICTURES), **options).eval()
+    return Reconstruction(IMAGES, Autoencoder(IMAGES, **(network or {})), augment(IMAGES), **options).eval()
 
 
 def test_the_loss_is_the_mean_squared_error_of_the_pixels() -> None:
-    task, batch = reconstruction(), pictures(10)
+    task, batch = reconstruction(), images(10)
     found = measured(task, *zip(batch[0].split([4, 5, 1]), batch[1].split([4, 5, 1]), strict=True))
     with torch.no_grad():
         expected = F.mse_loss(task.network(task.preprocess(batch[0])), batch[0] / 255)
@@ -25,7 +25,7 @@ def test_the_loss_is_the_mean_squared_error_of_the_pixels() -> None:
 
 
 def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
-    task, batch = reconstruction(loss="bce"), pictures(10)
+    task, batch = reconstruction(loss="bce"), images(10)
     with torch.no_grad():
         told = task.network(task.preprocess(batch[0])).sigmoid()
     found, pixels = measured(task, batch), batch[0] / 255
@@ -34,8 +34,8 @@ def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
 
 
 @pytest.mark.parametrize("kl_weight", [0.0, 1.0, 4.0])
-def test_codes_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
-    task, batch = reconstruction({"variational": True, "code_size": 6}, kl_weight=kl_weight), pictures(10)
+def test_latents_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
+    task, batch = reconstruction({"variational": True, "latent_dim": 6}, kl_weight=kl_weight), images(10)
     found = measured(task, batch)
     with torch.no_grad():
         mean, log_variance = task.network.posterior(task.preprocess(batch[0]))
@@ -52,7 +52,7 @@ def test_codes_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
-    task, batch = reconstruction({"variational": True, "convolutional": False}, loss=loss), pictures(8)
+    task, batch = reconstruction({"variational": True, "convolutional": False}, loss=loss), images(8)
     learn(task, batch, steps=250, lr=3e-3)
     found, pixels = measured(task, batch), batch[0] / 255
     assert found["kl"] > 1
@@ -60,13 +60,13 @@ def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:
-    task, batch = reconstruction({"variational": True}), pictures(4)
+    task, batch = reconstruction({"variational": True}), images(4)
     assert measured(task, batch, (batch[0][:0], batch[1][:0])) == measured(task, batch)
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_it_learns_a_batch_by_heart(loss: str) -> None:
-    task, batch = reconstruction({"convolutional": False}, loss=loss), pictures(8)
+    task, batch = reconstruction({"convolutional": False}, loss=loss), images(8)
     learn(task, batch, steps=250, lr=3e-3)
     found, pixels = measured(task, batch), batch[0] / 255
     assert found["mse"] < 0.002
@@ -75,8 +75,8 @@ def test_it_learns_a_batch_by_heart(loss: str) -> None:
     assert found["loss"] == pytest.approx(float(least), abs=0.01)
 
 
-def test_pictures_are_shown_beside_what_comes_back() -> None:
-    task, (raw, _) = reconstruction(loss="bce"), pictures(3)
+def test_images_are_shown_beside_what_comes_back() -> None:
+    task, (raw, _) = reconstruction(loss="bce"), images(3)
     shown = task.show(raw)
     assert shown.shape == (6, 1, 8, 8)
     torch.testing.assert_close(shown[::2], raw / 255)
@@ -87,11 +87,11 @@ def test_pictures_are_shown_beside_what_comes_back() -> None:
 def test_a_variational_network_generates_from_its_seed() -> None:
     task = reconstruction({"variational": True})
     made = task.generate(300)
-    assert (task.generates, made.shape) == (True, (300, 1, 8, 8))
+    assert (task.can_sample, made.shape) == (True, (300, 1, 8, 8))
     assert float(made.min()) >= 0 <= 1 >= float(made.max())
     assert torch.equal(made, task.generate(300))
     assert not torch.equal(made, task.generate(300, seed=2))
-    assert not reconstruction().generates
+    assert not reconstruction().can_sample
 
 
 @pytest.mark.parametrize(
@@ -108,5 +108,5 @@ def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: s
 
 
 def test_a_network_that_does_not_reconstruct_is_refused() -> None:
-    with pytest.raises(ValueError, match="Linear does not reconstruct pictures; model=autoencoder does"):
-        Reconstruction(PICTURES, Linear(PICTURES), augment(PICTURES))
+    with pytest.raises(ValueError, match="Linear does not reconstruct images; model=autoencoder does"):
+        Reconstruction(IMAGES, Linear(IMAGES), augment(IMAGES))

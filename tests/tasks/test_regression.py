@@ -71,7 +71,7 @@ def test_targets_that_are_all_the_same_have_no_share_explained() -> None:
 
 def test_it_learns_a_batch_by_heart() -> None:
     torch.manual_seed(0)
-    task = Regression(NUMBERS, MLP(NUMBERS, widths=(64,), activation="tanh"), augment(NUMBERS))
+    task = Regression(NUMBERS, MLP(NUMBERS, hidden_sizes=(64,), activation="tanh"), augment(NUMBERS))
     assert learn(task, samples(8), steps=400, lr=0.02) < 0.001
 
 

@@ -11,12 +11,12 @@ from torch import nn
 from firstlight.augment import Augment, Noise
 from firstlight.networks import MLP, Linear
 from firstlight.tasks import Classification, Language, Regression
-from helpers.small import NUMBERS, PICTURES, TOKENS, augment, fit, parameters, pictures
+from helpers.small import IMAGES, NUMBERS, TOKENS, augment, fit, images, parameters
 
 
 def test_samples_are_augmented_in_training_alone() -> None:
-    task = Classification(PICTURES, Linear(PICTURES), Augment(PICTURES, noise=Noise(std=0.5)))
-    raw, classes = pictures(3)
+    task = Classification(IMAGES, Linear(IMAGES), Augment(IMAGES, noise=Noise(std=0.5)))
+    raw, classes = images(3)
     assert torch.equal(task.eval().prepared((raw, classes))[0], task.preprocess(raw))
     assert not torch.equal(task.train().prepared((raw, classes))[0], task.preprocess(raw))
 
@@ -25,8 +25,8 @@ def test_samples_are_augmented_in_training_alone() -> None:
     ("task_class", "spec", "told"),
     [
         (Classification, NUMBERS, "classification needs classes as targets; the data has numbers: task=regression"),
-        (Regression, PICTURES, "regression needs numbers as targets; the data has classes: task=classification"),
-        (Language, PICTURES, "language needs tokens as targets"),
+        (Regression, IMAGES, "regression needs numbers as targets; the data has classes: task=classification"),
+        (Language, IMAGES, "language needs tokens as targets"),
         (Regression, TOKENS, "the data has tokens: task=language fits"),
     ],
 )
@@ -36,23 +36,23 @@ def test_targets_that_a_task_has_no_use_for_are_refused(task_class: Any, spec: A
 
 
 def test_a_network_for_another_task_is_refused() -> None:
-    network = Linear(PICTURES)
+    network = Linear(IMAGES)
     network.task = "adversarial"  # type: ignore[assignment]  # modules take any attribute
     with pytest.raises(ValueError, match="Linear is a network for task=adversarial, not for classification"):
-        Classification(PICTURES, network, augment(PICTURES))
+        Classification(IMAGES, network, augment(IMAGES))
 
 
 def test_most_tasks_have_nothing_to_show_and_generate_nothing() -> None:
-    task = Classification(PICTURES, Linear(PICTURES), augment(PICTURES))
-    assert (task.show(pictures(1)[0]), task.in_words(), task.generates) == (None, None, False)
-    assert task.network_spec(PICTURES, label_smoothing=0.1) is PICTURES
+    task = Classification(IMAGES, Linear(IMAGES), augment(IMAGES))
+    assert (task.show(images(1)[0]), task.in_words(), task.can_sample) == (None, None, False)
+    assert task.network_spec(IMAGES, label_smoothing=0.1) is IMAGES
 
 
 def test_validation_in_the_middle_of_an_epoch_changes_nothing_in_the_training() -> None:
-    spec = replace(PICTURES, input_shape=(1, 4, 4))
+    spec = replace(IMAGES, input_shape=(1, 4, 4))
     words = ("model=mlp", "model.dropout=0.5")
-    once, _ = fit(spec, pictures(40, spec), *words, batch_size=5)
-    often, _ = fit(spec, pictures(40, spec), *words, "+trainer.val_check_interval=3", batch_size=5)
+    once, _ = fit(spec, images(40, spec), *words, batch_size=5)
+    often, _ = fit(spec, images(40, spec), *words, "+trainer.val_check_interval=3", batch_size=5)
     assert {name: value for name, value in once.metrics.items() if name.startswith("train/")} == {
         name: value for name, value in often.metrics.items() if name.startswith("train/")
     }
@@ -66,7 +66,7 @@ def test_train_metrics_are_those_of_all_batches_as_they_were_trained_on() -> Non
         def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
             losses.append(float(outputs["loss"]))
 
-    task, trainer = fit(PICTURES, pictures(40), "model=linear", batch_size=10, callbacks=[Listener()])
+    task, trainer = fit(IMAGES, images(40), "model=linear", batch_size=10, callbacks=[Listener()])
     assert trainer.global_step == len(losses) == 4
     assert task.metrics["train/loss"] == pytest.approx(sum(losses) / 4)
 
@@ -80,7 +80,7 @@ def test_the_randomness_of_a_step_follows_from_the_step_alone() -> None:
             torch.rand(batch_idx)  # as if something else drew too
 
     for _ in range(2):
-        fit(PICTURES, pictures(20), "model=linear", batch_size=10, callbacks=[Dice()])
+        fit(IMAGES, images(20), "model=linear", batch_size=10, callbacks=[Dice()])
     first, second, *again = drawn
     assert not torch.equal(first, second)
     assert torch.equal(torch.stack([first, second]), torch.stack(again))

@@ -13,7 +13,7 @@ from firstlight.tasks.build import build_source, build_task, build_trainer
 from firstlight.training import features
 from firstlight.training.features import read_features
 from firstlight.training.run import train
-from firstlight.transfer.head import without_head
+from firstlight.transfer.head import head_removed
 from helpers.generate import write_classes
 from helpers.runs import history
 
@@ -42,9 +42,9 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> str:
-    write_classes(tmp_path / "pictures", 12)
-    return f"data.dir={tmp_path / 'pictures'}"
+def images(tmp_path: Path) -> str:
+    write_classes(tmp_path / "images", 12)
+    return f"data.dir={tmp_path / 'images'}"
 
 
 def read(*words: str) -> tuple[Task, dict[str, Split], dict[str, Split]]:
@@ -75,7 +75,7 @@ def test_each_view_is_what_augmentation_makes_of_the_sample() -> None:
     views, _ = found["train"].take(torch.arange(len(splits["train"])))
     assert views.shape[:2] == (len(splits["train"]), 4)
     raw, _ = splits["train"].take(torch.arange(len(splits["train"])))
-    with torch.inference_mode(), without_head(task.network, task.freezing.head_name):
+    with torch.inference_mode(), head_removed(task.network, task.freezing.head_name):
         assert torch.allclose(views[:, 0], task.network(task.preprocess(raw)), atol=1e-5)
     for view in range(1, 4):
         for other in range(view):
@@ -99,9 +99,9 @@ def test_training_draws_from_the_views_and_measuring_does_not() -> None:
 
 
 def test_one_pass_serves_all_epochs_and_runs_and_a_changed_input_never_hits(
-    passes: list[int], pictures: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    passes: list[int], images: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["data=folder", pictures, *FROZEN]
+    words = ["data=folder", images, *FROZEN]
 
     def computed(*more: str) -> int:
         passes.clear()
@@ -119,18 +119,16 @@ def test_one_pass_serves_all_epochs_and_runs_and_a_changed_input_never_hits(
     assert computed("augment=light", "augment.views=3") == 3 * 20
     assert computed("augment=light", "augment.views=3", "augment.rotate.degrees=20") == 3 * 20
     assert computed("augment=light", "augment.views=3") == 0
-    (tmp_path / "pictures" / "cat" / "00.jpg").write_bytes((tmp_path / "pictures" / "dog" / "00.jpg").read_bytes())
+    (tmp_path / "images" / "cat" / "00.jpg").write_bytes((tmp_path / "images" / "dog" / "00.jpg").read_bytes())
     assert computed() == 24
 
 
-def test_a_run_on_features_is_a_run_on_the_pictures(
-    pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ("data=folder", pictures, *FROZEN)
+def test_a_run_on_features_is_a_run_on_the_images(images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("data=folder", images, *FROZEN)
     on_features = train(compose(*words), run_dir=tmp_path / "features")
     monkeypatch.setattr("firstlight.training.fit.read_features", lambda task, store, splits, *rest: splits)
-    train(compose(*words), run_dir=tmp_path / "pictures-run")
-    for one, other in zip(history(tmp_path / "features"), history(tmp_path / "pictures-run"), strict=True):
+    train(compose(*words), run_dir=tmp_path / "images-run")
+    for one, other in zip(history(tmp_path / "features"), history(tmp_path / "images-run"), strict=True):
         assert float(one["train/loss"]) == pytest.approx(float(other["train/loss"]), rel=1e-3)
     again = evaluate(tmp_path / "features", accelerator="cpu")
     assert again["test/loss"] == pytest.approx(on_features["test/loss"], rel=1e-4)
@@ -145,11 +143,11 @@ def test_samples_pass_the_backbone_in_every_epoch_where_they_have_to(more: tuple
     assert (found, passes, task.reads_features) == (splits, [], False)
 
 
-def test_a_pass_that_was_stopped_leaves_nothing(monkeypatch: pytest.MonkeyPatch, pictures: str, tmp_path: Path) -> None:
+def test_a_pass_that_was_stopped_leaves_nothing(monkeypatch: pytest.MonkeyPatch, images: str, tmp_path: Path) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(features, "_of_batch", stop)
     with pytest.raises(KeyboardInterrupt):
-        train(compose("data=folder", pictures, *FROZEN), run_dir=tmp_path / "run")
-    assert not list((tmp_path / "pictures" / ".firstlight").glob("*features*/*"))
+        train(compose("data=folder", images, *FROZEN), run_dir=tmp_path / "run")
+    assert not list((tmp_path / "images" / ".firstlight").glob("*features*/*"))

@@ -51,8 +51,8 @@ def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path)
     ("words", "advice"),
     [
         (["model=linear"], {"evaluate", "predict", "curves"}),
-        (["model=vae", "model.widths=[4]"], {"evaluate", "sample", "curves"}),
-        (["model=autoencoder", "model.widths=[4]"], {"evaluate", "curves"}),
+        (["model=vae", "model.hidden_sizes=[4]"], {"evaluate", "sample", "curves"}),
+        (["model=autoencoder", "model.hidden_sizes=[4]"], {"evaluate", "curves"}),
         (["data=iris"], {"evaluate", "curves"}),
     ],
 )

@@ -50,7 +50,13 @@ def test_a_mistake_is_told_once_by_one_of_several_processes(script: Script, tmp_
 
 
 def test_two_processes_train_two_networks_in_turn(script: Script, tmp_path: Path) -> None:
-    overrides = ["model=gan", "model.width=4", "trainer.max_epochs=1", "trainer.accelerator=cpu", "trainer.devices=2"]
+    overrides = [
+        "model=gan",
+        "model.base_channels=4",
+        "trainer.max_epochs=1",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+    ]
     done = script("train", *overrides, "run_dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     assert history(tmp_path / "run")[0]["step"] == "41"

@@ -41,8 +41,8 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(options: list[
 @pytest.mark.parametrize(
     "options",
     [
-        ["model=gan", "model.width=4", "augment=light"],
-        ["model=vae", "model.widths=[8]", "model.noise=0.3"],
+        ["model=gan", "model.base_channels=4", "augment=light"],
+        ["model=vae", "model.hidden_sizes=[8]", "model.noise=0.3"],
         ["data=text", "data.length=16", "data.batch_size=8", "model=lstm", "model.hidden_size=8", "model.dropout=0.2"],
         ["data=diabetes", "data.batch_size=32", "task.l1=0.1"],
         ["model=cnn", "model.filters=[4,8]", "model.freeze=backbone"],

@@ -158,7 +158,7 @@ def test_what_cannot_be_trained_is_refused_and_leaves_nothing(override: str, tol
 
 def test_a_network_without_anything_to_learn_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="model: nothing in this ConvFilters can learn"):
-        train(compose("model=conv_filters", "model.scores=false", f"output_dir={tmp_path / 'outputs'}"))
+        train(compose("model=conv_filters", "model.classifier=false", f"output_dir={tmp_path / 'outputs'}"))
     assert not list(tmp_path.rglob("config.yaml"))
 
 
@@ -178,8 +178,8 @@ def test_what_fails_unexpectedly_before_the_training_leaves_its_traceback_and_no
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_picture_smaller_than_the_network_takes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="model: LeNet takes pictures of 32x32 or more, not 16x16"):
+def test_an_image_smaller_than_the_network_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="model: LeNet takes images of 32x32 or more, not 16x16"):
         train(compose("augment.size=16", f"output_dir={tmp_path}"))
 
 

@@ -13,7 +13,7 @@ from firstlight.config.compose import compose, to_plain
 from firstlight.data import BatchLoader
 from firstlight.tasks.build import build_source, build_task, build_trainer
 from firstlight.training import schedulers
-from firstlight.training.fit import quieten
+from firstlight.training.fit import silence_lightning
 from firstlight.training.schedulers import Plan
 
 LR = 0.5
@@ -195,7 +195,7 @@ def test_with_accumulation_the_plan_counts_optimizer_steps(tmp_path: Path) -> No
     task = build_task(config, store.spec)
     assert task.recipe is not None
     task.recipe = dataclasses.replace(task.recipe, scheduler=watched)
-    quieten()
+    silence_lightning()
     trainer = build_trainer(config)
     trainer.fit(task, BatchLoader(splits["train"].part(torch.arange(50)), 10, seed=1), BatchLoader(splits["val"], 200))
     assert plans == [Plan(total_steps=4, steps_per_epoch=2, mode="min")]

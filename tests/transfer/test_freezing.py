@@ -13,9 +13,9 @@ from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
 from firstlight.training.run import train
 from firstlight.transfer.freezing import Freezing, stages
-from helpers.samples import picture_spec
+from helpers.samples import image_spec
 
-SPEC = picture_spec(3, 64, 64)
+SPEC = image_spec(3, 64, 64)
 SMALL = ("data=digits", "model=cnn", "model.filters=[4,6,8]", "trainer.accelerator=cpu")
 
 

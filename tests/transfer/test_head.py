@@ -4,7 +4,7 @@ from torch import nn
 
 from firstlight.networks import ResNet
 from firstlight.spec import DataSpec
-from firstlight.transfer.head import Head, head_name, replace_head, without_head
+from firstlight.transfer.head import Head, head_name, head_removed, replace_head
 
 SPEC = DataSpec((1, 16, 16), 7, tuple("abcdefg"), (0.5,), (0.2,))
 INPUTS = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -69,7 +69,7 @@ def test_without_its_head_a_network_gives_what_the_head_is_given(head: str | Non
         replace_head(network, head, num_outputs=7)
     layer = network.eval().fc
     with torch.no_grad():
-        with without_head(network, "fc") as backbone:
+        with head_removed(network, "fc") as backbone:
             features = backbone(INPUTS)
         assert features.shape == (2, 512)
         torch.testing.assert_close(network(INPUTS), layer(features))
@@ -78,6 +78,6 @@ def test_without_its_head_a_network_gives_what_the_head_is_given(head: str | Non
 
 def test_the_head_comes_back_after_an_error() -> None:
     network = ResNet(SPEC)
-    with pytest.raises(RuntimeError), without_head(network, "fc") as backbone:
+    with pytest.raises(RuntimeError), head_removed(network, "fc") as backbone:
         backbone(torch.rand(2, 5, 16, 16))
     assert isinstance(network.fc, nn.Linear)

@@ -15,7 +15,7 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
 from firstlight.transfer.pretrained import Pretrained, find_pretrained, unknown_weights
-from helpers.samples import noisy_pictures
+from helpers.samples import noisy_images
 
 IMAGENET = Pretrained("net", dict, tuple("abc"), 40, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), "bicubic", crop=0.8)
 
@@ -51,23 +51,23 @@ def colour_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_preprocessing_of_the_weights_stands_in_place_of_the_datas() -> None:
     data = spec_of(3, 24, 32)
-    found = IMAGENET.applied_to(data)
+    found = IMAGENET.apply_to(data)
     assert found == replace(data, mean=IMAGENET.mean, std=IMAGENET.std, size=40, interpolation="bicubic")
     assert DataSpec.from_dict(found.to_dict()) == found
 
 
 def test_where_nobody_knows_the_preprocessing_the_datas_stays() -> None:
-    assert Pretrained("file.pth", dict).applied_to(GREY) == GREY
+    assert Pretrained("file.pth", dict).apply_to(GREY) == GREY
 
 
 def test_numbers_and_tokens_have_no_such_preprocessing() -> None:
     numbers = DataSpec((3,), 2, ("no", "yes"), (1.0, 2.0, 3.0), (1.0, 1.0, 1.0))
-    assert IMAGENET.applied_to(numbers) == numbers
+    assert IMAGENET.apply_to(numbers) == numbers
 
 
 def test_data_of_two_channels_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=net: for pictures of 3 channels; the data's have 2\."):
-        IMAGENET.applied_to(spec_of(2, 8, 8))
+    with pytest.raises(ValueError, match=r"model\.weights=net: for images of 3 channels; the data's have 2\."):
+        IMAGENET.apply_to(spec_of(2, 8, 8))
 
 
 def test_the_facts_of_the_weights_alone_are_photographs_cut_at_the_centre() -> None:
@@ -78,14 +78,14 @@ def test_the_facts_of_the_weights_alone_are_photographs_cut_at_the_centre() -> N
 
 
 def expected_inputs(raw: Tensor) -> Tensor:
-    """Grey pictures as colour weights want them, the long way."""
+    """Grey images as colour weights want them, the long way."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET.mean, IMAGENET.std))
     large = F.interpolate(raw.expand(-1, 3, -1, -1).float(), (40, 40), mode="bicubic")
     return (large / 255 - mean) / std
 
 
-def test_grey_pictures_are_as_the_weights_want_them_in_training_and_ever_after(colour_weights: str) -> None:
-    raw, targets = noisy_pictures(5, 1, 28, 28), torch.zeros(5, dtype=torch.long)
+def test_grey_images_are_as_the_weights_want_them_in_training_and_ever_after(colour_weights: str) -> None:
+    raw, targets = noisy_images(5, 1, 28, 28), torch.zeros(5, dtype=torch.long)
     words = "model=resnet18", "augment=none", colour_weights
     task = task_of(GREY, *words)
     expected = expected_inputs(raw)
@@ -107,22 +107,22 @@ def test_grey_pictures_are_as_the_weights_want_them_in_training_and_ever_after(c
     ],
     ids=["colour", "geometry", "flip"],
 )
-def test_augmentation_that_changes_nothing_leaves_grey_pictures_as_the_weights_want_them(
+def test_augmentation_that_changes_nothing_leaves_grey_images_as_the_weights_want_them(
     steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bilinear = replace(IMAGENET, interpolation="bilinear", load=ResNet(spec_of(3, 40, 40)).state_dict)
     monkeypatch.setattr(ResNet, "pretrained", classmethod(lambda cls, weights, **options: bilinear))
     task = task_of(GREY, "model=resnet18", "augment=none", "model.weights=default", *steps).train()
-    raw = noisy_pictures(3, 1, 28, 28)
+    raw = noisy_images(3, 1, 28, 28)
     found, _ = task.prepared((raw, torch.zeros(3, dtype=torch.long)))
     torch.testing.assert_close(found, task.preprocess(raw), atol=1e-3, rtol=1e-3)
 
 
-def test_grey_pictures_stay_grey_when_their_colours_are_augmented(colour_weights: str, the_same_draws: None) -> None:
+def test_grey_images_stay_grey_when_their_colours_are_augmented(colour_weights: str, the_same_draws: None) -> None:
     task = task_of(
         GREY, "model=resnet18", "augment=strong", "augment.noise=null", "augment.cutout=null", colour_weights
     ).train()
-    raw = noisy_pictures(4, 1, 28, 28)
+    raw = noisy_images(4, 1, 28, 28)
     pixels = task.preprocess.to_pixels(task.prepared((raw, torch.arange(4)))[0])
     torch.testing.assert_close(pixels, pixels[:, :1].expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
 
@@ -168,17 +168,17 @@ def test_the_head_of_a_run_is_kept_where_it_fits(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(after.network.parameters(), before.network.parameters(), strict=True))
 
 
-def test_a_run_on_pictures_smaller_than_its_network_takes_goes_on_at_the_size_of_the_network(tmp_path: Path) -> None:
+def test_a_run_on_images_smaller_than_its_network_takes_goes_on_at_the_size_of_the_network(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(spec_of(1, 8, 8), "model=lenet"), tmp_path / "digits.ckpt")
     after = task_of(spec_of(1, 64, 64), "model=lenet", f"model.weights={path}")
     assert after.preprocess.output_spec.input_shape == (1, LeNet.min_size, LeNet.min_size)
 
 
-def test_a_run_on_pictures_that_are_not_square_goes_on_at_the_size_of_the_data(tmp_path: Path) -> None:
+def test_a_run_on_images_that_are_not_square_goes_on_at_the_size_of_the_data(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(spec_of(3, 40, 48), "model=resnet18"), tmp_path / "wide.ckpt")
     after = task_of(spec_of(1, 48, 40), "model=resnet18", f"model.weights={path}")
     assert after.preprocess.output_spec.input_shape == (3, 48, 40)
-    assert after.preprocess(noisy_pictures(2, 1, 48, 40)).shape == (2, 3, 48, 40)
+    assert after.preprocess(noisy_images(2, 1, 48, 40)).shape == (2, 3, 48, 40)
 
 
 def test_a_run_on_a_table_goes_on_with_a_table(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from firstlight.tasks.build import build_task
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import Pretrained
 from helpers.served import served
-from helpers.twin import IMAGENET, pictures_of, random_state
+from helpers.twin import IMAGENET, images_of, random_state
 
 # The class and its options, by torchvision's name.
 OURS = {
@@ -67,7 +67,7 @@ def test_a_network_as_the_weights_want_it_has_the_tensors_of_torchvision(archite
         quiet = {"init_weights": False} if architecture == "googlenet" else {}  # else it warns of a change to come
         theirs = getattr(torchvision.models, architecture)(**quiet)
     state = {name: tensor.shape for name, tensor in theirs.state_dict().items()}
-    unused = tuple(getattr(network, "not_used", ()))
+    unused = tuple(getattr(network, "unused_prefixes", ()))
     expected = {name: shape for name, shape in state.items() if not name.startswith(unused)}
     assert {name: tensor.shape for name, tensor in ours.state_dict().items()} == expected
 
@@ -106,7 +106,7 @@ def test_without_a_network_the_sentence_says_what_works(tmp_path: Path, monkeypa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(get_model_weights("resnet18").DEFAULT.value, "url", "http://127.0.0.1:1/resnet18-f37072fd.pth")
     with pytest.raises(ValueError, match=r"model: .*cannot be reached(?s:.*)model=efficientnet_lite0"):
-        build_task(to_plain(compose("model=resnet18", "model.weights=default")), pictures_of(32))
+        build_task(to_plain(compose("model=resnet18", "model.weights=default")), images_of(32))
 
 
 @pytest.mark.parametrize(

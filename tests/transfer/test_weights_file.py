@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from firstlight.transfer.head import replace_head
-from firstlight.transfer.weights_file import put_weights, read_checkpoint, read_weights
+from firstlight.transfer.weights_file import load_weights_into, read_checkpoint, read_weights
 
 STATE = {"conv.weight": torch.arange(12.0).reshape(4, 3), "conv.bias": torch.ones(4)}
 
@@ -136,14 +136,14 @@ def test_a_checkpoint_of_others_is_refused(tmp_path: Path) -> None:
 
 def test_all_tensors_are_put_where_they_fit() -> None:
     source, target = Small(), Small()
-    put_weights(target, source.state_dict(), "mine")
+    load_weights_into(target, source.state_dict(), "mine")
     assert same(target.state_dict(), source.state_dict())
 
 
 def test_a_head_for_other_classes_stays_as_it_was() -> None:
     source, target = Small(num_outputs=9), Small()
     before = target.last.weight.clone()
-    put_weights(target, source.state_dict(), "mine")
+    load_weights_into(target, source.state_dict(), "mine")
     assert torch.equal(target.first.weight, source.first.weight)
     assert torch.equal(target.last.weight, before)
 
@@ -154,7 +154,7 @@ def test_another_kind_of_head_stays_as_it_was(whose: str) -> None:
     replace_head(networks[whose], "mlp", num_outputs=4)
     source, target = networks.values()
     before = {name: value.clone() for name, value in target.last.state_dict().items()}
-    put_weights(target, source.state_dict(), "mine")
+    load_weights_into(target, source.state_dict(), "mine")
     assert torch.equal(target.first.weight, source.first.weight)
     assert same(target.last.state_dict(), before)
 
@@ -162,7 +162,7 @@ def test_another_kind_of_head_stays_as_it_was(whose: str) -> None:
 def test_two_heads_stay_as_they_were_where_one_does_not_fit() -> None:
     source, target = TwoHeads(9), TwoHeads(4)
     before = target.other.weight.clone()
-    put_weights(target, source.state_dict(), "mine")
+    load_weights_into(target, source.state_dict(), "mine")
     assert torch.equal(target.first.weight, source.first.weight)
     assert torch.equal(target.other.weight, before)
 
@@ -170,21 +170,21 @@ def test_two_heads_stay_as_they_were_where_one_does_not_fit() -> None:
 @pytest.mark.parametrize("stripped", [True, False])
 def test_names_may_lack_the_prefix_of_a_network_that_wraps_another(stripped: bool) -> None:
     source, target = Wrapped(), Wrapped()
-    put_weights(target, (source.theirs if stripped else source).state_dict(), "mine")
+    load_weights_into(target, (source.theirs if stripped else source).state_dict(), "mine")
     assert same(target.state_dict(), source.state_dict())
 
 
 def test_files_that_do_not_count_batches_fit() -> None:
     source, target = Small(), Small()
     state = {name: value for name, value in source.state_dict().items() if not name.endswith("num_batches_tracked")}
-    put_weights(target, state, "mine")
+    load_weights_into(target, state, "mine")
     assert torch.equal(target.norm.running_mean, source.norm.running_mean)
 
 
 def test_tensors_that_a_network_does_not_use_are_passed_over() -> None:
     target = Small()
-    target.not_used = ("aux.",)
-    put_weights(target, Small().state_dict() | {"aux.weight": torch.ones(2)}, "mine")
+    target.unused_prefixes = ("aux.",)
+    load_weights_into(target, Small().state_dict() | {"aux.weight": torch.ones(2)}, "mine")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_weights_of_another_network_are_refused_with_the_first_difference(
     target, state = Small(), dict(Small().state_dict())
     before = {name: value.clone() for name, value in target.state_dict().items()}
     change(state)
-    message = refusal(put_weights, target, state, "mine.pth")
+    message = refusal(load_weights_into, target, state, "mine.pth")
     assert message.startswith(f"model.weights=mine.pth: weights of another network than this Small: {reason}.")
     assert same(target.state_dict(), before)
 
@@ -209,7 +209,7 @@ def test_weights_of_another_network_are_refused_with_the_first_difference(
 def test_weights_that_are_no_numbers_are_refused() -> None:
     state = Small().state_dict()
     state["first.bias"] = torch.full((8,), torch.nan)
-    assert "'first.bias' holds what is no number" in refusal(put_weights, Small(), state, "mine.pth")
+    assert "'first.bias' holds what is no number" in refusal(load_weights_into, Small(), state, "mine.pth")
 
 
 def test_a_head_that_tells_others_apart_is_left(tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_a_head_that_tells_others_apart_is_left(tmp_path: Path) -> None:
 
     given, own = Two(), Two()
     head = own.output.weight.clone()
-    assert not put_weights(own, given.state_dict(), "theirs", labels_differ=True)
+    assert not load_weights_into(own, given.state_dict(), "theirs", labels_differ=True)
     assert torch.equal(own.body.weight, given.body.weight)
     assert torch.equal(own.output.weight, head)
-    assert put_weights(own, given.state_dict(), "theirs")
+    assert load_weights_into(own, given.state_dict(), "theirs")
     assert torch.equal(own.output.weight, given.output.weight)
 
 
@@ -231,7 +231,7 @@ def test_numbers_of_another_kind_are_refused() -> None:
     layer = nn.Linear(3, 2)
     weights = {name: value.long() for name, value in layer.state_dict().items()}
     with pytest.raises(ValueError, match=r"is torch.int64, not torch.float32"):
-        put_weights(layer, weights, "numbers", whole=True)
+        load_weights_into(layer, weights, "numbers", whole=True)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class Colour(Step, ABC):
 
     Attributes:
         needs_means: whether it depends on a sample's mean colour.
-        mixes_channels: whether it needs three of them; grey pictures pass unchanged.
+        mixes_channels: whether it needs three of them; grey images pass unchanged.
     """
 
     needs_means: ClassVar[bool] = False

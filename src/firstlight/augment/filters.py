@@ -1,4 +1,4 @@
-"""What is done to the pixels of finished pictures: noise, blur, and pieces cut out."""
+"""What is done to the pixels of finished images: noise, blur, and pieces cut out."""
 
 from abc import ABC, abstractmethod
 
@@ -10,14 +10,14 @@ from firstlight.augment.step import Step, check_between, check_order
 
 
 class Filter(Step, ABC):
-    """A step on normalised pictures at the network's size."""
+    """A step on normalised images at the network's size."""
 
     @abstractmethod
-    def apply(self, pictures: Tensor, std: Tensor) -> Tensor:
-        """Pictures (samples, channels, height, width) changed.
+    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+        """Images (samples, channels, height, width) changed.
 
         Args:
-            pictures: of mean 0 and deviation 1.
+            images: of mean 0 and deviation 1.
             std: (channels,) what a deviation of 1 is on the scale where white is 1.
         """
 
@@ -30,15 +30,15 @@ class Noise(Filter):
         check_between("std", std, 0)
         self.std = std
 
-    def apply(self, pictures: Tensor, std: Tensor) -> Tensor:
+    def apply(self, images: Tensor, std: Tensor) -> Tensor:
         """Deviations are uniform from 0 to the largest."""
-        deviations = self.for_chosen(self.uniform((len(pictures),), 0, self.std, pictures.device), 0.0)
+        deviations = self.for_chosen(self.uniform((len(images),), 0, self.std, images.device), 0.0)
         scale = deviations[:, None] / std
-        return torch.addcmul(pictures, torch.randn_like(pictures), scale[:, :, None, None])
+        return torch.addcmul(images, torch.randn_like(images), scale[:, :, None, None])
 
 
 class Blur(Filter):
-    """Gaussian blur with a standard deviation from `low` to `high` pixels of the network's picture."""
+    """Gaussian blur with a standard deviation from `low` to `high` pixels of the network's image."""
 
     def __init__(self, *, low: float = 0.1, high: float = 1.0, p: float = 0.5) -> None:
         super().__init__(p)
@@ -46,18 +46,18 @@ class Blur(Filter):
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
-    def apply(self, pictures: Tensor, std: Tensor) -> Tensor:
+    def apply(self, images: Tensor, std: Tensor) -> Tensor:
         """Deviations are uniform."""
-        sigmas = self.uniform((len(pictures),), self.low, self.high, pictures.device)
+        sigmas = self.uniform((len(images),), self.low, self.high, images.device)
         # A hundredth of a pixel leaves the neighbours nothing.
-        return blur(pictures, self.for_chosen(sigmas, 0.01), radius=round(3 * self.high + 0.5))
+        return blur(images, self.for_chosen(sigmas, 0.01), radius=round(3 * self.high + 0.5))
 
 
 class Cutout(Filter):
     """A rectangle becomes the mean colour (DeVries & Taylor 2017; Zhong et al. 2020, "Random erasing").
 
     Args:
-        low: least side of the rectangle, as a share of the picture's.
+        low: least side of the rectangle, as a share of the image's.
         high: largest side.
         p: probability that a sample loses a piece.
 
@@ -72,31 +72,31 @@ class Cutout(Filter):
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
-    def apply(self, pictures: Tensor, std: Tensor) -> Tensor:
-        """Height and width are uniform, each by itself; the rectangle lies within the picture."""
-        shares = self.uniform((len(pictures), 2), self.low, self.high, pictures.device)
-        return pictures * ~random_rectangles(self.for_chosen(shares, 0.0), pictures)
+    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+        """Height and width are uniform, each by itself; the rectangle lies within the image."""
+        shares = self.uniform((len(images), 2), self.low, self.high, images.device)
+        return images * ~random_rectangles(self.for_chosen(shares, 0.0), images)
 
 
-def blur(pictures: Tensor, sigmas: Tensor, radius: int) -> Tensor:
+def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
     """Gaussian blur with a standard deviation of `sigmas` (samples,) pixels, seeing `radius` pixels to each side."""
-    num_samples, channels, height, width = pictures.shape
-    radius = min(radius, height - 1, width - 1)  # a mirror shows no more than the picture
-    distances = torch.arange(-radius, radius + 1, device=pictures.device)
+    num_samples, channels, height, width = images.shape
+    radius = min(radius, height - 1, width - 1)  # a mirror shows no more than the image
+    distances = torch.arange(-radius, radius + 1, device=images.device)
     kernels = torch.softmax(-0.5 * (distances / sigmas[:, None]) ** 2, 1).repeat_interleave(channels, 0)
-    planes = F.pad(pictures, (radius,) * 4, mode="reflect").reshape(1, num_samples * channels, -1, width + 2 * radius)
+    planes = F.pad(images, (radius,) * 4, mode="reflect").reshape(1, num_samples * channels, -1, width + 2 * radius)
     planes = F.conv2d(planes, kernels[:, None, :, None], groups=num_samples * channels)
     planes = F.conv2d(planes, kernels[:, None, None, :], groups=num_samples * channels)
-    return planes.reshape(pictures.shape)
+    return planes.reshape(images.shape)
 
 
-def random_rectangles(shares: Tensor, pictures: Tensor) -> Tensor:
+def random_rectangles(shares: Tensor, images: Tensor) -> Tensor:
     """Rectangles anywhere, of `shares` (samples, 2) of height and width: (samples, 1, height, width), bool."""
     inside = []
-    for axis, length in enumerate(pictures.shape[2:]):
+    for axis, length in enumerate(images.shape[2:]):
         sides = (shares[:, axis] * length).round()
-        first = (torch.rand(len(shares), device=pictures.device) * (length - sides + 1)).floor()
+        first = (torch.rand(len(shares), device=images.device) * (length - sides + 1)).floor()
         first = torch.minimum(first, length - sides)  # a product can be rounded up
-        pixels = torch.arange(length, device=pictures.device)
+        pixels = torch.arange(length, device=images.device)
         inside.append((pixels >= first[:, None]) & (pixels < (first + sides)[:, None]))
     return (inside[0][:, :, None] & inside[1][:, None, :])[:, None]

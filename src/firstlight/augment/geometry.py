@@ -27,7 +27,7 @@ class Geometry(Step, ABC):
 
         Args:
             matrices: of the steps before this one; they may be written to.
-            size: height and width of what a network sees of the pictures.
+            size: height and width of what a network sees of the images.
         """
 
 
@@ -87,7 +87,7 @@ class Zoom(Geometry):
 
 
 class Shift(Geometry):
-    """Moved by up to `width` to either side and `height` up or down: shares of the picture, in whole pixels."""
+    """Moved by up to `width` to either side and `height` up or down: shares of the image, in whole pixels."""
 
     exact = True
 
@@ -140,7 +140,7 @@ class Perspective(Geometry):
 
     def __init__(self, *, distortion: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("distortion", distortion, 0, 0.49)  # from 0.5 on, a picture could turn over
+        check_between("distortion", distortion, 0, 0.49)  # from 0.5 on, an image could turn over
         self.distortion = distortion
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -150,17 +150,17 @@ class Perspective(Geometry):
 
 
 class RandomResizedCrop(Geometry):
-    """A piece of the picture at the size of the whole (Szegedy et al. 2015, section 6).
+    """A piece of the image at the size of the whole (Szegedy et al. 2015, section 6).
 
     Args:
-        scale_low: least share of the picture's area.
+        scale_low: least share of the image's area.
         scale_high: largest share.
-        ratio_low: least width over height, as a multiple of the picture's own.
+        ratio_low: least width over height, as a multiple of the image's own.
         ratio_high: largest width over height, likewise.
         p: probability that a sample is cut.
 
     Raises:
-        ValueError: a range is the wrong way round, or an area beyond the picture.
+        ValueError: a range is the wrong way round, or an area beyond the image.
     """
 
     def __init__(
@@ -181,12 +181,12 @@ class RandomResizedCrop(Geometry):
         self.scales, self.ratios = (scale_low, scale_high), (ratio_low, ratio_high)
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
-        """Areas are uniform, the logarithms of ratios too; what would be wider than the picture is as wide as it."""
+        """Areas are uniform, the logarithms of ratios too; what would be wider than the image is as wide as it."""
         num_samples, device = len(matrices), matrices.device
         area = self.uniform((num_samples,), *self.scales, device)
         low, high = self.ratios
         log_ratio = self.uniform((num_samples,), math.log(low), math.log(high), device)
-        ratio = torch.exp(log_ratio).clamp(area, 1 / area)  # beyond, one side would be larger than the picture
+        ratio = torch.exp(log_ratio).clamp(area, 1 / area)  # beyond, one side would be larger than the image
         shares = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1)
         shares = self.for_chosen(shares, 1.0)
         places = self.uniform((num_samples, 2), -0.5, 0.5, device) * (1 - shares)

@@ -1,8 +1,8 @@
-"""Where each pixel of the augmented picture comes from: one 3x3 matrix per sample.
+"""Where each pixel of the augmented image comes from: one 3x3 matrix per sample.
 
 A matrix takes homogeneous coordinates (x, y, 1) of a pixel in the output to its place in the input. Coordinates are
-pixels of the stored picture, counted from its centre, x to the right and y down, so that turning and shearing know
-nothing of the picture's shape. The functions add a change to the matrices that they are given, which they may write to,
+pixels of the stored image, counted from its centre, x to the right and y down, so that turning and shearing know
+nothing of the image's shape. The functions add a change to the matrices that they are given, which they may write to,
 and return them.
 """
 
@@ -30,13 +30,13 @@ def scale(matrices: Tensor, x: Tensor | None = None, y: Tensor | None = None) ->
 
 
 def translate(matrices: Tensor, pixels: Tensor) -> Tensor:
-    """The picture moves by `pixels` (samples, 2): to the right, and down."""
+    """The image moves by `pixels` (samples, 2): to the right, and down."""
     matrices[:, :, 2:] -= matrices[:, :, :2] @ pixels[:, :, None]
     return matrices
 
 
 def rotate(matrices: Tensor, degrees: Tensor) -> Tensor:
-    """The picture turns anticlockwise by `degrees` (samples,)."""
+    """The image turns anticlockwise by `degrees` (samples,)."""
     angles = degrees * (math.pi / 180)
     cos, sin = angles.cos(), angles.sin()
     return _mix_axes(matrices, cos, -sin, sin, cos)
@@ -56,7 +56,7 @@ def _mix_axes(matrices: Tensor, *entries: Tensor) -> Tensor:
 
 
 def homography(matrices: Tensor, moves: Tensor, size: Size) -> Tensor:
-    """The picture's corners move.
+    """The image's corners move.
 
     Source: Heckbert 1989, "Fundamentals of texture mapping and image warping", section 2.2.3; here by way of the basis
     in which a quadrilateral's last three corners are the axes, and its first their sum.
@@ -64,8 +64,8 @@ def homography(matrices: Tensor, moves: Tensor, size: Size) -> Tensor:
     Args:
         matrices: as for the other functions.
         moves: (samples, 4, 2) of the corners top left, top right, bottom right and bottom left, to the right and down,
-            in halves of the picture's width and height.
-        size: height and width of the picture, in pixels.
+            in halves of the image's width and height.
+        size: height and width of the image, in pixels.
 
     Returns:
         (samples, 3, 3): where in the input each output pixel comes from.

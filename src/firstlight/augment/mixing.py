@@ -28,10 +28,10 @@ class Mixing(Step, ABC):
         self.alpha = alpha
 
     @abstractmethod
-    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised pictures (samples, channels, height, width) and class probabilities (samples, classes), mixed."""
+    def mix(self, images: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised images (samples, channels, height, width) and class probabilities (samples, classes), mixed."""
 
-    def foreign_shares(self, num_samples: int, device: torch.device) -> Tensor:
+    def mixing_fractions(self, num_samples: int, device: torch.device) -> Tensor:
         """How much of each sample comes from another one: (samples,), 0 for samples that stay alone."""
         alpha = torch.full((num_samples,), float(self.alpha), device=device)
         shares = Beta(alpha, alpha, validate_args=False).sample()
@@ -39,31 +39,31 @@ class Mixing(Step, ABC):
 
 
 class Mixup(Mixing):
-    """Pictures are blended (Zhang et al. 2018, "mixup").
+    """Images are blended (Zhang et al. 2018, "mixup").
 
-    As in the paper, the other picture's share may be above a half; the likelier class is then the other's.
+    As in the paper, the other image's share may be above a half; the likelier class is then the other's.
     """
 
-    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+    def mix(self, images: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
         """Each sample with the one of a random order of the batch."""
-        others = torch.randperm(len(pictures), device=pictures.device)
-        shares = self.foreign_shares(len(pictures), pictures.device)
-        mixed = torch.lerp(pictures, pictures[others], shares[:, None, None, None])
+        others = torch.randperm(len(images), device=images.device)
+        shares = self.mixing_fractions(len(images), images.device)
+        mixed = torch.lerp(images, images[others], shares[:, None, None, None])
         return mixed, torch.lerp(soft_targets, soft_targets[others], shares[:, None])
 
 
 class Cutmix(Mixing):
-    """A rectangle comes from another picture (Yun et al. 2019, "CutMix")."""
+    """A rectangle comes from another image (Yun et al. 2019, "CutMix")."""
 
     def __init__(self, *, alpha: float = 1.0, p: float = 1.0) -> None:
         super().__init__(alpha=alpha, p=p)
 
-    def mix(self, pictures: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The rectangle has the picture's proportions; targets follow its area in whole pixels."""
-        others = torch.randperm(len(pictures), device=pictures.device)
-        sides = self.foreign_shares(len(pictures), pictures.device).sqrt()
-        inside = random_rectangles(sides[:, None].expand(-1, 2), pictures)
+    def mix(self, images: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The rectangle has the image's proportions; targets follow its area in whole pixels."""
+        others = torch.randperm(len(images), device=images.device)
+        sides = self.mixing_fractions(len(images), images.device).sqrt()
+        inside = random_rectangles(sides[:, None].expand(-1, 2), images)
         shares = inside.float().mean((1, 2, 3))
-        return torch.where(inside, pictures[others], pictures), torch.lerp(
+        return torch.where(inside, images[others], images), torch.lerp(
             soft_targets, soft_targets[others], shares[:, None]
         )

@@ -13,7 +13,7 @@ from firstlight.augment.geometry import Geometry
 from firstlight.augment.hue import Hue, turn_hues
 from firstlight.augment.matrices import identity
 from firstlight.augment.mixing import Mixing
-from firstlight.augment.preprocess import PicturePreprocess, preprocess_for
+from firstlight.augment.preprocess import ImagePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import Step
 from firstlight.augment.token_steps import TokenStep
@@ -37,7 +37,7 @@ class Augment(nn.Module):
         min_size: the smallest height and width that the network takes.
         size: height and width to resize to, whatever the data's own.
         views: augmented views of each sample that pass a frozen backbone once, in place of new ones in every epoch.
-        padding: what stands beyond the edges of a picture that is moved: zero (black), mirror or border.
+        padding: what stands beyond the edges of an image that is moved: zero (black), mirror or border.
         steps: by name, in order; None for one that is left out.
 
     Attributes:
@@ -69,11 +69,11 @@ class Augment(nn.Module):
         for name, step in chosen.items():
             if not isinstance(step, Step):
                 raise ValueError(f"augment.{name}={step}: this is no step of a pipeline.")
-            if step.takes != spec.kind:
-                raise ValueError(f"augment.{name} is for {step.takes}; the data holds {spec.kind}.")
+            if step.accepts != spec.kind:
+                raise ValueError(f"augment.{name} is for {step.accepts}; the data holds {spec.kind}.")
             if isinstance(step, Mixing) and spec.targets != "classes":
                 raise ValueError(f"augment.{name} mixes classes; the data's targets are {spec.targets}.")
-        has_colours = spec.kind == "pictures" and spec.input_shape[0] == 3
+        has_colours = spec.kind == "images" and spec.input_shape[0] == 3
         everything = chosen.values()
         self.geometry = [step for step in everything if isinstance(step, Geometry)]
         colour_steps = [
@@ -104,17 +104,17 @@ class Augment(nn.Module):
     def _augmented(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         if self.token_steps:
             return self._tokens(raw, targets)
-        if not isinstance(self.preprocess, PicturePreprocess):
+        if not isinstance(self.preprocess, ImagePreprocess):
             return self.preprocess(raw), targets
         raw = self.preprocess.coloured(raw)
-        pictures = self._pictures(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
+        images = self._images(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
         for step in self.filters:
-            pictures = step.apply(pictures, 1 / (255 * self.preprocess.scale.flatten()))
+            images = step.apply(images, 1 / (255 * self.preprocess.scale.flatten()))
         if self.mixing:
             targets = F.one_hot(targets, self.spec.num_outputs).float()
             for mixing in self.mixing:
-                pictures, targets = mixing.mix(pictures, targets)
-        return pictures, targets
+                images, targets = mixing.mix(images, targets)
+        return images, targets
 
     def _tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Windows are changed together with the token that follows them, so that all targets follow."""
@@ -123,9 +123,9 @@ class Augment(nn.Module):
             windows = step.change(windows)
         return windows[:, :-1], windows[:, 1:]
 
-    def _pictures(self, raw: Tensor) -> Tensor:
+    def _images(self, raw: Tensor) -> Tensor:
         """Geometry and colour: float32 of mean 0 and deviation 1 at the network's size."""
-        assert isinstance(self.preprocess, PicturePreprocess)
+        assert isinstance(self.preprocess, ImagePreprocess)
         num_samples, device = len(raw), raw.device
         matrices = self._matrices(num_samples, device) if self.geometry else None
         maps = self._maps(raw) if self.colour else None
@@ -144,7 +144,7 @@ class Augment(nn.Module):
 
     def _coloured(self, raw: Tensor, matrices: Tensor | None, maps: Tensor, outputs: Tensor) -> Tensor:
         """Geometry, and the colours' maps with the normalisation in them: one pass less."""
-        assert isinstance(self.preprocess, PicturePreprocess)
+        assert isinstance(self.preprocess, ImagePreprocess)
         scale, shift = self.preprocess.scale, self.preprocess.shift
         maps = colour.shift(maps * scale[:, :, 0], shift[None, :, 0, 0])
         black, white = shift, shift + 255 * scale
@@ -157,20 +157,18 @@ class Augment(nn.Module):
 
     def _moved(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
         """Pixels from 0 to 255 at the network's size."""
-        assert isinstance(self.preprocess, PicturePreprocess)
+        assert isinstance(self.preprocess, ImagePreprocess)
         if matrices is None:
             return self.preprocess.resize(self.preprocess.cut(raw).float())
         if all(step.exact for step in self.geometry):
-            return self.preprocess.resize(
-                move_whole_pixels(raw, matrices, self.spec.picture_size, self.padding).float()
-            )
-        return resample(raw, matrices, self.spec.picture_size, self.preprocess.output_spec.picture_size, self.padding)
+            return self.preprocess.resize(move_whole_pixels(raw, matrices, self.spec.image_size, self.padding).float())
+        return resample(raw, matrices, self.spec.image_size, self.preprocess.output_spec.image_size, self.padding)
 
     def _matrices(self, num_samples: int, device: torch.device) -> Tensor:
         """All of geometry: from an output pixel back through the last step, and so on to the first."""
         matrices = identity(num_samples, device)
         for step in self.geometry:
-            matrices = step.change(matrices, self.spec.picture_size)
+            matrices = step.change(matrices, self.spec.image_size)
         return matrices
 
     def _maps(self, raw: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ class Preprocess(nn.Module):
         self.output_spec = output_spec
 
 
-class PicturePreprocess(Preprocess):
-    """Pictures of any size, uint8, to float32 of mean 0 and deviation 1 at a network's size.
+class ImagePreprocess(Preprocess):
+    """Images of any size, uint8, to float32 of mean 0 and deviation 1 at a network's size.
 
-    Pictures as a store keeps them lose their room on the way; all others are resized as a whole. Grey ones become
+    Images as a store keeps them lose their margin on the way; all others are resized as a whole. Grey ones become
     colour where the spec has the statistics of three channels.
 
     Args:
@@ -38,9 +38,9 @@ class PicturePreprocess(Preprocess):
 
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
         if size is not None and size < 1:
-            raise ValueError(f"augment.size={size}: pictures have one pixel or more.")
-        size = size or spec.size or (min_size if min(spec.picture_size) < min_size else None)
-        super().__init__(spec.resized(*((size, size) if size else spec.picture_size)))
+            raise ValueError(f"augment.size={size}: images have one pixel or more.")
+        size = size or spec.size or (min_size if min(spec.image_size) < min_size else None)
+        super().__init__(spec.resized(*((size, size) if size else spec.image_size)))
         self.spec = spec
         # (pixel / 255 - mean) / std as one product and one sum; not in checkpoints, for the spec tells it.
         mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]
@@ -54,33 +54,33 @@ class PicturePreprocess(Preprocess):
         return self.resize(self.normalise(self.cut(self.coloured(raw))))
 
     def coloured(self, raw: Tensor) -> Tensor:
-        """Pictures with the network's channels: grey becomes three times the same."""
+        """Images with the network's channels: grey becomes three times the same."""
         return raw.expand(-1, self.output_spec.input_shape[0], -1, -1)
 
     def cut(self, raw: Tensor) -> Tensor:
-        """Pictures without the room that a store gives them."""
-        room, (height, width) = self.spec.room, self.spec.picture_size
-        if not room or raw.shape[2:] != self.spec.stored_shape[1:]:
+        """Images without the margin that a store gives them."""
+        margin, (height, width) = self.spec.margin, self.spec.image_size
+        if not margin or raw.shape[2:] != self.spec.stored_shape[1:]:
             return raw
-        return raw[:, :, room : room + height, room : room + width]
+        return raw[:, :, margin : margin + height, margin : margin + width]
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels from 0 to 255 to mean 0 and deviation 1."""
         # Two operations, for one with both numbers broadcast is slower than both.
         return (pixels.float() * self.scale).add_(self.shift)
 
-    def to_pixels(self, pictures: Tensor) -> Tensor:
+    def to_pixels(self, images: Tensor) -> Tensor:
         """Back from mean 0 and deviation 1 to pixels from 0, black, to 1, white."""
         # Bilinear weights and rounding can lead out of the range by a hair, which a cross entropy does not forgive.
-        return ((pictures - self.shift) / (255 * self.scale)).clamp(0, 1)
+        return ((images - self.shift) / (255 * self.scale)).clamp(0, 1)
 
-    def resize(self, pictures: Tensor) -> Tensor:
-        """Pictures of any size, float32, at the network's size."""
-        size = self.output_spec.picture_size
-        if pictures.shape[-2:] == size:
-            return pictures
-        smaller = size[0] < pictures.shape[-2] or size[1] < pictures.shape[-1]
-        return F.interpolate(pictures, size, mode=self.spec.interpolation, antialias=smaller)
+    def resize(self, images: Tensor) -> Tensor:
+        """Images of any size, float32, at the network's size."""
+        size = self.output_spec.image_size
+        if images.shape[-2:] == size:
+            return images
+        smaller = size[0] < images.shape[-2] or size[1] < images.shape[-1]
+        return F.interpolate(images, size, mode=self.spec.interpolation, antialias=smaller)
 
 
 class NumberPreprocess(Preprocess):
@@ -110,10 +110,10 @@ def preprocess_for(spec: DataSpec, *, min_size: int = 1, size: int | None = None
     """The preprocess for what the data holds.
 
     Raises:
-        ValueError: a size for what is no picture, or below one pixel.
+        ValueError: a size for what is no image, or below one pixel.
     """
-    if spec.kind == "pictures":
-        return PicturePreprocess(spec, min_size=min_size, size=size)
+    if spec.kind == "images":
+        return ImagePreprocess(spec, min_size=min_size, size=size)
     if size is not None:
         raise ValueError(f"augment.size={size}: the data holds {spec.kind}, which have no size.")
     return NumberPreprocess(spec) if spec.kind == "numbers" else TokenPreprocess(spec)

@@ -12,7 +12,7 @@ PADDINGS = {"zero": "zeros", "mirror": "reflection", "border": "border"}
 
 
 def resample(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str) -> Tensor:
-    """Bilinear samples of pictures at the places that matrices tell.
+    """Bilinear samples of images at the places that matrices tell.
 
     Args:
         raw: (batch, channels, height, width), of any type.
@@ -25,13 +25,13 @@ def resample(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str
         (batch, channels, *size), float32, on the scale of `raw`.
     """
     height, width = raw.shape[-2:]
-    pictures = raw.float()
+    images = raw.float()
     shrinking = max(view[0] / size[0], view[1] / size[1])
     if shrinking >= 2:  # beyond that, four neighbours see too little of what becomes one pixel
         small = (round(height * size[0] / view[0]), round(width * size[1] / view[1]))
-        pictures = F.interpolate(pictures, small, mode="bilinear", antialias=True)
+        images = F.interpolate(images, small, mode="bilinear", antialias=True)
     return F.grid_sample(
-        pictures,
+        images,
         _grid(matrices, view, size, (height, width)),
         mode="bilinear",
         padding_mode=PADDINGS[padding],

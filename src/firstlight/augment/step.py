@@ -22,7 +22,7 @@ class Step:
         ValueError: `p` is no probability.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
 
     def __init__(self, p: float) -> None:
         check_between("p", p, 0, 1)

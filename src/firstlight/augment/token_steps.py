@@ -22,7 +22,7 @@ class TokenStep(Step, ABC):
         ValueError: a share or a probability is outside 0 to 1.
     """
 
-    takes: ClassVar[str] = "tokens"
+    accepts: ClassVar[str] = "tokens"
 
     def __init__(self, *, rate: float = 0.05, p: float = 1.0) -> None:
         super().__init__(p)
@@ -37,7 +37,7 @@ class TokenStep(Step, ABC):
     def change(self, windows: Tensor) -> Tensor:
         """(samples, length) int64 -> the same shape."""
 
-    def struck(self, windows: Tensor) -> Tensor:
+    def selected(self, windows: Tensor) -> Tensor:
         """Which tokens are changed: (samples, length), bool."""
         hit = torch.rand(windows.shape, device=windows.device) < self.rate
         return hit & self.chosen(len(windows), windows.device)[:, None] if self.p < 1 else hit
@@ -48,7 +48,7 @@ class ReplaceTokens(TokenStep):
 
     def change(self, windows: Tensor) -> Tensor:
         """All tokens are equally likely."""
-        return torch.where(self.struck(windows), torch.randint_like(windows, self.vocabulary_size), windows)
+        return torch.where(self.selected(windows), torch.randint_like(windows, self.vocabulary_size), windows)
 
 
 class ReplaceSynonyms(TokenStep):
@@ -93,17 +93,17 @@ class ReplaceSynonyms(TokenStep):
         counts, table = self.counts.to(windows.device), self.table.to(windows.device)
         draws = torch.rand(windows.shape, device=windows.device)
         choice = torch.minimum((draws * counts[windows]).long(), counts[windows] - 1)  # a product can be rounded up
-        return torch.where(self.struck(windows), table[windows, choice], windows)
+        return torch.where(self.selected(windows), table[windows, choice], windows)
 
 
 class InsertTokens(TokenStep):
     """Random tokens are put in; what is pushed beyond the end of the window is lost."""
 
     def change(self, windows: Tensor) -> Tensor:
-        """Before each struck token comes one that may be any of the vocabulary."""
-        struck = self.struck(windows)
+        """Before each selected token comes one that may be any of the vocabulary."""
+        selected = self.selected(windows)
         length = windows.shape[1]
-        places = torch.arange(length, device=windows.device) + struck.cumsum(1)
+        places = torch.arange(length, device=windows.device) + selected.cumsum(1)
         inserted = torch.randint_like(windows, self.vocabulary_size)
         # One column more takes all that falls off the end.
         changed = torch.cat([inserted, inserted[:, :1]], 1)
@@ -115,7 +115,7 @@ class DeleteTokens(TokenStep):
 
     def change(self, windows: Tensor) -> Tensor:
         """What is kept moves to the front; behind it stands the last token."""
-        kept = ~self.struck(windows)
+        kept = ~self.selected(windows)
         places = kept.cumsum(1) - 1
         length = windows.shape[1]
         changed = windows[:, -1:].expand(-1, length + 1)
@@ -127,7 +127,7 @@ class SwapTokens(TokenStep):
 
     def change(self, windows: Tensor) -> Tensor:
         """No token moves by more than one place."""
-        first = self.struck(windows)
+        first = self.selected(windows)
         first[:, -1] = False
         first = _starts_of_pairs(first)
         second = first.roll(1, 1)
@@ -135,10 +135,10 @@ class SwapTokens(TokenStep):
         return windows.gather(1, places + first.long() - second.long())
 
 
-def _starts_of_pairs(struck: Tensor) -> Tensor:
-    """Of neighbours that were struck in a row, the first, the third and so on: their pairs do not overlap."""
-    places = torch.arange(struck.shape[1], device=struck.device)
-    # The last token was not struck, so that no run goes on around the end.
-    run_starts = torch.where(struck & ~struck.roll(1, 1), places, 0)
+def _starts_of_pairs(selected: Tensor) -> Tensor:
+    """Of neighbours that were selected in a row, the first, the third and so on: their pairs do not overlap."""
+    places = torch.arange(selected.shape[1], device=selected.device)
+    # The last token was not selected, so that no run goes on around the end.
+    run_starts = torch.where(selected & ~selected.roll(1, 1), places, 0)
     since = places - run_starts.cummax(1).values
-    return struck & (since % 2 == 0)
+    return selected & (since % 2 == 0)

@@ -108,12 +108,12 @@ def _train(config: dict[str, Any]) -> dict[str, Any]:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from firstlight.config.errors import beside_resume
+    from firstlight.config.errors import conflict_with_resume
     from firstlight.training.run import resume, train
 
     job = HydraConfig.get()
     if config["resume"]:
-        refusal = beside_resume(job.overrides.task)
+        refusal = conflict_with_resume(job.overrides.task)
         if refusal:
             raise ValueError(refusal)
         has_moved = any(word.startswith("data.dir=") for word in job.overrides.task)

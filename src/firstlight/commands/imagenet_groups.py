@@ -39,11 +39,11 @@ def check_labels(group: str, labels: tuple[str, ...]) -> None:
 
 
 def verdicts(group: str, probabilities: Tensor) -> list[tuple[str, float]]:
-    """The likeliest name of a group for each picture, with its probability; "neither" is the sum of all other classes.
+    """The likeliest name of a group for each image, with its probability; "neither" is the sum of all other classes.
 
     Args:
         group: of `GROUPS`.
-        probabilities: (pictures, 1000).
+        probabilities: (images, 1000).
     """
     names = GROUPS[group]
     sums = {name: probabilities[:, numbers.start : numbers.stop].sum(1).tolist() for name, numbers in names.items()}

@@ -13,17 +13,17 @@ from torch.nn import functional as F
 from firstlight.runs.contact_sheet import contact_sheet
 
 TOP = 5
-MAX_SHOWN = 64  # pictures on the sheet
-_SIDE = 128  # of a picture there, at the most
+MAX_SHOWN = 64  # images on the sheet
+_SIDE = 128  # of an image there, at the most
 _ROWS_ON_SCREEN = 20
 _MARK = ("Software", "firstlight predictions")  # a text in the PNG
 
 
 def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> dict[str, Any]:
-    """The row of a picture: `path`, `label`, `probability`, and `top_1` to `top_5` as "label=probability".
+    """The row of an image: `path`, `label`, `probability`, and `top_1` to `top_5` as "label=probability".
 
     Args:
-        path: of the picture.
+        path: of the image.
         probabilities: (classes,).
         labels: of the classes.
     """
@@ -34,7 +34,7 @@ def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> di
 
 
 def in_words(rows: Sequence[dict[str, Any]], group: str | None = None) -> str:
-    """For the screen: a single picture with its likeliest classes, or the first of many with one each.
+    """For the screen: a single image with its likeliest classes, or the first of many with one each.
 
     Args:
         rows: from `prediction`.
@@ -55,28 +55,28 @@ def in_words(rows: Sequence[dict[str, Any]], group: str | None = None) -> str:
     return "\n".join([_aligned(list(zip(*columns, strict=True))), *rest])
 
 
-def thumbnails(pictures: Tensor) -> Tensor:
-    """Raw pictures as they are on the sheet: (batch, channels, height, width), uint8, to numbers from 0 to 1."""
-    height, width = pictures.shape[2:]
+def thumbnails(images: Tensor) -> Tensor:
+    """Raw images as they are on the sheet: (batch, channels, height, width), uint8, to numbers from 0 to 1."""
+    height, width = images.shape[2:]
     scale = _SIDE / max(height, width)
     if scale >= 1:
-        return pictures.float() / 255
+        return images.float() / 255
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    return F.interpolate(pictures.float() / 255, size, mode="bilinear", antialias=True)
+    return F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
 
 
 def write_sheet(
-    file: BinaryIO, pictures: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str | None = None
+    file: BinaryIO, images: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str | None = None
 ) -> None:
-    """The first pictures, each with its label and probability, or those of the group, as a PNG.
+    """The first images, each with its label and probability, or those of the group, as a PNG.
 
     Args:
         file: to write to.
-        pictures: batches from `thumbnails`.
-        rows: of these pictures, and maybe of others after them.
+        images: batches from `thumbnails`.
+        rows: of these images, and maybe of others after them.
         group: as for `in_words`.
     """
-    shown = torch.cat(list(pictures))[:MAX_SHOWN]
+    shown = torch.cat(list(images))[:MAX_SHOWN]
     keys = (group, f"{group}_probability") if group else ("label", "probability")
     captions = [f"{row[keys[0]]} {row[keys[1]]:.0%}" for row in rows[: len(shown)]]
     facts = PngInfo()
@@ -85,10 +85,10 @@ def write_sheet(
 
 
 def is_sheet(path: Path) -> bool:
-    """Whether `write_sheet` has made this picture."""
+    """Whether `write_sheet` has made this image."""
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            return picture.info.get(_MARK[0]) == _MARK[1]
+        with Image.open(path, formats=["PNG"]) as image:
+            return image.info.get(_MARK[0]) == _MARK[1]
     except (OSError, Image.DecompressionBombError):
         return False
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from firstlight.data import Split
 from firstlight.data.tokens import decode
-from firstlight.files import user_output
+from firstlight.files import output_file
 from firstlight.randomness import derive, generator, reseed
-from firstlight.runs.contact_sheet import check_format, contact_sheet, write_picture
+from firstlight.runs.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.tasks.build import build_source, build_task
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int = 7) -> None:
-    """Write a picture: each row an original, and beside it what augmentation makes of it. A text is printed.
+    """Write an image: each row an original, and beside it what augmentation makes of it. A text is printed.
 
     Args:
         config: of a training run, see `firstlight.config.checking.config`.
-        output: path of the picture; its suffix says the format.
+        output: path of the image; its suffix says the format.
         samples: originals, drawn from the training split by the run's seed.
         versions: augmented versions of each.
 
     Raises:
-        ValueError: parts of the config do not go together, the data holds numbers, or the picture cannot be written.
+        ValueError: parts of the config do not go together, the data holds numbers, or the image cannot be written.
     """
     if samples < 1 or versions < 1:
         raise ValueError(f"preview.samples={samples} preview.versions={versions}: one or more of each.")
@@ -38,28 +38,28 @@ def preview(config: dict[str, Any], output: str, samples: int = 8, versions: int
     if store.spec.kind == "numbers":
         raise ValueError("data: there is nothing to look at in numbers.")
     target = Path(output).expanduser()
-    if store.spec.kind == "pictures":
+    if store.spec.kind == "images":
         check_format("preview.output", target)
     task = build_task(config, store.spec)
     if store.spec.kind == "tokens":
         return print(_texts(task, splits["train"], config["seed"], samples))
     sheet = preview_sheet(task, splits["train"], config["seed"], samples, versions)
-    with user_output("preview.output", target):
-        write_picture(target, sheet)
+    with output_file("preview.output", target):
+        write_image(target, sheet)
     print(f"originals on the left, augmented versions beside them: {target}")
     return None
 
 
 def preview_sheet(task: Task, split: Split, seed: int, samples: int = 8, versions: int = 7) -> Image.Image:
-    """The picture that `preview` writes."""
+    """The image that `preview` writes."""
     raw, targets = _draw(split, seed, samples)
     raw, targets = raw.to(task.device), targets.to(task.device)
     reseed(derive(seed, "preview"), task.device)
     originals = task.preprocess(raw), targets
     batches = [originals, *(task.augment(raw, targets) for _ in range(versions))]
-    pictures = torch.stack([task.preprocess.to_pixels(inputs) for inputs, _ in batches], 1).flatten(0, 1)
+    images = torch.stack([task.preprocess.to_pixels(inputs) for inputs, _ in batches], 1).flatten(0, 1)
     captions = [[_caption(target, task.spec.labels) for target in made] for _, made in batches]
-    return contact_sheet(pictures, [name for row in zip(*captions, strict=True) for name in row], columns=versions + 1)
+    return contact_sheet(images, [name for row in zip(*captions, strict=True) for name in row], columns=versions + 1)
 
 
 def _draw(split: Split, seed: int, samples: int) -> tuple[Tensor, Tensor]:

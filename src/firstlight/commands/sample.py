@@ -4,12 +4,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from firstlight.files import user_output, write_text
-from firstlight.runs.contact_sheet import check_format, contact_sheet, write_picture
+from firstlight.files import output_file, write_text
+from firstlight.runs.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.runs.load import load_run
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Language, Reconstruction
-from firstlight.training.environment import quieten
+from firstlight.training.environment import silence_lightning
 
 
 def sample(
@@ -22,7 +22,7 @@ def sample(
     temperature: float = 0.8,
     number: int = 64,
 ) -> Tensor | str:
-    """A text that goes on from a prompt, or pictures.
+    """A text that goes on from a prompt, or images.
 
     Args:
         run: the run folder of a language model, a generative adversarial network or a variational autoencoder.
@@ -33,20 +33,20 @@ def sample(
         prompt: how a text begins.
         length: tokens of a text.
         temperature: of a text: likelier tokens become likelier still below 1.
-        number: pictures.
+        number: images.
 
     Returns:
-        The text, or the pictures (number, channels, height, width), from 0 to 1.
+        The text, or the images (number, channels, height, width), from 0 to 1.
 
     Raises:
         ValueError: no such run or checkpoint, a number below 1, a network that generates nothing, or an output that
             cannot be written.
     """
-    quieten()
+    silence_lightning()
     if number < 1:
-        raise ValueError(f"number={number}: one picture or more.")
+        raise ValueError(f"number={number}: one image or more.")
     task = load_run(run, checkpoint)
-    if not task.generates:
+    if not task.can_sample:
         raise ValueError(
             f"run={run}: {type(task.network).__name__} generates nothing; samples come of model=gan,"
             " model=vae and of language models."
@@ -57,14 +57,14 @@ def sample(
     )
     if isinstance(task, Language):
         text = task.sample(prompt, length, temperature, seed)
-        with user_output("output", target):
+        with output_file("output", target):
             write_text(target, text)
         print(text)
         return text
     assert isinstance(task, Adversarial | Reconstruction)
     check_format("output", target)
-    pictures = task.generate(number, seed)
-    with user_output("output", target):
-        write_picture(target, contact_sheet(pictures))
-    print(f"{number:,} pictures in {target}")
-    return pictures
+    images = task.generate(number, seed)
+    with output_file("output", target):
+        write_image(target, contact_sheet(images))
+    print(f"{number:,} images in {target}")
+    return images

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from firstlight.config.checking.steps import give_targets
+from firstlight.config.checking.steps import add_targets
 from firstlight.config.overrides import with_quotes
 
 _CHECKOUT = Path(__file__).resolve().parents[3] / "configs"
@@ -16,7 +16,7 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 # `use_cache` keeps the answer for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
-# Pictures of any size are stored as networks are wont to see them: small, or large where weights were found with that.
+# Images of any size are stored as networks are wont to see them: small, or large where weights were found with that.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)
 
 
@@ -52,5 +52,5 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
             value = config[key]
             plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
     if isinstance(plain.get("augment"), dict):
-        give_targets(plain["augment"])
+        add_targets(plain["augment"])
     return plain

@@ -18,7 +18,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from firstlight.checks import suggestion
 from firstlight.config.checking.config import GROUPS, SUPPLIED
 from firstlight.config.checking.signature import parameters
-from firstlight.config.checking.steps import give_targets, step_names, target_of
+from firstlight.config.checking.steps import add_targets, step_names, step_target
 from firstlight.config.compose import compose_lazily
 from firstlight.config.overrides import is_readable, quoted
 
@@ -42,7 +42,7 @@ def _explain(error: BaseException, config_name: str) -> str:
         return f"{error.override}: Hydra cannot read this. A text needs quotes, for Hydra and for the shell: {example}"
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        told = beside_resume(sys.argv[1:]) or _unknown_key(str(cause.full_key), config_name)
+        told = conflict_with_resume(sys.argv[1:]) or _unknown_key(str(cause.full_key), config_name)
         return told or f"{error}\n{cause}"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError) and str(error):
         return str(error)
@@ -52,7 +52,7 @@ def _explain(error: BaseException, config_name: str) -> str:
     return f"{type(error).__name__}{place}: {words}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
 
 
-def beside_resume(words: Sequence[str]) -> str | None:
+def conflict_with_resume(words: Sequence[str]) -> str | None:
     """What to say of overrides beside resume=, where there are any that it does not take."""
     others = [word for word in words if "=" in word and not word.startswith(("resume=", "data.dir=", "hydra.", "-"))]
     if not others or not any(word.startswith("resume=") for word in words):
@@ -73,7 +73,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
         return None
     assert isinstance(config, dict)
     config.pop("hydra")
-    give_targets(config.get("augment", {}))
+    add_targets(config.get("augment", {}))
     parent, _, name = key.rpartition(".")
     node: Any = config
     for part in parent.split(".") if parent else ():
@@ -85,7 +85,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
     if parent == "augment":
         passed.extend(step_names())
     if name in passed:
-        options = parameters(target_of(name)) if parent == "augment" and name in step_names() else None
+        options = parameters(step_target(name)) if parent == "augment" and name in step_names() else None
         example = f"{key}.{next(iter(options))}" if options else key  # a step is named with an option of its own
         return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{example}=..."
     siblings = [*(option for option in node if option != "_target_"), *passed]

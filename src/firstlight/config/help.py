@@ -11,7 +11,7 @@ def help_text(config_name: str) -> str:
     """The help template of a config, with the groups and the config's own keys filled in."""
     path = CONFIG_DIR / f"{config_name}.yaml"
     template = str(OmegaConf.select(OmegaConf.load(path), "hydra.help.template"))
-    own_keys = path.read_text().partition("\nhydra:")[0].split("hydra: house\n\n")[-1]
+    own_keys = path.read_text().partition("\nhydra:")[0].split("hydra: base\n\n")[-1]
     return Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=own_keys)
 
 

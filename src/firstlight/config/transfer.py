@@ -49,7 +49,7 @@ class Transfer:
             raise ValueError(f"model.lr_decay={self.lr_decay}: a share above 0, up to 1.")
 
     @property
-    def keeps_statistics(self) -> bool:
+    def uses_stored_statistics(self) -> bool:
         """Whether batch normalisation measures no batches."""
         return self.weights is not None if self.keep_statistics is None else self.keep_statistics
 

@@ -35,7 +35,7 @@ def tar_files(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises:
         ValueError: a damaged archive, or one with a member that points outside of it; names both.
     """
-    with _refusals_told(path), gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+    with _archive_errors(path), gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         for member in archive:
             _check_member(member.name, is_plain=member.isfile() or member.isdir())
             file = archive.extractfile(member) if member.isfile() else None
@@ -51,7 +51,7 @@ def zip_names(path: Path) -> list[str]:
     Raises:
         ValueError: a damaged archive.
     """
-    with _refusals_told(path), zipfile.ZipFile(path) as archive:
+    with _archive_errors(path), zipfile.ZipFile(path) as archive:
         return archive.namelist()
 
 
@@ -61,7 +61,7 @@ def zip_files(path: Path, names: Sequence[str]) -> list[bytes]:
     Raises:
         ValueError: a damaged archive, or one with a member that points outside of it; names both.
     """
-    with _refusals_told(path), zipfile.ZipFile(path) as archive:
+    with _archive_errors(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the zip was not made on Unix
             _check_member(member.filename, is_plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
@@ -69,7 +69,7 @@ def zip_files(path: Path, names: Sequence[str]) -> list[bytes]:
 
 
 @contextmanager
-def _refusals_told(path: Path) -> Iterator[None]:
+def _archive_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except _REFUSALS as error:

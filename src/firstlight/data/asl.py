@@ -14,14 +14,14 @@ _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
 _HEADER = ["label", *(f"pixel{number}" for number in range(1, _SIDE * _SIDE + 1))]
 
 
-class _Pictures(NamedTuple):
+class _Images(NamedTuple):
     codes: np.ndarray  # (rows,)
     pixels: np.ndarray  # (rows, 784), uint8
     lines: list[int]  # where in the file each row is
 
 
 class ASL(Source):
-    """Grey pictures of 28x28 pixels of hands that sign 24 letters (Kaggle, "Sign Language MNIST"); J and Z need motion.
+    """Grey images of 28x28 pixels of hands that sign 24 letters (Kaggle, "Sign Language MNIST"); J and Z need motion.
 
     `sign_mnist_train.csv` and `sign_mnist_test.csv` (or `_valid.csv`) lie in `dir`, in a folder `sign-language-mnist`
     there, or in a zip in `dir`, as Kaggle serves it. Labels are Kaggle's codes 0 to 24, which leave out 9 for J, or
@@ -58,7 +58,7 @@ class ASL(Source):
         return []
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """27,455 pictures to train on and 7,172 to test on, where the files are Kaggle's."""
+        """27,455 images to train on and 7,172 to test on, where the files are Kaggle's."""
         files = self.files()
         if len(files) == 1:
             names = _in_zip(files[0])
@@ -90,7 +90,7 @@ def _in_zip(path: Path) -> list[str]:
     return [members[train], members[test]] if train in members and test else []
 
 
-def _parse(content: bytes, origin: str) -> _Pictures:
+def _parse(content: bytes, origin: str) -> _Images:
     """What one CSV file holds."""
     header, *body = content.splitlines() or [b""]
     columns = header.decode("utf-8-sig", errors="replace").strip().replace('"', "").split(",")
@@ -100,14 +100,14 @@ def _parse(content: bytes, origin: str) -> _Pictures:
         raise ValueError(f"{origin}, line 1: {what}; it has to be label,pixel1,...,pixel{_SIDE * _SIDE}.")
     lines = {number: line for number, line in enumerate(body, start=2) if line.strip()}
     if not lines:
-        raise ValueError(f"{origin}: there is no picture in it.")
+        raise ValueError(f"{origin}: there is no image in it.")
     try:
         table = np.loadtxt(list(lines.values()), delimiter=",", dtype=np.int64, ndmin=2, comments=None)
         if table.shape[1] != len(_HEADER) or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
             raise ValueError
     except (ValueError, OverflowError):
         raise ValueError(f"{origin}, {_first_mistake(lines)}") from None
-    return _Pictures(table[:, 0], table[:, 1:].astype(np.uint8), list(lines))
+    return _Images(table[:, 0], table[:, 1:].astype(np.uint8), list(lines))
 
 
 def _first_mistake(lines: dict[int, bytes]) -> str:

@@ -17,7 +17,7 @@ _PIXELS = 3 * 32 * 32
 
 
 class CIFAR10(Source):
-    """60,000 colour pictures of 32x32 pixels in ten classes (Krizhevsky 2009), 10,000 of them for testing.
+    """60,000 colour images of 32x32 pixels in ten classes (Krizhevsky 2009), 10,000 of them for testing.
 
     Read from `dir`/cifar-10-batches-bin, from `dir`/cifar-10-batches-py, or from either's archive in `dir`, which
     need not be unpacked.
@@ -33,7 +33,7 @@ class CIFAR10(Source):
     }
 
     def files(self) -> list[Path]:
-        """Six files of pictures, or one archive."""
+        """Six files of images, or one archive."""
         for folder, suffix in (("cifar-10-batches-bin", ".bin"), ("cifar-10-batches-py", "")):
             paths = [self.dir / folder / f"{batch}{suffix}" for batch in _BATCHES]
             if all(path.is_file() for path in paths):
@@ -50,7 +50,7 @@ class CIFAR10(Source):
         return archives[:1]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """50,000 pictures to train on and 10,000 to test on."""
+        """50,000 images to train on and 10,000 to test on."""
         files = self.files()
         contents = _members(files[0]) if len(files) == 1 else {path.name: path.read_bytes() for path in files}
         parts = [_decode(name, content, self.dir) for name, content in contents.items()]
@@ -59,7 +59,7 @@ class CIFAR10(Source):
 
 
 def _members(archive: Path) -> dict[str, bytes]:
-    """The six files of pictures in an archive, by name."""
+    """The six files of images in an archive, by name."""
     found = {}
     for name, content in tar_files(archive):
         file = Path(name).name
@@ -72,7 +72,7 @@ def _members(archive: Path) -> dict[str, bytes]:
 
 
 def _decode(name: str, content: bytes, folder: Path) -> Arrays:
-    """Pictures (samples, 3, 32, 32) and classes of one file of either version."""
+    """Images (samples, 3, 32, 32) and classes of one file of either version."""
     if name.endswith(".bin"):
         if not content or len(content) % (1 + _PIXELS):
             raise ValueError(
@@ -89,12 +89,12 @@ def _decode(name: str, content: bytes, folder: Path) -> Arrays:
             raise ValueError(f"{folder}: {name} is not a whole file of CIFAR-10 ({error}); get it again.") from error
         if pixels.dtype != np.uint8 or pixels.shape != (len(targets), _PIXELS) or not len(targets):
             raise ValueError(
-                f"{folder}: {name} holds {pixels.dtype} of {pixels.shape} with {len(targets)} classes, not pictures of"
+                f"{folder}: {name} holds {pixels.dtype} of {pixels.shape} with {len(targets)} classes, not images of"
                 " CIFAR-10; get it again."
             )
     if not 0 <= targets.min() <= targets.max() <= 9:
         wrong = int(((targets < 0) | (targets > 9)).argmax())
-        raise ValueError(f"{folder}: {name}, picture {wrong}: class {targets[wrong]}; there are 0 to 9.")
+        raise ValueError(f"{folder}: {name}, image {wrong}: class {targets[wrong]}; there are 0 to 9.")
     return Arrays(pixels.reshape(-1, 3, 32, 32), targets)
 
 

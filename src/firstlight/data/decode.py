@@ -1,4 +1,4 @@
-"""The picture files of a whole data set, decoded once, by many threads, into an array on the disk."""
+"""The image files of a whole data set, decoded once, by many threads, into an array on the disk."""
 
 import os
 import tempfile
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from firstlight.data.images import bombs_refused, read_picture
+from firstlight.data.images import read_image, refuse_decompression_bombs
 from firstlight.data.store import Arrays
 from firstlight.log import logger
 
-MAX_SKIPPED = 0.01  # share of the pictures; with more of them damaged, something else is wrong
+MAX_SKIPPED = 0.01  # share of the images; with more of them damaged, something else is wrong
 _NAMED = 10
-_CHUNK = 512  # pictures in the threads' queue: contents from an archive wait in memory
+_CHUNK = 512  # images in the threads' queue: contents from an archive wait in memory
 
 
 def decode(
@@ -27,30 +27,30 @@ def decode(
     on_corrupt: str = "error",
     contents: Iterable[tuple[Path, bytes]] | None = None,
 ) -> dict[str, Arrays]:
-    """Pictures with their classes, by split.
+    """Images with their classes, by split.
 
     The array is on the disk, in a file without a name: larger than the memory it does no harm, and however this
     ends, nothing is left behind.
 
     Args:
-        splits: paths and classes of the pictures; no path occurs twice.
-        shape: (channels, height, width) of every picture in the array; see `read_picture`.
+        splits: paths and classes of the images; no path occurs twice.
+        shape: (channels, height, width) of every image in the array; see `read_image`.
         scratch_dir: where the array lies; made where it is missing.
-        on_corrupt: "error", or "skip" to leave out pictures that cannot be read, and to say which.
-        contents: what is at each path, in any order, where the pictures do not lie there as files.
+        on_corrupt: "error", or "skip" to leave out images that cannot be read, and to say which.
+        contents: what is at each path, in any order, where the images do not lie there as files.
 
     Raises:
-        ValueError: a picture cannot be read; names the file. Or more than 1 % of them cannot.
+        ValueError: an image cannot be read; names the file. Or more than 1 % of them cannot.
     """
-    labelled = [picture for pictures in splits.values() for picture in pictures]
+    labelled = [image for images in splits.values() for image in images]
     rows = {path: row for row, (path, _) in enumerate(labelled)}
     assert len(rows) == len(labelled)
     pixels = _scratch_array((len(labelled), *shape), scratch_dir)
 
-    def fill(picture: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
-        path, content = picture
+    def fill(image: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
+        path, content = image
         try:
-            pixels[rows[path]] = read_picture(path, shape, content)
+            pixels[rows[path]] = read_image(path, shape, content)
         except ValueError as error:
             return path, error
         return path, None
@@ -59,13 +59,13 @@ def decode(
     waiting: Iterator[tuple[Path, bytes | None]] = iter(
         [(path, None) for path in rows] if contents is None else contents
     )
-    bar = tqdm(total=len(rows), desc="decoding", unit="picture", leave=False, dynamic_ncols=True, disable=None)
-    with bombs_refused(), ThreadPoolExecutor() as pool, bar:
+    bar = tqdm(total=len(rows), desc="decoding", unit="image", leave=False, dynamic_ncols=True, disable=None)
+    with refuse_decompression_bombs(), ThreadPoolExecutor() as pool, bar:
         while chunk := list(islice(waiting, _CHUNK)):
             for path, error in pool.map(fill, chunk):
                 bar.update()
                 if error is not None and on_corrupt == "error":
-                    raise ValueError(f"{error}\ndata.on_corrupt=skip leaves such pictures out.") from error
+                    raise ValueError(f"{error}\ndata.on_corrupt=skip leaves such images out.") from error
                 if error is not None:
                     problems[rows[path]] = str(error)
                     _give_up_where_many(problems, len(rows))
@@ -74,7 +74,7 @@ def decode(
     if problems:
         for row, before in enumerate(kept):  # in place: the array may be as large as the memory
             pixels[row] = pixels[before]
-    ends = np.cumsum([len(pictures) for pictures in splits.values()])[:-1]
+    ends = np.cumsum([len(images) for images in splits.values()])[:-1]
     cuts = np.searchsorted(kept, ends)
     targets = np.array([target for _, target in labelled], dtype=np.int64)[kept]
     parts = zip(np.split(pixels[: len(kept)], cuts), np.split(targets, cuts), strict=True)
@@ -89,16 +89,16 @@ def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
-def _give_up_where_many(problems: Mapping[int, str], num_pictures: int) -> None:
-    if len(problems) > MAX_SKIPPED * num_pictures:
+def _give_up_where_many(problems: Mapping[int, str], num_images: int) -> None:
+    if len(problems) > MAX_SKIPPED * num_images:
         shown = "\n".join(list(problems.values())[:3])
         raise ValueError(
-            f"data.on_corrupt=skip: more than {MAX_SKIPPED:.0%} of {num_pictures:,} pictures cannot be read:\n{shown}"
+            f"data.on_corrupt=skip: more than {MAX_SKIPPED:.0%} of {num_images:,} images cannot be read:\n{shown}"
         )
 
 
 def _tell(problems: Mapping[int, str]) -> None:
-    """Which pictures are left out: the first ones on the screen, all of them in train.log."""
+    """Which images are left out: the first ones on the screen, all of them in train.log."""
     for number, problem in enumerate(problems.values()):
         if number < _NAMED:
             logger.warning("left out: %s", problem)

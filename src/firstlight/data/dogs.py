@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from firstlight.data.archive import tar_files
 from firstlight.data.download import download
-from firstlight.data.image_files import PictureFiles
+from firstlight.data.image_files import ImageFiles
 from firstlight.data.store import Arrays
 
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
@@ -24,7 +24,7 @@ class _Pet(NamedTuple):
     species: int  # of `_SPECIES`, counted from 1
 
 
-class Dogs(PictureFiles):
+class Dogs(ImageFiles):
     """The 25 breeds of dogs of Oxford-IIIT Pet (Parkhi et al. 2012), with the official trainval and test splits.
 
     Read from the folders `images` and `annotations` in `dir`/oxford-iiit-pet or in `dir`, or from images.tar.gz and
@@ -34,7 +34,7 @@ class Dogs(PictureFiles):
     Args:
         dir: where the folder lies or is downloaded to.
         target: what is to be told: "breed" of dogs, "all_breeds" with the 12 of cats, or "species", dog or cat.
-        kwargs: as for `PictureFiles` and every source.
+        kwargs: as for `ImageFiles` and every source.
 
     Raises:
         ValueError: there is no such target.
@@ -55,29 +55,29 @@ class Dogs(PictureFiles):
         self.options |= {"target": target}
 
     def files(self) -> list[Path]:
-        """The two lists and the pictures that they name, or the two archives."""
-        pictures, lists = self._places()
-        if not pictures.is_dir():
-            return [pictures, lists]
-        pets = [pet for split in self._pets(pictures, lists).values() for pet in split]
+        """The two lists and the images that they name, or the two archives."""
+        images, lists = self._places()
+        if not images.is_dir():
+            return [images, lists]
+        pets = [pet for split in self._pets(images, lists).values() for pet in split]
         for pet in pets:
             if not pet.path.is_file():
                 raise ValueError(f"{pet.path}: missing; {pet.origin} names it.")
         return [*(lists / name for name in _LISTS.values()), *(pet.path for pet in pets)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """3,680 pictures of both species to train on and 3,669 to test on, where the files are the official ones."""
-        pictures, lists = self._places()
-        pets = self._pets(pictures, lists)
+        """3,680 images of both species to train on and 3,669 to test on, where the files are the official ones."""
+        images, lists = self._places()
+        pets = self._pets(images, lists)
         labels: tuple[str, ...] = _SPECIES
         if self.target != "species":
             ranked = sorted((pet for found in pets.values() for pet in found), key=lambda pet: pet.number)
             labels = tuple(dict.fromkeys(self._label(pet) for pet in ranked))
         splits = {split: [(pet.path, labels.index(self._label(pet))) for pet in found] for split, found in pets.items()}
-        return labels, self._decode(splits, None if pictures.is_dir() else _in_archive(pictures, pets))
+        return labels, self._decode(splits, None if images.is_dir() else _in_archive(images, pets))
 
     def _places(self) -> tuple[Path, Path]:
-        """What holds the pictures and what holds the lists: one folder, or an archive each."""
+        """What holds the images and what holds the lists: one folder, or an archive each."""
         places = (self.dir / "oxford-iiit-pet", self.dir)
         for place in places:
             if all((place / name).exists() for name in ("images", *_LISTS.values())):
@@ -92,7 +92,7 @@ class Dogs(PictureFiles):
         download(self.hashes, self.url, places[0], hint)
         return places[0] / "images.tar.gz", places[0] / "annotations.tar.gz"
 
-    def _pets(self, pictures: Path, lists: Path) -> dict[str, list[_Pet]]:
+    def _pets(self, images: Path, lists: Path) -> dict[str, list[_Pet]]:
         """Those that the target is about, as the lists name them."""
         names = _LISTS.values()
         if lists.is_dir():
@@ -103,7 +103,7 @@ class Dogs(PictureFiles):
         for split, name in _LISTS.items():
             if name not in contents:
                 raise ValueError(f"{lists}: there is no {name} in it.")
-            pets[split] = _parse(contents[name].decode(errors="replace"), lists / name, pictures)
+            pets[split] = _parse(contents[name].decode(errors="replace"), lists / name, images)
         _check_together([pet for found in pets.values() for pet in found])
         for split, name in _LISTS.items():
             pets[split] = [pet for pet in pets[split] if pet.species == 2 or self.target != "breed"]
@@ -122,7 +122,7 @@ class Dogs(PictureFiles):
 
 
 def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
-    """The pets of a list, whose pictures lie in `root`/images."""
+    """The pets of a list, whose images lie in `root`/images."""
     pets: list[_Pet] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -140,7 +140,7 @@ def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
 
 
 def _check_together(pets: list[_Pet]) -> None:
-    """Refuse lists that name a picture twice, or a class in two ways."""
+    """Refuse lists that name an image twice, or a class in two ways."""
     origins: dict[Path, str] = {}
     breeds: dict[int, str] = {}
     for pet in pets:
@@ -152,7 +152,7 @@ def _check_together(pets: list[_Pet]) -> None:
 
 
 def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Path, bytes]]:
-    """The contents of the pictures, as they come.
+    """The contents of the images, as they come.
 
     Raises:
         ValueError: at the end, where one has not come.

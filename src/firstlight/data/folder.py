@@ -1,4 +1,4 @@
-"""Anyone's pictures: a folder for each class."""
+"""Anyone's images: a folder for each class."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,29 +7,29 @@ from typing import Any
 import numpy as np
 
 from firstlight.data.hold_out import hold_out
-from firstlight.data.image_files import PictureFiles
-from firstlight.data.images import pictures_in
+from firstlight.data.image_files import ImageFiles
+from firstlight.data.images import images_in
 from firstlight.data.store import Arrays
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-_LAYOUT = "It takes train/CLASS/picture.jpg and test/CLASS/picture.jpg, or CLASS/picture.jpg."
+_LAYOUT = "It takes train/CLASS/image.jpg and test/CLASS/image.jpg, or CLASS/image.jpg."
 
-Pictures = list[tuple[Path, int]]
+Images = list[tuple[Path, int]]
 
 
-class Folder(PictureFiles):
-    """Pictures in `dir`/train/CLASS and `dir`/test/CLASS, or in `dir`/CLASS; the names of the folders are the labels.
+class Folder(ImageFiles):
+    """Images in `dir`/train/CLASS and `dir`/test/CLASS, or in `dir`/CLASS; the names of the folders are the labels.
 
     A folder `val` (`valid`, `validation`) is used where it is there; else a part of train that follows from the
     run's seed. Where there is no test folder, a part of each class that follows from `split_seed` is for testing.
-    Pictures in folders within a class folder count; hidden files, files that are no pictures, and whatever else lies
+    Images in folders within a class folder count; hidden files, files that are no images, and whatever else lies
     beside `train` do not.
 
     Args:
         dir: the folder of the folders.
         test_fraction: share of each class that is for testing where there is no test folder.
-        split_seed: says which pictures those are.
-        kwargs: as for `PictureFiles` and every source.
+        split_seed: says which images those are.
+        kwargs: as for `ImageFiles` and every source.
     """
 
     name = "folder"
@@ -41,20 +41,20 @@ class Folder(PictureFiles):
         self.options |= {"test_fraction": test_fraction, "split_seed": split_seed}
 
     def files(self) -> list[Path]:
-        """All pictures."""
-        return [path for pictures in self._pictures()[1].values() for path, _ in pictures]
+        """All images."""
+        return [path for images in self._images()[1].values() for path, _ in images]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """The pictures by split, classes in the order of their names."""
-        labels, pictures = self._pictures()
-        splits = self._decode(pictures)
+        """The images by split, classes in the order of their names."""
+        labels, images = self._images()
+        splits = self._decode(images)
         for split, arrays in splits.items():
             lost = set(range(len(labels))) - set(arrays.targets.tolist())
             if lost:
-                raise ValueError(f"{self.dir}: no picture of '{labels[min(lost)]}' in {split} can be read.")
+                raise ValueError(f"{self.dir}: no image of '{labels[min(lost)]}' in {split} can be read.")
         return labels, splits
 
-    def _pictures(self) -> tuple[tuple[str, ...], dict[str, Pictures]]:
+    def _images(self) -> tuple[tuple[str, ...], dict[str, Images]]:
         """The classes, and what there is in each split.
 
         Raises:
@@ -92,17 +92,17 @@ class Folder(PictureFiles):
             raise ValueError(f"{self.dir}: there is a folder {min(found)}, but no train. {_LAYOUT}")
         return found or {"train": self.dir}
 
-    def _divided(self, labels: tuple[str, ...], splits: dict[str, Pictures]) -> dict[str, Pictures]:
+    def _divided(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
         """The same with a test split, and with enough in every class for a val split to be drawn."""
         train = splits["train"]
         if "test" not in splits:
             is_test = hold_out(np.array([target for _, target in train]), labels, self.test_fraction, self.split_seed)
-            splits["test"] = [picture for picture, drawn in zip(train, is_test, strict=True) if drawn]
-            splits["train"] = [picture for picture, drawn in zip(train, is_test, strict=True) if not drawn]
+            splits["test"] = [image for image, drawn in zip(train, is_test, strict=True) if drawn]
+            splits["train"] = [image for image, drawn in zip(train, is_test, strict=True) if not drawn]
         elif "val" not in splits:
             target, number = Counter(target for _, target in train).most_common()[-1]
             if number < 2:
-                raise ValueError(f"{self.dir}: '{labels[target]}' has one picture to train on; val needs one too.")
+                raise ValueError(f"{self.dir}: '{labels[target]}' has one image to train on; val needs one too.")
         return splits
 
 
@@ -111,9 +111,9 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of each class, by the name of its folder."""
-    classes = {path.name: pictures_in(path) for path in _folders_in(folder)}
-    for name, pictures in classes.items():
-        if not pictures:
-            raise ValueError(f"{folder / name}: there is no picture in the folder of this class. Fill or delete it.")
+    """The images of each class, by the name of its folder."""
+    classes = {path.name: images_in(path) for path in _folders_in(folder)}
+    for name, images in classes.items():
+        if not images:
+            raise ValueError(f"{folder / name}: there is no image in the folder of this class. Fill or delete it.")
     return classes

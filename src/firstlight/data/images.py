@@ -1,4 +1,4 @@
-"""Picture files of any size and mode, as the arrays that a network was trained on."""
+"""Image files of any size and mode, as the arrays that a network was trained on."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
 
-# What Pillow raises on files that are no pictures, or damaged ones.
+# What Pillow raises on files that are no images, or damaged ones.
 _DAMAGES = (
     OSError,
     RuntimeError,
@@ -28,26 +28,26 @@ _DAMAGES = (
 )
 
 
-def find_pictures(path: Path) -> list[Path]:
-    """The file itself, or the pictures in a folder.
+def find_images(path: Path) -> list[Path]:
+    """The file itself, or the images in a folder.
 
     Raises:
-        ValueError: nothing there, or no pictures in it.
+        ValueError: nothing there, or no images in it.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise ValueError(f"input={path}: there is no such file or folder.")
-    found = pictures_in(path)
+    found = images_in(path)
     if not found:
-        raise ValueError(f"input={path}: no pictures in this folder ({', '.join(SUFFIXES)}).")
+        raise ValueError(f"input={path}: no images in this folder ({', '.join(SUFFIXES)}).")
     return found
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders in it, by name; nothing hidden, and no link to a folder is followed.
+def images_in(folder: Path) -> list[Path]:
+    """All images in a folder and the folders in it, by name; nothing hidden, and no link to a folder is followed.
 
-    A link to nothing is among them, so that it is told as a picture that cannot be read.
+    A link to nothing is among them, so that it is told as an image that cannot be read.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -58,8 +58,8 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def bombs_refused() -> Iterator[None]:
-    """Pillow only warns of pictures up to twice too large, and of metadata that nobody needs.
+def refuse_decompression_bombs() -> Iterator[None]:
+    """Pillow only warns of images up to twice too large, and of metadata that nobody needs.
 
     Around all threads, because these filters belong to the process.
     """
@@ -69,10 +69,10 @@ def bombs_refused() -> Iterator[None]:
         yield
 
 
-def read_picture(
+def read_image(
     path: Path, shape: tuple[int, ...], content: bytes | None = None, interpolation: str = "bilinear"
 ) -> np.ndarray:
-    """A picture as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
+    """An image as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
 
     Turned as its EXIF data says, laid on white where it is transparent, resized so that it covers the shape, and
     cut at the centre.
@@ -84,34 +84,34 @@ def read_picture(
         interpolation: bilinear or bicubic.
 
     Raises:
-        ValueError: no picture, a damaged one, or one so large that it may be an attack; names the file.
+        ValueError: no image, a damaged one, or one so large that it may be an attack; names the file.
     """
     channels, height, width = shape
     if channels not in (1, 3):
-        raise ValueError(f"The network takes {channels} channels: neither grey nor colour pictures will do.")
+        raise ValueError(f"The network takes {channels} channels: neither grey nor colour images will do.")
     try:
         with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS) as opened:
             # A JPEG far larger than it has to be is decoded at a half, a quarter or an eighth, and that is faster.
             opened.draft(None, (2 * max(height, width),) * 2)
-            picture = _to_8_bits(ImageOps.exif_transpose(opened))
-            if picture.has_transparency_data:
-                picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-            picture = picture.convert("L" if channels == 1 else "RGB")
+            image = _to_8_bits(ImageOps.exif_transpose(opened))
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            image = image.convert("L" if channels == 1 else "RGB")
     except _DAMAGES as error:
-        raise ValueError(f"{path}: not a picture that can be read ({error}).") from error
-    fitted = np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling[interpolation.upper()]))
+        raise ValueError(f"{path}: not an image that can be read ({error}).") from error
+    fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling[interpolation.upper()]))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
 
 
-def _to_8_bits(picture: Image.Image) -> Image.Image:
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """Pillow cuts 16-bit grey off at 255 where it should divide."""
-    if not picture.mode.startswith("I") and picture.mode != "F":
-        return picture
-    values = np.asarray(picture).astype(np.float64)
+    if not image.mode.startswith("I") and image.mode != "F":
+        return image
+    values = np.asarray(image).astype(np.float64)
     brightest = values.max(initial=0)
-    if picture.mode == "F":
+    if image.mode == "F":
         largest = 1 if brightest <= 1 else 255
     else:  # "I" may stand for 8 or 16 bits, "I;16" only for these
-        largest = 65535 if picture.mode != "I" or brightest > 255 else 255
+        largest = 65535 if image.mode != "I" or brightest > 255 else 255
     return Image.fromarray(np.clip(values * (255 / largest), 0, 255).astype(np.uint8))

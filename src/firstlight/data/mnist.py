@@ -50,7 +50,7 @@ class MNIST(Source):
         splits = {"train": _split(train_images, train_labels), "test": _split(test_images, test_labels)}
         sizes = [arrays.inputs.shape[2:] for arrays in splits.values()]
         if sizes[0] != sizes[1]:
-            raise ValueError(f"{train_images} and {test_images}: pictures of {sizes[0]} and of {sizes[1]} pixels.")
+            raise ValueError(f"{train_images} and {test_images}: images of {sizes[0]} and of {sizes[1]} pixels.")
         return tuple(str(digit) for digit in range(10)), splits
 
 
@@ -58,10 +58,10 @@ def _split(images_path: Path, labels_path: Path) -> Arrays:
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise ValueError(
-            f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no pictures with their labels."
+            f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no images with their labels."
         )
     if not len(labels):
-        raise ValueError(f"{images_path}: there is no picture in it.")
+        raise ValueError(f"{images_path}: there is no image in it.")
     if labels.max() > 9:
         raise ValueError(
             f"{labels_path}: sample {labels.argmax()} has the label {labels.max()}; digits go from 0 to 9."

@@ -6,24 +6,24 @@ from firstlight.data.store import Arrays
 from firstlight.spec import DataSpec
 
 
-def describe(labels: tuple[str, ...], train: Arrays, room: int = 0) -> DataSpec:
+def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpec:
     """The facts of a data set, from its names and its training split alone.
 
     Args:
         labels: names of the classes, tokens or targets.
         train: what there is to train on.
-        room: pixels on every side of stored pictures beyond what a network sees.
+        margin: pixels on every side of stored images beyond what a network sees.
     """
     shape = train.inputs.shape[1:]
     if train.inputs.dtype == np.uint8:
         mean, std = channel_statistics(train.inputs)
-        shape = (shape[0], shape[1] - 2 * room, shape[2] - 2 * room)
+        shape = (shape[0], shape[1] - 2 * margin, shape[2] - 2 * margin)
     elif train.inputs.dtype == np.float32:
         mean, std = column_statistics(train.inputs)
     else:
         mean, std = (), ()
     targets = column_statistics(train.targets) if train.targets.dtype == np.float32 else ((), ())
-    return DataSpec(shape, len(labels), labels, mean, std, room, *targets)
+    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

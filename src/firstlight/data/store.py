@@ -23,7 +23,7 @@ class Split:
     """The samples of one split: rows of whole arrays.
 
     Attributes:
-        inputs: raw samples: pictures (rows, channels, height, width), uint8; tokens (rows, sequence_length), int32;
+        inputs: raw samples: images (rows, channels, height, width), uint8; tokens (rows, sequence_length), int32;
             numbers (rows, columns), float32.
         targets: classes (rows,), int64; the tokens that follow (rows, sequence_length), int32; numbers
             (rows, targets), float32.

@@ -9,7 +9,7 @@ import numpy as np
 
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
-from firstlight.data.tokens import UNITS, build_vocabulary, cut, numbers_of
+from firstlight.data.tokens import UNITS, build_vocabulary, cut, encode
 from firstlight.files import read_text
 
 _REFERENCE = "pydoc_data.topics"  # what help("lists") shows, in every installation of Python
@@ -85,7 +85,7 @@ class Text(Source):
         """Windows (windows, length) of each part, int32, with the tokens that follow, likewise."""
         parts = {split: cut(text, self.unit) for split, text in self.parts().items()}
         vocabulary = build_vocabulary(parts["train"], self.max_vocabulary)
-        return vocabulary, {split: self._windows(numbers_of(part, vocabulary)) for split, part in parts.items()}
+        return vocabulary, {split: self._windows(encode(part, vocabulary)) for split, part in parts.items()}
 
     def parts(self) -> dict[str, str]:
         """The text of each split as it is; joined, they are the whole.

@@ -24,7 +24,7 @@ def build_vocabulary(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
     return (UNKNOWN, *(token for token, _ in ranked[: max_size - 1]))
 
 
-def numbers_of(tokens: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
+def encode(tokens: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
     """(tokens,), int32: the place of each in the vocabulary, 0 for what is not in it."""
     places = {token: place for place, token in enumerate(vocabulary)}
     return np.fromiter((places.get(token, 0) for token in tokens), dtype=np.int32, count=len(tokens))

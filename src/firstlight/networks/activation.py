@@ -17,7 +17,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 _WRITE_OVER = ("relu", "leaky_relu", "elu", "silu")
 
 
-def activation_named(name: str, *, inplace: bool = False) -> nn.Module:
+def build_activation(name: str, *, inplace: bool = False) -> nn.Module:
     """A new module of the activation.
 
     Args:
@@ -40,4 +40,4 @@ def replace_activations(network: nn.Module, name: str) -> None:
     """
     for path, layer in list(network.named_modules()):
         if isinstance(layer, nn.ReLU | nn.ReLU6):
-            network.set_submodule(path, activation_named(name, inplace=True))
+            network.set_submodule(path, build_activation(name, inplace=True))

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.activation import build_activation
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -21,20 +21,20 @@ class AlexNet(nn.Module):
     in the one-column form of Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks",
     without response normalisation. 61,100,840 parameters on 3x224x224 with 1000 classes; parameters are named as in
     torchvision. The small stem begins with 3x3 at stride 2 instead of 11x11 at stride 4, and its dense layers see the
-    whole grid that is left, a sixteenth of the picture's height and width.
+    whole grid that is left, a sixteenth of the image's height and width.
 
     Args:
-        spec: of pictures of 16x16 or more.
+        spec: of images of 16x16 or more.
         activation: by name.
         dropout: probability that a unit before a hidden dense layer is dropped in training.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
 
     def __init__(
@@ -47,11 +47,11 @@ class AlexNet(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape(self, spec)
+        channels, height, width = image_shape(self, spec)
         small = has_small_stem(spec, stem)
 
         def activate() -> nn.Module:
-            return activation_named(activation, inplace=True)
+            return build_activation(activation, inplace=True)
 
         def pool() -> nn.Module:
             return nn.MaxPool2d(3, stride=2, padding=1 if small else 0)
@@ -74,10 +74,10 @@ class AlexNet(nn.Module):
         rows, columns = (math.ceil(size / 16) if small else 6 for size in (height, width))
         self.avgpool = nn.Identity() if small else nn.AdaptiveAvgPool2d((rows, columns))
         self.classifier = nn.Sequential(
-            dropout_of(dropout),
+            build_dropout(dropout),
             nn.Linear(256 * rows * columns, 4096),
             activate(),
-            dropout_of(dropout),
+            build_dropout(dropout),
             nn.Linear(4096, 4096),
             activate(),
             nn.Linear(4096, spec.num_outputs),

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.activation import build_activation
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.pooling import pooling_named
-from firstlight.networks.size import halvings, picture_shape
+from firstlight.networks.pooling import build_pooling
+from firstlight.networks.size import fitting_poolings, image_shape
 from firstlight.spec import DataSpec
 
 
@@ -19,10 +19,10 @@ class CNN(nn.Module):
     The form that courses teach, the heir of LeNet-5 (LeCun et al. 1998); its defaults are theirs.
 
     Args:
-        spec: of pictures of 8x8 or more.
+        spec: of images of 8x8 or more.
         filters: maps of each block.
         kernel_size: height and width of every kernel, odd.
-        widths: units of each hidden dense layer; none at all leaves one matrix.
+        hidden_sizes: units of each hidden dense layer; none at all leaves one matrix.
         batch_norm: normalise after every convolution (Ioffe & Szegedy 2015).
         activation: by name.
         pooling: by two, max or average, or none at all. One that would leave a block a single pixel is left out.
@@ -31,11 +31,11 @@ class CNN(nn.Module):
         initialisation: of the weights, by name; None for PyTorch's.
 
     Raises:
-        ValueError: smaller pictures, no block, filters or a width below 1, an even kernel, a probability outside 0 to
+        ValueError: smaller images, no block, filters or a width below 1, an even kernel, a probability outside 0 to
             1, or an unknown activation, pooling or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 8
 
     def __init__(
@@ -44,7 +44,7 @@ class CNN(nn.Module):
         *,
         filters: Sequence[int] = (25, 50, 75),
         kernel_size: int = 3,
-        widths: Sequence[int] = (512,),
+        hidden_sizes: Sequence[int] = (512,),
         batch_norm: bool = True,
         activation: str = "relu",
         pooling: str | None = "max",
@@ -57,25 +57,25 @@ class CNN(nn.Module):
             raise ValueError(f"filters={list(filters)}: one block or more, each of one filter or more.")
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={kernel_size}: an odd number, so that a kernel has a middle.")
-        if any(width < 1 for width in widths):
-            raise ValueError(f"widths={list(widths)}: a layer has one unit or more.")
-        channels, rows, columns = picture_shape(self, spec)
+        if any(width < 1 for width in hidden_sizes):
+            raise ValueError(f"hidden_sizes={list(hidden_sizes)}: a layer has one unit or more.")
+        channels, rows, columns = image_shape(self, spec)
         blocks: list[nn.Module] = []
-        for number, halves in zip(filters, halvings(min(rows, columns), len(filters)), strict=True):
+        for number, halves in zip(filters, fitting_poolings(min(rows, columns), len(filters)), strict=True):
             blocks.append(nn.Conv2d(channels, number, kernel_size, padding=kernel_size // 2, bias=not batch_norm))
             if batch_norm:
                 blocks.append(nn.BatchNorm2d(number))
-            blocks += [activation_named(activation, inplace=True), dropout_of(dropout)]
+            blocks += [build_activation(activation, inplace=True), build_dropout(dropout)]
             if pooling is not None and halves:
-                blocks.append(pooling_named(pooling))
+                blocks.append(build_pooling(pooling))
                 rows, columns = rows // 2, columns // 2
             channels = number
         self.features = nn.Sequential(*blocks)
         hidden: list[nn.Module] = []
         num_inputs = channels * rows * columns
-        for width in widths:
-            hidden += [nn.Linear(num_inputs, width), activation_named(activation, inplace=True)]
-            hidden.append(dropout_of(head_dropout, "head_dropout"))
+        for width in hidden_sizes:
+            hidden += [nn.Linear(num_inputs, width), build_activation(activation, inplace=True)]
+            hidden.append(build_dropout(head_dropout, "head_dropout"))
             num_inputs = width
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(num_inputs, spec.num_outputs)

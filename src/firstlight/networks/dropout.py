@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def dropout_of(probability: float, name: str = "dropout") -> nn.Dropout:
+def build_dropout(probability: float, name: str = "dropout") -> nn.Dropout:
     """A layer that drops units in training (Srivastava et al. 2014).
 
     Args:

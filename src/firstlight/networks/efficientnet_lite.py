@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.same_padding import SameConv2d
-from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.packaged_weights import lite0_weights
@@ -100,23 +100,23 @@ class EfficientNetLite(nn.Module):
     named as in timm's tf_efficientnet_lite0. The small stem, and the second stage with it, has stride 1 instead of 2.
 
     Args:
-        spec: of pictures of 16x16 or more.
+        spec: of images of 16x16 or more.
         dropout: probability that a unit before the dense layer is dropped in training.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown stem or initialisation.
+        ValueError: smaller images, a probability outside 0 to 1, or an unknown stem or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
 
     def __init__(
         self, spec: DataSpec, *, dropout: float = 0.2, stem: str = "auto", initialisation: str | None = None
     ) -> None:
         super().__init__()
-        channels, _, _ = picture_shape(self, spec)
+        channels, _, _ = image_shape(self, spec)
         small = has_small_stem(spec, stem)
         self.conv_stem = SameConv2d(channels, 32, 3, stride=1 if small else 2, bias=False)
         self.bn1 = _norm(32)
@@ -136,7 +136,7 @@ class EfficientNetLite(nn.Module):
         self.bn2 = _norm(1280)
         self.activation = nn.ReLU6(inplace=True)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = dropout_of(dropout)
+        self.dropout = build_dropout(dropout)
         self.classifier = nn.Linear(1280, spec.num_outputs)
         initialise(self, initialisation or "he")
 

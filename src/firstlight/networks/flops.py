@@ -20,8 +20,8 @@ def flops_per_sample(network: nn.Module, spec: DataSpec) -> int:
     """
     shadow: Any = copy.deepcopy(network).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        if hasattr(shadow, "example"):
-            shadow(shadow.example(1, "meta"))
+        if hasattr(shadow, "example_input"):
+            shadow(shadow.example_input(1, "meta"))
         else:
             shadow(torch.empty(1, *spec.input_shape, device="meta"))
     return counter.get_total_flops()

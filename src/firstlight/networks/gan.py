@@ -10,23 +10,23 @@ from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
 from firstlight.networks.activation import replace_activations
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.strided import double, halve, halvings
+from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 
 
 class GAN(nn.Module):
-    """A generator that makes pictures of random codes, and a discriminator that tells them from real ones
+    """A generator that makes images of random latents, and a discriminator that tells them from real ones
     (Goodfellow et al. 2014), both convolutional (DCGAN; Radford, Metz & Chintala 2016, section 3).
 
-    The discriminator halves a picture until its shorter side is from 4 to 7 pixels and doubles its maps every time;
-    the generator is its mirror image. Batches are normalised but where pictures come in or out, and weights start
-    with a deviation of 0.02 (section 4). Unlike the paper's, both have a dense hidden layer on the side of the code,
-    as in InfoGAN (Chen et al. 2016, appendix C.1): it sees the picture as a whole.
+    The discriminator halves an image until its shorter side is from 4 to 7 pixels and doubles its maps every time;
+    the generator is its mirror image. Batches are normalised but where images come in or out, and weights start
+    with a deviation of 0.02 (section 4). Unlike the paper's, both have a dense hidden layer on the side of the latent,
+    as in InfoGAN (Chen et al. 2016, appendix C.1): it sees the image as a whole.
 
     Args:
-        spec: of pictures of 8x8 or more.
-        code_size: numbers in a code, drawn from the standard normal distribution.
-        width: maps at half the size of the picture; eight times as many at the most.
+        spec: of images of 8x8 or more.
+        latent_dim: numbers in a latent, drawn from the standard normal distribution.
+        base_channels: maps at half the size of the image; eight times as many at the most.
         hidden_size: units of the dense layers; 0 leaves them out, as in the paper. None says 512, or 0 with
             `spectral_norm`: without normalised batches to hold the two in balance, a dense generator runs away.
         spectral_norm: whether no layer of the discriminator can stretch its input (Miyato et al. 2018); batches are
@@ -35,10 +35,10 @@ class GAN(nn.Module):
         initialisation: of the weights, by name; None for the paper's.
 
     Raises:
-        ValueError: smaller pictures, or a size out of its range.
+        ValueError: smaller images, or a size out of its range.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     task: ClassVar[str] = "adversarial"
     min_size: ClassVar[int] = 8
 
@@ -46,27 +46,27 @@ class GAN(nn.Module):
         self,
         spec: DataSpec,
         *,
-        code_size: int = 64,
-        width: int = 32,
+        latent_dim: int = 64,
+        base_channels: int = 32,
         hidden_size: int | None = None,
         spectral_norm: bool = False,
         activation: str = "relu",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        for name, size in {"code_size": code_size, "width": width}.items():
+        for name, size in {"latent_dim": latent_dim, "base_channels": base_channels}.items():
             if size < 1:
                 raise ValueError(f"{name}={size}: one or more.")
         if hidden_size is None:
             hidden_size = 0 if spectral_norm else 512
         if hidden_size < 0:
             raise ValueError(f"hidden_size={hidden_size}: one or more, or 0 for no dense layers.")
-        _, *picture = spec.input_shape
-        if min(picture) < self.min_size:
-            raise ValueError(f"GAN takes pictures of 8x8 or more, not {picture[0]}x{picture[1]}.")
-        self.code_size = code_size
-        self.generator = _generator(spec.input_shape, code_size, width, hidden_size)
-        self.discriminator = _discriminator(spec.input_shape, width, hidden_size, spectral_norm)
+        _, *image = spec.input_shape
+        if min(image) < self.min_size:
+            raise ValueError(f"GAN takes images of 8x8 or more, not {image[0]}x{image[1]}.")
+        self.latent_dim = latent_dim
+        self.generator = _generator(spec.input_shape, latent_dim, base_channels, hidden_size)
+        self.discriminator = _discriminator(spec.input_shape, base_channels, hidden_size, spectral_norm)
         replace_activations(self.generator, activation)
         initialise(self, initialisation)
         if spectral_norm:
@@ -74,21 +74,21 @@ class GAN(nn.Module):
                 if hasattr(layer, "weight"):
                     with_spectral_norm(layer)
 
-    def generate(self, codes: Tensor) -> Tensor:
-        """(batch, code_size) -> pictures (batch, channels, height, width) from -1, black, to 1, white."""
-        return self.generator(codes)
+    def generate(self, latents: Tensor) -> Tensor:
+        """(batch, latent_dim) -> images (batch, channels, height, width) from -1, black, to 1, white."""
+        return self.generator(latents)
 
-    def discriminate(self, pictures: Tensor) -> Tensor:
+    def discriminate(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) from -1 to 1 -> scores (batch,), the larger the more real."""
-        return self.discriminator(pictures)[:, 0]
+        return self.discriminator(images)[:, 0]
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, latents: Tensor) -> Tensor:
         """`generate`."""
-        return self.generate(codes)
+        return self.generate(latents)
 
-    def example(self, batch_size: int, device: torch.device | str) -> Tensor:
+    def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
         """Something that `forward` takes."""
-        return torch.zeros(batch_size, self.code_size, device=device)
+        return torch.zeros(batch_size, self.latent_dim, device=device)
 
 
 class _BatchNorm(nn.BatchNorm1d):
@@ -101,28 +101,30 @@ class _BatchNorm(nn.BatchNorm1d):
         return F.batch_norm(inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
-def _plan(shape: tuple[int, ...], width: int) -> tuple[list[int], list[tuple[int, int]]]:
-    """Maps and sizes from the picture inwards."""
+def _plan(shape: tuple[int, ...], base_channels: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Maps and sizes from the image inwards."""
     channels, height, columns = shape
     times = min(height, columns).bit_length() - 3
-    return [channels, *(width * 2 ** min(step, 3) for step in range(times))], halvings(height, columns, times)
+    return [channels, *(base_channels * 2 ** min(step, 3) for step in range(times))], halved_sizes(
+        height, columns, times
+    )
 
 
-def _generator(shape: tuple[int, ...], code_size: int, width: int, hidden_size: int) -> nn.Sequential:
-    maps, sizes = _plan(shape, width)
+def _generator(shape: tuple[int, ...], latent_dim: int, base_channels: int, hidden_size: int) -> nn.Sequential:
+    maps, sizes = _plan(shape, base_channels)
     grid = (maps[-1], *sizes[-1])
     layers: list[nn.Module] = []
     if hidden_size:
-        layers += [nn.Linear(code_size, hidden_size, bias=False), _BatchNorm(hidden_size), nn.ReLU()]
-    layers += [nn.Linear(hidden_size or code_size, math.prod(grid), bias=False), nn.Unflatten(1, grid)]
+        layers += [nn.Linear(latent_dim, hidden_size, bias=False), _BatchNorm(hidden_size), nn.ReLU()]
+    layers += [nn.Linear(hidden_size or latent_dim, math.prod(grid), bias=False), nn.Unflatten(1, grid)]
     for step in range(len(maps) - 1, 0, -1):
         layers += [nn.BatchNorm2d(maps[step]), nn.ReLU()]
         layers.append(double(maps[step], maps[step - 1], sizes[step - 1], bias=step == 1))
     return nn.Sequential(*map(_initialised, layers), nn.Tanh())
 
 
-def _discriminator(shape: tuple[int, ...], width: int, hidden_size: int, spectral_norm: bool) -> nn.Sequential:
-    maps, sizes = _plan(shape, width)
+def _discriminator(shape: tuple[int, ...], base_channels: int, hidden_size: int, spectral_norm: bool) -> nn.Sequential:
+    maps, sizes = _plan(shape, base_channels)
     layers: list[nn.Module] = []
     for step in range(1, len(maps)):
         normalised = step > 1 and not spectral_norm

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from torch import nn
 
 from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -24,19 +24,19 @@ class GoogLeNet(nn.Sequential):
     with 3x3 at stride 1 instead of 7x7 at stride 2, and without the first pooling.
 
     Args:
-        spec: of pictures of 16x16 or more.
+        spec: of images of 16x16 or more.
         dropout: probability that a unit before the dense layer is dropped in training; the paper's is 0.4.
         activation: by name.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
-    not_used: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # classifiers that only their training needed
+    unused_prefixes: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # classifiers that only their training needed
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class GoogLeNet(nn.Sequential):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        channels, _, _ = picture_shape(self, spec)
+        channels, _, _ = image_shape(self, spec)
         small = has_small_stem(spec, stem)
 
         def pool(size: int = 3) -> nn.MaxPool2d:
@@ -73,7 +73,7 @@ class GoogLeNet(nn.Sequential):
         self.inception5b = InceptionBlock(832, 384, (192, 384), (48, 128), 128, five=3)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.dropout = dropout_of(dropout)
+        self.dropout = build_dropout(dropout)
         self.fc = nn.Linear(1024, spec.num_outputs)
         replace_activations(self, activation)
         initialise(self, initialisation or "he")

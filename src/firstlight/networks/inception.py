@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import halvings, picture_shape
+from firstlight.networks.size import fitting_poolings, image_shape
 from firstlight.spec import DataSpec
 
 
@@ -64,42 +64,42 @@ class InceptionBlock(nn.Module):
 
 
 class Inception(nn.Module):
-    """A 3x3 convolution and a small stack of inception blocks with poolings between, for small pictures.
+    """A 3x3 convolution and a small stack of inception blocks with poolings between, for small images.
 
     The branches share a block's maps as in block 3a of GoogLeNet (Szegedy et al. 2015, table 1): a quarter to 1x1,
     half to 3x3, an eighth each to 5x5 and to the pooling.
 
     Args:
-        spec: of pictures of 8x8 or more.
-        widths: maps that each block gives, multiples of 16. Poolings that would leave a single pixel are left out.
+        spec: of images of 8x8 or more.
+        channels: maps that each block gives, multiples of 16. Poolings that would leave a single pixel are left out.
         dropout: probability that a unit before the dense layer is dropped in training.
         activation: by name.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, no block or a width that the branches cannot share, a probability outside 0 to 1,
+        ValueError: smaller images, no block or a width that the branches cannot share, a probability outside 0 to 1,
             or an unknown activation or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 8
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        widths: Sequence[int] = (64, 128, 256),
+        channels: Sequence[int] = (64, 128, 256),
         dropout: float = 0.2,
         activation: str = "relu",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if not widths or any(width < 16 or width % 16 for width in widths):
-            raise ValueError(f"widths={list(widths)}: one block or more, each of a multiple of 16 maps.")
-        channels, height, width = picture_shape(self, spec)
-        layers: list[nn.Module] = [Convolution(channels, widths[0], 3)]
-        num_inputs = widths[0]
-        for maps, pools in zip(widths, [False, *halvings(min(height, width), len(widths))], strict=False):
+        if not channels or any(width < 16 or width % 16 for width in channels):
+            raise ValueError(f"channels={list(channels)}: one block or more, each of a multiple of 16 maps.")
+        in_channels, height, width = image_shape(self, spec)
+        layers: list[nn.Module] = [Convolution(in_channels, channels[0], 3)]
+        num_inputs = channels[0]
+        for maps, pools in zip(channels, [False, *fitting_poolings(min(height, width), len(channels))], strict=False):
             if pools:
                 layers.append(nn.MaxPool2d(2))
             shares = (maps // 4, (maps * 3 // 8, maps // 2), (maps // 16, maps // 8), maps // 8)
@@ -107,7 +107,7 @@ class Inception(nn.Module):
             num_inputs = maps
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(num_inputs, spec.num_outputs))
+        self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(num_inputs, spec.num_outputs))
         replace_activations(self, activation)
         initialise(self, initialisation or "he")
 

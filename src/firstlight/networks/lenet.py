@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
+from firstlight.networks.activation import build_activation
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.pooling import pooling_named
-from firstlight.networks.size import picture_shape
+from firstlight.networks.pooling import build_pooling
+from firstlight.networks.size import image_shape
 from firstlight.spec import DataSpec
 
 
@@ -16,19 +16,19 @@ class LeNet(nn.Module):
 
     Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition",
     section II.B, in the form that the field uses: every map sees all maps before it, and pooling has no weights.
-    61,706 parameters on 1x32x32 with 10 classes; on larger pictures the third convolution leaves a larger grid.
+    61,706 parameters on 1x32x32 with 10 classes; on larger images the third convolution leaves a larger grid.
 
     Args:
-        spec: of pictures of 32x32 or more.
+        spec: of images of 32x32 or more.
         activation: by name; the paper's is a scaled tanh.
         pooling: average, as in the paper, or max.
         initialisation: of the weights, by name, such as xavier; None for PyTorch's.
 
     Raises:
-        ValueError: smaller pictures, or an unknown activation, pooling or initialisation.
+        ValueError: smaller images, or an unknown activation, pooling or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 32
 
     def __init__(
@@ -40,11 +40,11 @@ class LeNet(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        channels, height, width = picture_shape(self, spec)
+        channels, height, width = image_shape(self, spec)
         rows, columns = (((size - 4) // 2 - 4) // 2 - 4 for size in (height, width))
 
         def squash_and_pool() -> list[nn.Module]:
-            pair = [activation_named(activation), pooling_named(pooling)]
+            pair = [build_activation(activation), build_pooling(pooling)]
             # What only rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
             return pair[::-1] if pooling == "max" and activation not in ("gelu", "silu") else pair
 
@@ -54,9 +54,9 @@ class LeNet(nn.Module):
             nn.Conv2d(6, 16, 5),  # -> 10
             *squash_and_pool(),  # -> 5
             nn.Conv2d(16, 120, 5),  # -> 1
-            activation_named(activation),
+            build_activation(activation),
         )
-        self.hidden = nn.Sequential(nn.Linear(120 * rows * columns, 84), activation_named(activation))
+        self.hidden = nn.Sequential(nn.Linear(120 * rows * columns, 84), build_activation(activation))
         self.output = nn.Linear(84, spec.num_outputs)
         initialise(self, initialisation)
 

@@ -27,7 +27,7 @@ class Linear(nn.Module):
         ValueError: an unknown initialisation, or more or fewer first weights than there are.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("pictures", "numbers")
+    accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
 
     def __init__(
         self, spec: DataSpec, *, initialisation: str | None = None, start: Sequence[float] | None = None

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.activation import build_activation
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
@@ -19,7 +19,7 @@ class MLP(nn.Module):
 
     Args:
         spec: of the input; its shape is flattened.
-        widths: units of each hidden layer; none at all makes it linear.
+        hidden_sizes: units of each hidden layer; none at all makes it linear.
         activation: by name, such as relu or tanh.
         dropout: probability that a hidden unit is dropped in training (Srivastava et al. 2014).
         initialisation: of the weights, by name, such as xavier; None for PyTorch's.
@@ -28,23 +28,23 @@ class MLP(nn.Module):
         ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation or initialisation.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("pictures", "numbers")
+    accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        widths: Sequence[int] = (256, 128),
+        hidden_sizes: Sequence[int] = (256, 128),
         activation: str = "relu",
         dropout: float = 0.0,
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if any(width < 1 for width in widths):
-            raise ValueError(f"widths={list(widths)}: a layer has one unit or more.")
-        sizes = [math.prod(spec.input_shape), *widths]
+        if any(width < 1 for width in hidden_sizes):
+            raise ValueError(f"hidden_sizes={list(hidden_sizes)}: a layer has one unit or more.")
+        sizes = [math.prod(spec.input_shape), *hidden_sizes]
         hidden: list[nn.Module] = []
-        after = activation_named(activation), dropout_of(dropout)  # wrong ones are told without hidden layers too
+        after = build_activation(activation), build_dropout(dropout)  # wrong ones are told without hidden layers too
         for num_inputs, num_outputs in itertools.pairwise(sizes):
             hidden += [nn.Linear(num_inputs, num_outputs), *copy.deepcopy(after)]
         self.hidden = nn.Sequential(*hidden)

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -67,17 +67,17 @@ class MobileNet(nn.Module):
     The small stem, and the second stage with it, has stride 1 instead of 2.
 
     Args:
-        spec: of pictures of 16x16 or more.
+        spec: of images of 16x16 or more.
         dropout: probability that a unit before the dense layer is dropped in training.
         activation: by name; None for the paper's ReLU6.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's.
 
     Raises:
-        ValueError: smaller pictures, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
 
     def __init__(
@@ -90,7 +90,7 @@ class MobileNet(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        channels, _, _ = picture_shape(self, spec)
+        channels, _, _ = image_shape(self, spec)
         small = has_small_stem(spec, stem)
         layers: list[nn.Module] = [_convolution(channels, 32, 3, stride=1 if small else 2)]
         num_inputs = 32
@@ -102,7 +102,7 @@ class MobileNet(nn.Module):
         layers.append(_convolution(num_inputs, 1280, 1))
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(1280, spec.num_outputs))
+        self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(1280, spec.num_outputs))
         if activation is not None:
             replace_activations(self, activation)
         initialise(self, initialisation or "he")

@@ -5,7 +5,7 @@ from torch import nn
 POOLINGS: dict[str, type[nn.AvgPool2d] | type[nn.MaxPool2d]] = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
 
 
-def pooling_named(name: str) -> nn.Module:
+def build_pooling(name: str) -> nn.Module:
     """A new module that halves height and width.
 
     Raises:

@@ -1,11 +1,11 @@
-"""Recurrent networks: language models of tokens, and classifiers that read a picture row by row."""
+"""Recurrent networks: language models of tokens, and classifiers that read an image row by row."""
 
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
@@ -15,7 +15,7 @@ State = Tensor | tuple[Tensor, Tensor]
 class Recurrent(nn.Module):
     """Recurrent layers over a sequence; a subclass says of which kind.
 
-    Of tokens it is a language model: every position gives scores for the token that follows it. Of pictures it is
+    Of tokens it is a language model: every position gives scores for the token that follows it. Of images it is
     a classifier: a row is a time step, and the outputs after the last one tell the class.
 
     Recurrent matrices start orthogonal, one for each gate (Saxe, McClelland & Ganguli 2014), so that signals neither
@@ -23,28 +23,28 @@ class Recurrent(nn.Module):
     (Zaremba, Sutskever & Vinyals 2014, section 3.1).
 
     Args:
-        spec: of tokens or of pictures.
-        embedding_size: numbers that stand for a token; of no use to pictures.
+        spec: of tokens or of images.
+        embedding_dim: numbers that stand for a token; of no use to images.
         hidden_size: units of each layer.
         num_layers: layers on top of each other.
         dropout: probability that a unit is dropped in training.
         tied_weights: whether scores are products with the very embeddings that tokens come in as, through a
             projection where the sizes differ (Press & Wolf 2017).
-        bidirectional: whether a picture is read upwards too.
+        bidirectional: whether an image is read upwards too.
         initialisation: of the weights, by name; None for orthogonal ones from state to state and torch's from inputs.
 
     Raises:
-        ValueError: a size below 1, a probability outside 0 to 1, tokens read backwards, or pictures with tied weights.
+        ValueError: a size below 1, a probability outside 0 to 1, tokens read backwards, or images with tied weights.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("tokens", "pictures")
+    accepts: ClassVar[tuple[str, ...]] = ("tokens", "images")
     layer_class: ClassVar[type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]]
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        embedding_size: int = 128,
+        embedding_dim: int = 128,
         hidden_size: int = 128,
         num_layers: int = 1,
         dropout: float = 0.0,
@@ -53,29 +53,29 @@ class Recurrent(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        sizes = {"embedding_size": embedding_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        sizes = {"embedding_dim": embedding_dim, "hidden_size": hidden_size, "num_layers": num_layers}
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name}={size}: one or more.")
         self.spec = spec
-        self.dropout = dropout_of(dropout)
+        self.dropout = build_dropout(dropout)
         self.projection: nn.Module = nn.Identity()
         self.num_directions = 2 if bidirectional else 1
         num_outputs = hidden_size * self.num_directions
         if spec.kind == "tokens":
             if bidirectional:
                 raise ValueError(
-                    "bidirectional=true: read backwards, a text gives away what follows; this is for pictures."
+                    "bidirectional=true: read backwards, a text gives away what follows; this is for images."
                 )
-            self.embedding = nn.Embedding(spec.num_outputs, embedding_size)
+            self.embedding = nn.Embedding(spec.num_outputs, embedding_dim)
             nn.init.uniform_(self.embedding.weight, -0.1, 0.1)  # tied, they make the first scores: small ones
-            num_inputs = embedding_size
-            if tied_weights and hidden_size != embedding_size:
-                self.projection = nn.Linear(hidden_size, embedding_size)
-                num_outputs = embedding_size
+            num_inputs = embedding_dim
+            if tied_weights and hidden_size != embedding_dim:
+                self.projection = nn.Linear(hidden_size, embedding_dim)
+                num_outputs = embedding_dim
         else:
             if tied_weights:
-                raise ValueError("tied_weights=true: of the embeddings of tokens; pictures have none.")
+                raise ValueError("tied_weights=true: of the embeddings of tokens; images have none.")
             channels, _, width = spec.input_shape
             num_inputs = channels * width
         self.layers = self.layer_class(
@@ -98,7 +98,7 @@ class Recurrent(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Tokens (batch, length), int64 -> (batch, length, vocabulary) from no state.
 
-        Pictures (batch, channels, height, width) -> (batch, num_outputs).
+        Images (batch, channels, height, width) -> (batch, num_outputs).
         """
         if self.spec.kind == "tokens":
             return self.step(inputs, None)[0]
@@ -122,7 +122,7 @@ class Recurrent(nn.Module):
         outputs, state = self.layers(self.dropout(self.embedding(tokens)), state)
         return self.output(self.projection(self.dropout(outputs))), state
 
-    def example(self, batch_size: int, device: torch.device | str) -> Tensor:
+    def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
         """Something that `forward` takes."""
         dtype = torch.int64 if self.spec.kind == "tokens" else torch.float32
         return torch.zeros(batch_size, *self.spec.input_shape, dtype=dtype, device=device)

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
+from firstlight.networks.activation import build_activation
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, picture_shape
+from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -34,7 +34,7 @@ class BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _shortcut(num_inputs, width, stride)
-        self.activation = activation_named(activation, inplace=True)
+        self.activation = build_activation(activation, inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(batch, num_inputs, height, width) -> (batch, width, height / stride, width / stride)."""
@@ -67,7 +67,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, num_outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(num_outputs)
         self.downsample = _shortcut(num_inputs, num_outputs, stride)
-        self.activation = activation_named(activation, inplace=True)
+        self.activation = build_activation(activation, inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(batch, num_inputs, height, width) -> (batch, 4 width, height / stride, width / stride)."""
@@ -85,26 +85,26 @@ def _shortcut(num_inputs: int, num_outputs: int, stride: int) -> nn.Module:
 
 
 class ResNet(nn.Module):
-    """Four stages of blocks that learn what to add to their input; each stage halves the size and doubles the width.
+    """Four stages of blocks that learn what to add to their input; each stage halves the size and doubles the channels.
 
     Source: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", section 3.3 and table 1. On
     3x224x224 with 1000 classes 11,689,512 parameters at depth 18, 21,797,672 at 34 and 25,557,032 at 50; parameters
     are named as in torchvision. The small stem is the paper's for CIFAR (section 4.2): 3x3 at stride 1, no pooling.
 
     Args:
-        spec: of pictures of 16x16 or more.
+        spec: of images of 16x16 or more.
         depth: layers with weights: 18 or 34, of basic blocks; 50, 101 or 152, of bottlenecks.
-        width: maps of the first stage, 64 in the paper; the next ones have two, four and eight times as many.
+        base_channels: maps of the first stage, 64 in the paper; the next ones have two, four and eight times as many.
         activation: by name.
         stem: imagenet or small; auto is small up to 64 pixels.
         initialisation: of the weights, by name; None for He's, as in the paper.
 
     Raises:
-        ValueError: smaller pictures, a depth that the paper does not have, no width, or an unknown activation, stem or
+        ValueError: smaller images, a depth that the paper does not have, no channels, or an unknown activation, stem or
             initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
 
     def __init__(
@@ -112,16 +112,16 @@ class ResNet(nn.Module):
         spec: DataSpec,
         *,
         depth: int = 18,
-        width: int = 64,
+        base_channels: int = 64,
         activation: str = "relu",
         stem: str = "auto",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
         _check_depth(depth)
-        if width < 1:
-            raise ValueError(f"width={width}: one map or more.")
-        channels, _, _ = picture_shape(self, spec)
+        if base_channels < 1:
+            raise ValueError(f"base_channels={base_channels}: one map or more.")
+        channels, _, _ = image_shape(self, spec)
         block = Bottleneck if depth >= 50 else BasicBlock
 
         def stage(num_inputs: int, width: int, number: int, stride: int) -> nn.Sequential:
@@ -130,15 +130,15 @@ class ResNet(nn.Module):
             return nn.Sequential(first, *rest)
 
         if has_small_stem(spec, stem):
-            self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+            self.conv1 = nn.Conv2d(channels, base_channels, 3, padding=1, bias=False)
             self.maxpool: nn.Module = nn.Identity()
         else:
-            self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+            self.conv1 = nn.Conv2d(channels, base_channels, 7, stride=2, padding=3, bias=False)
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.activation = activation_named(activation, inplace=True)
-        widths = [width * 2**number for number in range(4)]
-        inputs = (width, *(maps * block.expansion for maps in widths))
+        self.bn1 = nn.BatchNorm2d(base_channels)
+        self.activation = build_activation(activation, inplace=True)
+        widths = [base_channels * 2**number for number in range(4)]
+        inputs = (base_channels, *(maps * block.expansion for maps in widths))
         self.layer1 = stage(inputs[0], widths[0], _BLOCKS[depth][0], stride=1)
         self.layer2 = stage(inputs[1], widths[1], _BLOCKS[depth][1], stride=2)
         self.layer3 = stage(inputs[2], widths[2], _BLOCKS[depth][2], stride=2)

@@ -8,7 +8,7 @@ class SameConv2d(nn.Conv2d):
     """A convolution that makes ceil(side / stride) pixels of a side, whatever its kernel: "same" in TensorFlow.
 
     Where the padding is an odd number of pixels, the one more is at the right and at the bottom; nn.Conv2d pads both
-    sides alike, and weights from TensorFlow would see pictures that are moved by a pixel.
+    sides alike, and weights from TensorFlow would see images that are moved by a pixel.
     """
 
     def forward(self, maps: Tensor) -> Tensor:

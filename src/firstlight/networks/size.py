@@ -1,4 +1,4 @@
-"""What the size of pictures means for a network."""
+"""What the size of images means for a network."""
 
 from typing import ClassVar, Protocol
 
@@ -11,21 +11,21 @@ _STEMS = ("auto", "imagenet", "small")
 
 
 class Sized(Protocol):
-    """A network that takes no smaller pictures than `min_size`."""
+    """A network that takes no smaller images than `min_size`."""
 
     min_size: ClassVar[int]
 
 
-def picture_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
-    """(channels, height, width) of the pictures that a network is built for.
+def image_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
+    """(channels, height, width) of the images that a network is built for.
 
     Raises:
-        ValueError: smaller pictures than that.
+        ValueError: smaller images than that.
     """
     channels, height, width = spec.input_shape
     smallest, name = network.min_size, type(network).__name__
     if min(height, width) < smallest:
-        raise ValueError(f"{name} takes pictures of {smallest}x{smallest} or more, not {height}x{width}.")
+        raise ValueError(f"{name} takes images of {smallest}x{smallest} or more, not {height}x{width}.")
     return channels, height, width
 
 
@@ -33,11 +33,11 @@ def has_small_stem(spec: DataSpec, stem: str) -> bool:
     """Whether a network begins as the field begins on CIFAR: without the early loss of resolution.
 
     Args:
-        spec: of the pictures.
+        spec: of the images.
         stem: imagenet or small; auto is small up to 64 pixels.
 
     Raises:
-        ValueError: an unknown stem, or pictures too small for the one of ImageNet.
+        ValueError: an unknown stem, or images too small for the one of ImageNet.
     """
     if stem not in _STEMS:
         raise ValueError(f"stem={stem}: there is no such stem. {suggestion(stem, list(_STEMS))}")
@@ -51,10 +51,10 @@ def has_small_stem(spec: DataSpec, stem: str) -> bool:
     return stem == "small" or (stem == "auto" and side <= SMALL)
 
 
-def halvings(side: int, number: int) -> list[bool]:
+def fitting_poolings(side: int, number: int) -> list[bool]:
     """Which of `number` poolings by two are kept, where each has layers before it that see what the last one left.
 
-    No layer is left with a single pixel: it would see its padding, and batch normalisation of a lone picture would
+    No layer is left with a single pixel: it would see its padding, and batch normalisation of a lone image would
     have nothing to measure. Only the last pooling may leave one.
     """
     kept = []

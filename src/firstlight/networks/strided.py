@@ -1,10 +1,10 @@
-"""Convolutions that halve a picture, and their mirror images that double it to the same sizes again."""
+"""Convolutions that halve an image, and their mirror images that double it to the same sizes again."""
 
 from torch import nn
 
 
-def halvings(height: int, width: int, times: int) -> list[tuple[int, int]]:
-    """The sizes of a picture, from the largest, that is halved so many times; of an odd size the rest is dropped."""
+def halved_sizes(height: int, width: int, times: int) -> list[tuple[int, int]]:
+    """The sizes of an image, from the largest, that is halved so many times; of an odd size the rest is dropped."""
     return [(height >> step, width >> step) for step in range(times + 1)]
 
 

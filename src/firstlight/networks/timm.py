@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.data.download import unreachable
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.dropout import build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import OFFLINE, Pretrained, unknown_weights
@@ -26,7 +26,7 @@ class Timm(nn.Module):
     Source: Wightman 2019, "PyTorch image models"; each has a paper of its own. It takes the extra `timm`.
 
     Args:
-        spec: of pictures of the size that `size_for` gives, or of another that the network takes.
+        spec: of images of the size that `input_size_for` gives, or of another that the network takes.
         name: as timm has it; a tag of weights behind a dot makes these the default ones.
         dropout: probability that a unit before the last layer is dropped in training.
 
@@ -38,8 +38,8 @@ class Timm(nn.Module):
             probability outside 0 to 1.
     """
 
-    takes: ClassVar[str] = "pictures"
-    prefix: ClassVar[str] = "timm."
+    accepts: ClassVar[str] = "images"
+    weights_prefix: ClassVar[str] = "timm."
 
     def __init__(self, spec: DataSpec, *, name: str, dropout: float = 0.0) -> None:
         super().__init__()
@@ -48,23 +48,23 @@ class Timm(nn.Module):
             _, height, width = spec.input_shape
             own = _facts(name).input_size[-1]
             raise ValueError(f"name={name}: not for {height}x{width} ({problem}); augment.size={own} is its own.")
-        self.timm = _create(name, spec, drop_rate=dropout_of(dropout).p or None)
+        self.timm = _create(name, spec, drop_rate=build_dropout(dropout).p or None)
         classifier = self.timm.pretrained_cfg["classifier"]
         paths = [classifier] if isinstance(classifier, str) else classifier
-        self.heads = tuple(f"{self.prefix}{path}" for path in paths)
+        self.head_names = tuple(f"{self.weights_prefix}{path}" for path in paths)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         return self.timm(inputs)
 
     @classmethod
-    def size_for(cls, spec: DataSpec, *, name: str, **_: Any) -> int | None:
+    def input_size_for(cls, spec: DataSpec, *, name: str, **_: Any) -> int | None:
         """The height and width at which the network sees the data; None for the data's own.
 
-        Pictures below 64 pixels are enlarged to 64. Where that does not do, it is the size of timm's weights.
+        Images below 64 pixels are enlarged to 64. Where that does not do, it is the size of timm's weights.
         """
         facts = _facts(name)
-        small = min(spec.picture_size) < _SMALLEST
+        small = min(spec.image_size) < _SMALLEST
         wanted = spec.resized(_SMALLEST, _SMALLEST) if small else spec
         if facts.fixed_input_size or _problem(name, wanted):
             return facts.input_size[-1]
@@ -110,7 +110,7 @@ def _library() -> Any:
 
 
 def _facts(name: str) -> Any:
-    """What timm knows of a network's weights and the pictures that they were found with.
+    """What timm knows of a network's weights and the images that they were found with.
 
     Raises:
         ValueError: it has no such network, or no such weights of it.
@@ -136,7 +136,7 @@ def _create(name: str, spec: DataSpec, **options: Any) -> Any:
 
 
 def _problem(name: str, spec: DataSpec) -> str | None:
-    """Why a network does not take pictures; None where it does. Shapes alone tell it, in a tenth of a second."""
+    """Why a network does not take images; None where it does. Shapes alone tell it, in a tenth of a second."""
     try:
         with torch.device("meta"), torch.no_grad():
             _create(name, spec).eval()(torch.empty(1, *spec.input_shape))

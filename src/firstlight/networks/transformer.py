@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.networks.activation import activation_named
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.activation import build_activation
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
 from firstlight.spec import DataSpec
 
@@ -21,25 +21,25 @@ class Transformer(nn.Module):
 
     Args:
         spec: of tokens; sequences are as long as its samples, or shorter.
-        width: numbers that stand for a token, all the way through.
+        embedding_dim: numbers that stand for a token, all the way through.
         num_layers: blocks of attention and dense layers.
-        num_heads: parts that attend on their own; they share the width.
+        num_heads: parts that attend on their own; they share the embedding_dim.
         dropout: probability that a number is dropped in training, of the embeddings and of what a block adds.
         activation: by name, in the dense layers.
         initialisation: of the weights, by name; None for GPT-2's.
 
     Raises:
-        ValueError: a size below 1, a width that the heads cannot share, a probability outside 0 to 1, or an unknown
+        ValueError: a size below 1, an embedding that heads cannot share, a probability outside 0 to 1, or an unknown
             activation.
     """
 
-    takes: ClassVar[str] = "tokens"
+    accepts: ClassVar[str] = "tokens"
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        width: int = 128,
+        embedding_dim: int = 128,
         num_layers: int = 4,
         num_heads: int = 4,
         dropout: float = 0.0,
@@ -47,18 +47,20 @@ class Transformer(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        for name, size in {"width": width, "num_layers": num_layers, "num_heads": num_heads}.items():
+        for name, size in {"embedding_dim": embedding_dim, "num_layers": num_layers, "num_heads": num_heads}.items():
             if size < 1:
                 raise ValueError(f"{name}={size}: one or more.")
-        if width % num_heads:
-            raise ValueError(f"num_heads={num_heads}: the heads share a width of {width}; take a divisor of it.")
+        if embedding_dim % num_heads:
+            raise ValueError(
+                f"num_heads={num_heads}: the heads share embedding_dim= {embedding_dim}; take a divisor of it."
+            )
         (self.max_length,) = spec.input_shape
-        self.embedding = nn.Embedding(spec.num_outputs, width)
-        self.positions = nn.Embedding(self.max_length, width)
-        self.dropout = dropout_of(dropout)
-        self.blocks = nn.Sequential(*(_Block(width, num_heads, dropout, activation) for _ in range(num_layers)))
-        self.norm = nn.LayerNorm(width)
-        self.output = nn.Linear(width, spec.num_outputs, bias=False)
+        self.embedding = nn.Embedding(spec.num_outputs, embedding_dim)
+        self.positions = nn.Embedding(self.max_length, embedding_dim)
+        self.dropout = build_dropout(dropout)
+        self.blocks = nn.Sequential(*(_Block(embedding_dim, num_heads, dropout, activation) for _ in range(num_layers)))
+        self.norm = nn.LayerNorm(embedding_dim)
+        self.output = nn.Linear(embedding_dim, spec.num_outputs, bias=False)
         self.output.weight = self.embedding.weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
@@ -66,7 +68,7 @@ class Transformer(nn.Module):
             elif parameter.ndim == 2:
                 # What blocks add is scaled, so that the sum of them all starts with the same deviation however many
                 # there are (Radford et al. 2019, section 2.3).
-                adds = name.endswith(("merge.weight", "shrink.weight"))
+                adds = name.endswith(("out_proj.weight", "fc2.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * num_layers) if adds else 0.02)
         initialise(self, initialisation)
 
@@ -79,7 +81,7 @@ class Transformer(nn.Module):
         hidden = self.dropout(self.embedding(tokens) + self.positions(positions))
         return self.output(self.norm(self.blocks(hidden)))
 
-    def example(self, batch_size: int, device: torch.device | str) -> Tensor:
+    def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
         """Something that `forward` takes."""
         return torch.zeros(batch_size, self.max_length, dtype=torch.int64, device=device)
 
@@ -87,25 +89,25 @@ class Transformer(nn.Module):
 class _Block(nn.Module):
     """Causal attention, then two dense layers at each position; both add to what comes in."""
 
-    def __init__(self, width: int, num_heads: int, dropout: float, activation: str) -> None:
+    def __init__(self, embedding_dim: int, num_heads: int, dropout: float, activation: str) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.attention_norm = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.merge = nn.Linear(width, width)
-        self.dense_norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, 4 * width)
-        self.activation = activation_named(activation)
-        self.shrink = nn.Linear(4 * width, width)
-        self.dropout = dropout_of(dropout)
+        self.attention_norm = nn.LayerNorm(embedding_dim)
+        self.qkv = nn.Linear(embedding_dim, 3 * embedding_dim)
+        self.out_proj = nn.Linear(embedding_dim, embedding_dim)
+        self.mlp_norm = nn.LayerNorm(embedding_dim)
+        self.fc1 = nn.Linear(embedding_dim, 4 * embedding_dim)
+        self.activation = build_activation(activation)
+        self.fc2 = nn.Linear(4 * embedding_dim, embedding_dim)
+        self.dropout = build_dropout(dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(batch, length, width) -> (batch, length, width)."""
-        hidden = hidden + self.dropout(self.merge(self._attend(self.attention_norm(hidden))))
-        return hidden + self.dropout(self.shrink(self.activation(self.widen(self.dense_norm(hidden)))))
+        """(batch, length, embedding_dim) -> (batch, length, embedding_dim)."""
+        hidden = hidden + self.dropout(self.out_proj(self._attend(self.attention_norm(hidden))))
+        return hidden + self.dropout(self.fc2(self.activation(self.fc1(self.mlp_norm(hidden)))))
 
     def _attend(self, hidden: Tensor) -> Tensor:
-        # each (batch, num_heads, length, width / num_heads)
-        heads = self.queries_keys_values(hidden).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        # each (batch, num_heads, length, embedding_dim / num_heads)
+        heads = self.qkv(hidden).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads
         return F.scaled_dot_product_attention(queries, keys, values, is_causal=True).transpose(1, 2).flatten(2)

@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import activation_named
-from firstlight.networks.dropout import dropout_of
+from firstlight.networks.activation import build_activation
+from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import halvings, has_small_stem, picture_shape
+from firstlight.networks.size import fitting_poolings, has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -27,7 +27,7 @@ class VGG(nn.Module):
     field has it on CIFAR.
 
     Args:
-        spec: of pictures of 8x8 or more.
+        spec: of images of 8x8 or more.
         depth: layers with weights: 11, 13, 16 or 19.
         batch_norm: normalise after every convolution (Ioffe & Szegedy 2015); None for the small stem alone.
         activation: by name.
@@ -36,11 +36,11 @@ class VGG(nn.Module):
         initialisation: of the weights, by name; None for He's, without which the deeper ones do not begin to learn.
 
     Raises:
-        ValueError: smaller pictures, a depth that the paper does not have, a probability outside 0 to 1, or an unknown
+        ValueError: smaller images, a depth that the paper does not have, a probability outside 0 to 1, or an unknown
             activation, stem or initialisation.
     """
 
-    takes: ClassVar[str] = "pictures"
+    accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 8
 
     def __init__(
@@ -56,16 +56,16 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         _check_depth(depth)
-        num_maps, height, width = picture_shape(self, spec)
+        num_maps, height, width = image_shape(self, spec)
         small = has_small_stem(spec, stem)
         if batch_norm is None:
             batch_norm = small
 
         def activate() -> nn.Module:
-            return activation_named(activation, inplace=True)
+            return build_activation(activation, inplace=True)
 
         layers: list[nn.Module] = []
-        pooled = halvings(min(height, width), len(_WIDTHS))
+        pooled = fitting_poolings(min(height, width), len(_WIDTHS))
         for number, num_outputs, pools in zip(_CONVOLUTIONS[depth], _WIDTHS, pooled, strict=True):
             for _ in range(number):
                 layers.append(nn.Conv2d(num_maps, num_outputs, 3, padding=1))
@@ -76,15 +76,15 @@ class VGG(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1 if small else 7)
         if small:
-            self.classifier = nn.Sequential(dropout_of(dropout), nn.Linear(512, spec.num_outputs))
+            self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(512, spec.num_outputs))
         else:
             self.classifier = nn.Sequential(
                 nn.Linear(512 * 7 * 7, 4096),
                 activate(),
-                dropout_of(dropout),
+                build_dropout(dropout),
                 nn.Linear(4096, 4096),
                 activate(),
-                dropout_of(dropout),
+                build_dropout(dropout),
                 nn.Linear(4096, spec.num_outputs),
             )
         initialise(self, initialisation or "he")

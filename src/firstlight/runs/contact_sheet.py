@@ -1,4 +1,4 @@
-"""Many small pictures on one, and that in a file."""
+"""Many small images on one, and that in a file."""
 
 import math
 from collections.abc import Sequence
@@ -9,24 +9,24 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from firstlight.files import whole_file
+from firstlight.files import atomic_write
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
-_GAP = 4  # pixels between pictures
-_LEAST_SIDE = 64  # smaller pictures are enlarged, pixel by pixel
+_GAP = 4  # pixels between images
+_LEAST_SIDE = 64  # smaller images are enlarged, pixel by pixel
 
 
-def contact_sheet(pictures: Tensor, captions: Sequence[str] | None = None, columns: int = 8) -> Image.Image:
-    """Pictures in rows, from left to right.
+def contact_sheet(images: Tensor, captions: Sequence[str] | None = None, columns: int = 8) -> Image.Image:
+    """Images in rows, from left to right.
 
     Args:
-        pictures: (pictures, channels, height, width), from 0 to 1; where there are not three channels, the first is
+        images: (images, channels, height, width), from 0 to 1; where there are not three channels, the first is
             shown.
-        captions: a text below each, of one line or more; where one is wider than the pictures, columns are as wide.
-        columns: pictures in a row.
+        captions: a text below each, of one line or more; where one is wider than the images, columns are as wide.
+        columns: images in a row.
     """
-    times = math.ceil(_LEAST_SIDE / min(pictures.shape[2:]))
-    pixels = (pictures.float().cpu() * 255).round().to(torch.uint8)
+    times = math.ceil(_LEAST_SIDE / min(images.shape[2:]))
+    pixels = (images.float().cpu() * 255).round().to(torch.uint8)
     pixels = pixels if pixels.shape[1] == 3 else pixels[:, :1].expand(-1, 3, -1, -1)
     pixels = pixels.repeat_interleave(times, 2).repeat_interleave(times, 3)
     rows = math.ceil(len(pixels) / columns)
@@ -36,21 +36,21 @@ def contact_sheet(pictures: Tensor, captions: Sequence[str] | None = None, colum
     height = _GAP + pixels.shape[2] + math.ceil(max([0, *(bottom for _, _, _, bottom in boxes)]))
     sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    for place, picture in enumerate(pixels):
+    for place, image in enumerate(pixels):
         left, top = _GAP + place % columns * width, _GAP + place // columns * height
-        sheet.paste(Image.fromarray(np.ascontiguousarray(picture.permute(1, 2, 0).numpy())), (left, top))
+        sheet.paste(Image.fromarray(np.ascontiguousarray(image.permute(1, 2, 0).numpy())), (left, top))
         if captions is not None:
             draw.multiline_text((left, top + pixels.shape[2]), captions[place], "black")
     return sheet
 
 
 def check_format(key: str, path: Path) -> None:
-    """Refuse the path of a picture, named by the user with `key`, whose suffix is none of `FORMATS`."""
+    """Refuse the path of an image, named by the user with `key`, whose suffix is none of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{key}={path}: pictures are written as {', '.join(FORMATS)}.")
+        raise ValueError(f"{key}={path}: images are written as {', '.join(FORMATS)}.")
 
 
-def write_picture(path: Path, picture: Image.Image) -> None:
-    """Put a picture into `path`, all or nothing, in the format that its suffix says."""
-    with whole_file(path) as file:
-        picture.save(file, FORMATS[path.suffix.lower()], quality=95)
+def write_image(path: Path, image: Image.Image) -> None:
+    """Put an image into `path`, all or nothing, in the format that its suffix says."""
+    with atomic_write(path) as file:
+        image.save(file, FORMATS[path.suffix.lower()], quality=95)

@@ -8,7 +8,7 @@ from firstlight.config.compose import to_plain
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.summary import metrics_table
 from firstlight.tasks.build import build_source, build_task, build_trainer
-from firstlight.training.environment import quieten
+from firstlight.training.environment import silence_lightning
 from firstlight.training.fit import make_loader, measure
 
 
@@ -36,7 +36,7 @@ def evaluate(
     """
     if split not in ("test", "val"):
         raise ValueError(f"split={split}: there is no such split. {suggestion(split, ['test', 'val'])}")
-    quieten()
+    silence_lightning()
     folder = RunFolder.open(run)
     folder.existing_checkpoint(checkpoint)  # told before the data is looked for
     config = to_plain(folder.config())

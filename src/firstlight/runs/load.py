@@ -13,7 +13,7 @@ from firstlight.tasks.build import build_task
 def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu") -> Task:
     """The task of a run with the weights of a checkpoint, ready to measure or to predict.
 
-    `task.network(task.preprocess(raw))` are the scores of raw pictures (batch, channels, height, width), uint8.
+    `task.network(task.preprocess(raw))` are the scores of raw images (batch, channels, height, width), uint8.
 
     Raises:
         ValueError: there is no such run or checkpoint.

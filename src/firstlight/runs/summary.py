@@ -34,7 +34,7 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str
     """Metrics of the best epoch, speed, and what to do next."""
     path = shown(folder.path)
     found = task.in_words()
-    predicts = task.task_name == "classification" and task.spec.kind == "pictures"
+    predicts = task.task_name == "classification" and task.spec.kind == "images"
     return "\n".join(
         [
             "",
@@ -47,8 +47,8 @@ def closing_words(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str
             f"fit {metrics['seconds/fit']:.1f} s, all {metrics['seconds/total']:.1f} s",
             f"run folder  {path}",
             f"evaluate    {command('evaluate')} run={path}",
-            *([f"predict     {command('predict')} run={path} input=<picture or folder>"] if predicts else []),
-            *([f"sample      {command('sample')} run={path}"] if task.generates else []),
+            *([f"predict     {command('predict')} run={path} input=<image or folder>"] if predicts else []),
+            *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
             f"curves      {_runner()}tensorboard --logdir {path}",
         ]
     )

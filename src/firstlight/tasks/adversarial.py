@@ -1,4 +1,4 @@
-"""Pictures of nothing: a generator against a discriminator."""
+"""Images of nothing: a generator against a discriminator."""
 
 import copy
 from typing import Any
@@ -13,7 +13,7 @@ from firstlight.checks import suggestion
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
-from firstlight.tasks.distance import directions_of, sliced_wasserstein
+from firstlight.tasks.distance import random_directions, sliced_wasserstein
 from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.sums import Sums, Totals
 from firstlight.tasks.task import Batch, Task
@@ -23,18 +23,18 @@ LOSSES = ("non_saturating", "hinge")
 
 
 class Adversarial(Task):
-    """The discriminator learns to tell real pictures from generated ones, the generator to deceive it.
+    """The discriminator learns to tell real images from generated ones, the generator to deceive it.
 
-    Of each batch both learn, one after the other; that is one step of the run. Pictures are generated for use by an
+    Of each batch both learn, one after the other; that is one step of the run. Images are generated for use by an
     exponential moving average of the generator's weights (Karras et al. 2018), which is in every checkpoint.
 
     What a run is judged by is `distance`: the sliced Wasserstein distance (Rabin et al. 2011) between held-out
-    pictures and as many generated ones, which tells of missing variety too; the losses only tell who is ahead. It is
+    images and as many generated ones, which tells of missing variety too; the losses only tell who is ahead. It is
     the mean over batches, and larger for smaller ones, so that runs can be compared where their batch sizes are equal.
 
     Args:
         spec: of the data.
-        network: has `generator`, `generate`, `discriminate` and `code_size`, see `firstlight.networks.GAN`.
+        network: has `generator`, `generate`, `discriminate` and `latent_dim`, see `firstlight.networks.GAN`.
         augment: from raw batches to the network's inputs.
         recipe: how to train; each of the two gets an optimizer and a scheduler of its own.
         loss: non_saturating (Goodfellow et al. 2014, section 3) or hinge (Lim & Ye 2017).
@@ -45,8 +45,8 @@ class Adversarial(Task):
             scheduler waits for a plateau.
     """
 
-    alternates = True
-    ends_in_head = False
+    has_multiple_optimizers = True
+    supports_freezing = False
     metric_names = ("loss", "generator_loss", "discriminator_loss", "distance")
 
     def __init__(
@@ -61,7 +61,7 @@ class Adversarial(Task):
     ) -> None:
         super().__init__(spec, network, augment, recipe)
         if not hasattr(network, "discriminate"):
-            raise ValueError(f"{type(network).__name__} does not generate pictures; model=gan does.")
+            raise ValueError(f"{type(network).__name__} does not generate images; model=gan does.")
         if loss not in LOSSES:
             raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
         if not 0 <= ema < 1:
@@ -90,7 +90,7 @@ class Adversarial(Task):
         return optimizers, [self.recipe.scheduler(optimizer, plan) for optimizer in optimizers]
 
     def new_meter(self) -> Sums:
-        """Sums over pictures."""
+        """Sums over images."""
         return Sums(("count", *self.metric_names), _means, self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -98,8 +98,8 @@ class Adversarial(Task):
         self._reseed(batch_idx)
         real = self._real(batch)
         for_generator, for_discriminator = self._optimizers_in_turn()
-        codes = torch.randn(len(real), self.network.code_size, device=self.device)
-        fakes = self.network.generate(codes)
+        latents = torch.randn(len(real), self.network.latent_dim, device=self.device)
+        fakes = self.network.generate(latents)
 
         for_discriminator.zero_grad()
         discriminator_loss = self._discriminator_loss(real, fakes.detach())
@@ -117,7 +117,7 @@ class Adversarial(Task):
         for scheduler in schedulers:
             scheduler.step()
         self._update_average()
-        distance = sliced_wasserstein(real, fakes.detach(), directions_of(real, None))
+        distance = sliced_wasserstein(real, fakes.detach(), random_directions(real, None))
         self._note(self._meter, len(real), generator_loss, discriminator_loss, distance)
         return (generator_loss + discriminator_loss).detach()
 
@@ -129,12 +129,12 @@ class Adversarial(Task):
 
     @torch.no_grad()
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
-        """Measure the average generator on a raw batch; the same codes and directions every time."""
+        """Measure the average generator on a raw batch; the same latents and directions every time."""
         real = self._real(batch)
         random = generator(0, "measure", len(real), device="cpu")
-        codes = torch.randn(len(real), self.network.code_size, generator=random).to(self.device)
-        directions = directions_of(real, random)
-        fakes = self.average(codes)
+        latents = torch.randn(len(real), self.network.latent_dim, generator=random).to(self.device)
+        directions = random_directions(real, random)
+        fakes = self.average(latents)
         distance = sliced_wasserstein(real, fakes, directions)
         losses = self._generator_loss(fakes), self._discriminator_loss(real, fakes)
         self._note(meter, len(real), *losses, distance)
@@ -153,7 +153,7 @@ class Adversarial(Task):
             )
 
     def _real(self, batch: Batch) -> Tensor:
-        """Real pictures as the generator gives its own: from -1 to 1."""
+        """Real images as the generator gives its own: from -1 to 1."""
         inputs, _ = self.prepared(batch)
         return self.preprocess.to_pixels(inputs) * 2 - 1
 
@@ -162,7 +162,7 @@ class Adversarial(Task):
         return F.softplus(-scores).mean() if self.loss == "non_saturating" else -scores.mean()
 
     def _discriminator_loss(self, real: Tensor, fakes: Tensor) -> Tensor:
-        # One pass each: the batch statistics of real and generated pictures are to stay apart.
+        # One pass each: the batch statistics of real and generated images are to stay apart.
         of_real, of_fakes = self.network.discriminate(real), self.network.discriminate(fakes)
         if self.loss == "non_saturating":
             return F.softplus(-of_real).mean() + F.softplus(of_fakes).mean()
@@ -178,21 +178,21 @@ class Adversarial(Task):
                 value.copy_(new[name])
 
     def show(self, raw: Tensor) -> Tensor:
-        """As many generated pictures: (batch, channels, height, width), from 0 to 1."""
+        """As many generated images: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
 
     @property
-    def generates(self) -> bool:
+    def can_sample(self) -> bool:
         """That is what it is for."""
         return True
 
     @torch.inference_mode()
-    def generate(self, num_pictures: int, seed: int = 1) -> Tensor:
-        """Pictures from 0 to 1 by the average generator: (pictures, channels, height, width)."""
+    def generate(self, num_images: int, seed: int = 1) -> Tensor:
+        """Images from 0 to 1 by the average generator: (images, channels, height, width)."""
         was_training = self.training
         self.eval()
-        codes = torch.randn(num_pictures, self.network.code_size, generator=generator(seed, "codes"))
-        made = [self.average(part.to(self.device)).cpu() for part in codes.split(256)]
+        latents = torch.randn(num_images, self.network.latent_dim, generator=generator(seed, "codes"))
+        made = [self.average(part.to(self.device)).cpu() for part in latents.split(256)]
         self.train(was_training)
         return (torch.cat(made) + 1) / 2
 

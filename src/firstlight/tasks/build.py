@@ -28,7 +28,7 @@ from firstlight.spec import DataSpec
 from firstlight.training.launch import is_inside
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.pretrained import find_pretrained
-from firstlight.transfer.weights_file import put_weights
+from firstlight.transfer.weights_file import load_weights_into
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -78,7 +78,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     pretrained = None
     if with_recipe and with_weights and transfer.weights is not None:
         pretrained = call("model", find_pretrained, network_class.func, transfer.weights, network_class.keywords)
-        spec = pretrained.applied_to(spec)
+        spec = pretrained.apply_to(spec)
     spec = _sized(network_class, spec)
     augment = build_augment(config, spec, with_steps=with_recipe)
     task_class = partial(config, "task")
@@ -89,7 +89,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
         others = pretrained.tells_other_classes(spec)
-        has_head = put_weights(network, call("model", pretrained.load), pretrained.name, labels_differ=others)
+        has_head = load_weights_into(network, call("model", pretrained.load), pretrained.name, labels_differ=others)
         logger.info(f"weights {pretrained.name}, with {'their' if has_head else 'a new'} head")
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
     if with_recipe and not any(parameter.requires_grad for parameter in network.parameters()):
@@ -117,13 +117,11 @@ def build_pretrained(model: Config) -> Task:
     weights = transfer.weights or "default"
     pretrained = call("model", find_pretrained, network_class.func, weights, network_class.keywords)
     if not pretrained.labels or pretrained.size is None:
-        raise ValueError(
-            f"model.weights={weights}: nobody knows its classes and pictures; predict from a run, by run=."
-        )
+        raise ValueError(f"model.weights={weights}: nobody knows its classes and images; predict from a run, by run=.")
     config = {"model": network, "augment": {"_target_": "firstlight.augment.Augment"}, "seed": 0, "monitor": "val/loss"}
     config |= {"task": {"_target_": "firstlight.tasks.Classification"}}
     task = build_task(config, pretrained.spec(), with_recipe=False)
-    put_weights(task.network, call("model", pretrained.load), pretrained.name, whole=True)
+    load_weights_into(task.network, call("model", pretrained.load), pretrained.name, whole=True)
     return task.eval()
 
 
@@ -135,7 +133,7 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     """
     from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-    from firstlight.training.callbacks.checkpoints import WholeFileIO
+    from firstlight.training.callbacks.checkpoints import AtomicCheckpointIO
 
     if config["trainer"].get("max_epochs") == 0:
         raise ValueError("trainer.max_epochs=0: one epoch or more, or -1 for no limit.")
@@ -148,15 +146,19 @@ def build_trainer(config: Config, callbacks: Sequence[Callback] = ()) -> Trainer
     own |= {"enable_checkpointing": bool(callbacks)}  # where ours are, Lightning adds none
     theirs = config["trainer"]
     transfer, _ = split_model(config["model"])
-    alternates = partial(config, "task").func.alternates
-    if alternates:
+    has_multiple_optimizers = partial(config, "task").func.has_multiple_optimizers
+    if has_multiple_optimizers:
         _check_alternating(theirs)
-    if (alternates or transfer.unfreeze_at_epoch) and is_inside() and theirs.get("strategy", "auto") == "auto":
+    if (
+        (has_multiple_optimizers or transfer.unfreeze_at_epoch)
+        and is_inside()
+        and theirs.get("strategy", "auto") == "auto"
+    ):
         # No backward pass reaches all parameters, and processes must not wait for the others' gradients.
         theirs = theirs | {"strategy": "ddp_find_unused_parameters_true"}
     trainer_class = partial({"trainer": own | theirs | {"max_steps": -1}}, "trainer")
     given = {key: _as_list(trainer_class.keywords.get(key)) for key in ("callbacks", "plugins")}
-    callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], WholeFileIO()]
+    callbacks, plugins = [*given["callbacks"], *callbacks], [*given["plugins"], AtomicCheckpointIO()]
     try:
         return call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
     except MisconfigurationException as error:
@@ -198,20 +200,20 @@ def _network_class(config: Config, spec: DataSpec) -> Any:
 
 
 def _sized(network_class: Any, spec: DataSpec) -> DataSpec:
-    """The spec with the size that the network wants; one whose options decide on it says so in `size_for`."""
-    if spec.size is not None or not hasattr(network_class.func, "size_for"):
+    """The spec with the size that the network wants; one whose options decide on it says so in `input_size_for`."""
+    if spec.size is not None or not hasattr(network_class.func, "input_size_for"):
         return spec
-    return replace(spec, size=call("model", network_class.func.size_for, spec, **network_class.keywords))
+    return replace(spec, size=call("model", network_class.func.input_size_for, spec, **network_class.keywords))
 
 
 def _check_takes(network: Any, spec: DataSpec) -> None:
     """Networks say in `takes` what samples they are for; one that says nothing is for all."""
-    if spec.kind in getattr(network, "takes", spec.kind):
+    if spec.kind in getattr(network, "accepts", spec.kind):
         return
     fitting = []
     for path in sorted((CONFIG_DIR / "model").glob("*.yaml")):
         target = OmegaConf.select(OmegaConf.load(path), "_target_")  # a variant of another YAML has none
-        if target and spec.kind in getattr(get_class(target), "takes", spec.kind):
+        if target and spec.kind in getattr(get_class(target), "accepts", spec.kind):
             fitting.append(path.stem)
     raise ValueError(f"model: {network.__name__} is not for {spec.kind}; {', '.join(fitting)} would fit the data.")
 

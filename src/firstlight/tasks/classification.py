@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from firstlight.augment import Augment
 from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
-from firstlight.tasks.confusion import MACRO_SCORES, ConfusionMeter
+from firstlight.tasks.confusion import MACRO_METRICS, ConfusionMeter
 from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.task import Batch, Task
 
@@ -40,8 +40,8 @@ class Classification(Task):
             weights that are not one positive number for each class.
     """
 
-    needs = "classes"
-    one_to_one = True
+    target_kind = "classes"
+    supports_feature_cache = True
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Classification(Task):
             raise ValueError(f"balance={balance}: there is none such. {suggestion(balance, ['weights', 'sampler'])}")
         if balance == "weights" and class_weights is not None:
             raise ValueError("balance=weights: class_weights say already how much each class counts.")
-        self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_SCORES)
+        self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_METRICS)
         self.label_smoothing = label_smoothing
         self.binary = binary
         self.balance = balance
@@ -92,13 +92,13 @@ class Classification(Task):
     def batch_loss(self, batch: Batch, meter: ConfusionMeter) -> Tensor:
         """Mean cross entropy of a raw batch."""
         inputs, targets = self.prepared(batch)
-        logits = self.class_scores(self.outputs(inputs))
+        logits = self.class_logits(self.outputs(inputs))
         smoothing, weights = (self.label_smoothing, self.class_weights) if self.training else (0.0, None)
         loss = F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
         meter.update(logits, targets if targets.ndim == 1 else targets.argmax(1), loss)
         return loss
 
-    def class_scores(self, outputs: Tensor) -> Tensor:
+    def class_logits(self, outputs: Tensor) -> Tensor:
         """What the network gives, as a score per class (batch, classes), of which softmax makes probabilities.
 
         A single score s becomes (0, s): its softmax is the sigmoid of s, and its cross entropy the binary one.

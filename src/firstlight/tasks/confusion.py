@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional import classification as scores
 
-MACRO_SCORES = {
+MACRO_METRICS = {
     "precision": scores.multiclass_precision,
     "recall": scores.multiclass_recall,
     "f1": scores.multiclass_f1_score,
@@ -43,11 +43,11 @@ class ConfusionMeter:
         """Mean loss, accuracy, top-5 accuracy where there are more classes, and macro precision, recall and F1."""
         counts = self.counts.cpu()
         num_samples = max(1, int(counts.sum()))
-        scores = {"loss": float(self.loss) / num_samples} | classification_scores(counts)
+        scores = {"loss": float(self.loss) / num_samples} | classification_metrics(counts)
         return scores | ({"top5": int(self.in_top5) / num_samples} if len(counts) > 5 else {})
 
 
-def classification_scores(counts: Tensor) -> dict[str, float]:
+def classification_metrics(counts: Tensor) -> dict[str, float]:
     """Accuracy, macro precision, recall and F1 of a confusion matrix (classes, classes), rows being the true classes.
 
     torchmetrics computes them, from the pairs of true and predicted classes that the matrix counts.
@@ -57,9 +57,9 @@ def classification_scores(counts: Tensor) -> dict[str, float]:
     targets = classes.repeat_interleave(counts.sum(1))
     predictions = classes.repeat(num_classes).repeat_interleave(counts.flatten())
     if not len(targets):
-        return dict.fromkeys(("accuracy", *MACRO_SCORES), 0.0)
+        return dict.fromkeys(("accuracy", *MACRO_METRICS), 0.0)
     found = {"accuracy": float(counts.diagonal().sum()) / len(targets)}
-    for name, score in MACRO_SCORES.items():
+    for name, score in MACRO_METRICS.items():
         value = score(predictions, targets, num_classes=num_classes, average="macro", validate_args=False)
         found[name] = min(1.0, float(value))  # a mean of ones in float32 can end a little above one
     return found

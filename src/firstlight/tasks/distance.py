@@ -20,9 +20,9 @@ def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Ten
     return (along[0] - along[1]).abs().mean() if len(first) else first.new_zeros(())
 
 
-def directions_of(pictures: Tensor, random: torch.Generator | None) -> Tensor:
-    """Of length 1, in the space of the pictures: (dimensions, directions)."""
-    shape = math.prod(pictures.shape[1:]), NUM_DIRECTIONS
-    device = pictures.device if random is None else random.device
-    drawn = torch.randn(shape, generator=random, device=device).to(pictures.device)
+def random_directions(images: Tensor, random: torch.Generator | None) -> Tensor:
+    """Of length 1, in the space of the images: (dimensions, directions)."""
+    shape = math.prod(images.shape[1:]), NUM_DIRECTIONS
+    device = images.device if random is None else random.device
+    drawn = torch.randn(shape, generator=random, device=device).to(images.device)
     return drawn / drawn.norm(dim=0)

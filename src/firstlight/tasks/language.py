@@ -27,7 +27,7 @@ class Language(Task):
     unknown token, whatever it was, costs no more than the one that stands for all of them, and counts as one character.
     """
 
-    needs = "tokens"
+    target_kind = "tokens"
     metric_names = ("loss", "perplexity", "bits_per_character", "accuracy")
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
@@ -77,7 +77,7 @@ class Language(Task):
         self._state = self._training_state
 
     @property
-    def generates(self) -> bool:
+    def can_sample(self) -> bool:
         """A text goes on from nothing."""
         return True
 

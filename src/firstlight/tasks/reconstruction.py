@@ -1,4 +1,4 @@
-"""A picture through a code and back."""
+"""An image through a latent and back."""
 
 import math
 
@@ -23,9 +23,9 @@ class Reconstruction(Task):
     """The network gives its input back, as pixels from 0 to 1.
 
     Where the network is variational, the loss is the negative evidence lower bound per pixel (Kingma & Welling 2014,
-    equation 10): the reconstruction's part and the divergence of the codes from the standard normal distribution. With
-    mse, pixels are normally distributed with the variance that suits a batch best, its mean squared error (Rybkin,
-    Daniilidis & Levine 2021, section 3.2): with a fixed one, small or pale pictures would not be worth a code. That
+    equation 10): the reconstruction's part and the divergence of the latents from the standard normal distribution.
+    With mse, pixels are normally distributed with the variance that suits a batch best, its mean squared error (Rybkin,
+    Daniilidis & Levine 2021, section 3.2): with a fixed one, small or pale images would not be worth a latent. That
     loss is a density's and falls below 0.
 
     Args:
@@ -33,14 +33,14 @@ class Reconstruction(Task):
         network: has `reconstruct`, see `firstlight.networks.Autoencoder`.
         augment: from raw batches to the network's inputs.
         recipe: how to train.
-        loss: mse of the pixels, or bce: binary cross entropy, for pictures that are mostly black and white.
-        kl_weight: of the divergence: 1 is the bound itself, more asks for tidier codes (Higgins et al. 2017).
+        loss: mse of the pixels, or bce: binary cross entropy, for images that are mostly black and white.
+        kl_weight: of the divergence: 1 is the bound itself, more asks for tidier latents (Higgins et al. 2017).
 
     Raises:
         ValueError: an unknown loss, a negative weight, or a network that does not reconstruct.
     """
 
-    ends_in_head = False
+    supports_freezing = False
 
     def __init__(
         self,
@@ -54,17 +54,17 @@ class Reconstruction(Task):
     ) -> None:
         super().__init__(spec, network, augment, recipe)
         if not hasattr(network, "reconstruct"):
-            raise ValueError(f"{type(network).__name__} does not reconstruct pictures; model=autoencoder does.")
+            raise ValueError(f"{type(network).__name__} does not reconstruct images; model=autoencoder does.")
         if loss not in LOSSES:
             raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
         if not 0 <= kl_weight < math.inf:
             raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
         self.loss = loss
         self.kl_weight = kl_weight
-        self.metric_names = ("loss", "mse", *(("kl",) if self.generates else ()))
+        self.metric_names = ("loss", "mse", *(("kl",) if self.can_sample else ()))
 
     def new_meter(self) -> Sums:
-        """Sums over pictures."""
+        """Sums over images."""
         return Sums(("count", "loss", "mse", "kl"), self._means, self.device)
 
     def _means(self, sums: Totals) -> Totals:
@@ -95,20 +95,20 @@ class Reconstruction(Task):
         return scores.sigmoid() if self.loss == "bce" else scores
 
     @property
-    def generates(self) -> bool:
+    def can_sample(self) -> bool:
         """Codes can be drawn where their distribution is known."""
         return self.network.log_variance is not None
 
     @torch.inference_mode()
-    def generate(self, num_pictures: int, seed: int = 1) -> Tensor:
-        """Pictures from 0 to 1 of codes from the standard normal distribution: (pictures, channels, height, width)."""
-        codes = torch.randn(num_pictures, self.network.mean.out_features, generator=generator(seed, "codes"))
-        made = [self.as_pixels(self.network.decode(part.to(self.device))).cpu() for part in codes.split(256)]
+    def generate(self, num_images: int, seed: int = 1) -> Tensor:
+        """Images from 0 to 1 of latents from the standard normal distribution: (images, channels, height, width)."""
+        latents = torch.randn(num_images, self.network.mean.out_features, generator=generator(seed, "codes"))
+        made = [self.as_pixels(self.network.decode(part.to(self.device))).cpu() for part in latents.split(256)]
         return torch.cat(made).clamp(0, 1)
 
     @torch.inference_mode()
     def show(self, raw: Tensor) -> Tensor:
-        """Pictures and what comes back, in turn: (2 * batch, channels, height, width), from 0 to 1."""
+        """Images and what comes back, in turn: (2 * batch, channels, height, width), from 0 to 1."""
         inputs = self.preprocess(raw)
         pair = self.preprocess.to_pixels(inputs), self.as_pixels(self.network(inputs)).clamp(0, 1)
         return torch.stack(pair, 1).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Numbers from numbers or pictures."""
+"""Numbers from numbers or images."""
 
 import math
 from collections.abc import Callable
@@ -37,9 +37,9 @@ class Regression(Task):
         ValueError: an unknown loss, a negative weight, or data without numbers as targets.
     """
 
-    needs = "numbers"
-    one_to_one = True
-    measures_first = True
+    target_kind = "numbers"
+    supports_feature_cache = True
+    evaluates_untrained = True
     metric_names = ("loss", "mse", "rmse", "mae", "r2")
 
     def __init__(

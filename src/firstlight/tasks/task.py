@@ -27,10 +27,11 @@ class Task(LightningModule, ABC):
 
     A subclass says what a meter is and what one batch costs; here stand the order of things and the randomness.
 
-    What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `measures_first` says that
-    the untrained network is measured too, and told; `alternates`, that parts of the network learn in turn, each with
-    an optimizer of its own; `ends_in_head`, that the network's last layer gives what the loss is of, so that all
-    before it may be frozen; `one_to_one`, that each sample stands for itself, so that its features may be kept.
+    What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `evaluates_untrained` says
+    that the untrained network is measured too, and told; `has_multiple_optimizers`, that parts of the network learn in
+    turn, each with an optimizer of its own; `supports_freezing`, that the network's last layer gives what the loss is
+    of, so that all before it may be frozen; `supports_feature_cache`, that each sample stands for itself, so that its
+    features may be kept.
 
     Args:
         spec: of the data.
@@ -44,11 +45,11 @@ class Task(LightningModule, ABC):
         reads_features: whether batches are the backbone's features, computed before, and no raw samples.
     """
 
-    needs: ClassVar[str] = "anything"
-    measures_first: ClassVar[bool] = False
-    alternates: ClassVar[bool] = False
-    ends_in_head: ClassVar[bool] = True
-    one_to_one: ClassVar[bool] = False
+    target_kind: ClassVar[str] = "anything"
+    evaluates_untrained: ClassVar[bool] = False
+    has_multiple_optimizers: ClassVar[bool] = False
+    supports_freezing: ClassVar[bool] = True
+    supports_feature_cache: ClassVar[bool] = False
     metric_names: tuple[str, ...] = ("loss",)
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
@@ -80,9 +81,11 @@ class Task(LightningModule, ABC):
     def _check(self, spec: DataSpec, network: nn.Module) -> None:
         """Refuse targets that the task has no use for, and a network that was made for another task."""
         name = self.task_name
-        if self.needs not in ("anything", spec.targets):
+        if self.target_kind not in ("anything", spec.targets):
             fitting = {"classes": "classification", "numbers": "regression", "tokens": "language"}[spec.targets]
-            raise ValueError(f"{name} needs {self.needs} as targets; the data has {spec.targets}: task={fitting} fits.")
+            raise ValueError(
+                f"{name} needs {self.target_kind} as targets; the data has {spec.targets}: task={fitting} fits."
+            )
         made_for = getattr(network, "task", name)
         if made_for != name:
             raise ValueError(f"{type(network).__name__} is a network for task={made_for}, not for {name}.")
@@ -92,17 +95,17 @@ class Task(LightningModule, ABC):
         if self.recipe is None:
             return Freezing(self.network, Transfer())
         transfer, views = self.recipe.transfer, self.augment.views
-        if not self.ends_in_head and transfer.asks_for_parts:
+        if not self.supports_freezing and transfer.asks_for_parts:
             raise ValueError(f"model: no head, no frozen backbone and no lr_decay with task={self.task_name}.")
         freezing = Freezing(self.network, transfer)
-        if views and not freezing.is_final:
+        if views and not freezing.always_frozen:
             raise ValueError(f"augment.views={views}: of what a frozen backbone sees; it takes model.freeze=backbone.")
-        if views and not (self.one_to_one and self.augment.has_steps):
+        if views and not (self.supports_feature_cache and self.augment.has_steps):
             raise ValueError(f"augment.views={views}: it takes steps of augmentation, in classification or regression.")
         return freezing
 
     def show(self, raw: Tensor) -> Tensor | str | None:
-        """What there is to look at once the network is trained: pictures from 0 to 1, a text, or nothing.
+        """What there is to look at once the network is trained: images from 0 to 1, a text, or nothing.
 
         Args:
             raw: some raw inputs of the test split.
@@ -111,13 +114,13 @@ class Task(LightningModule, ABC):
 
     def training_flops(self, flops: int) -> int:
         """What a sample costs in training, of `flops` forward; backward costs twice what forward does."""
-        if not self.freezing.is_final:
+        if not self.freezing.always_frozen:
             return 3 * flops
         of_head = sum(2 * parameter.numel() for parameter in self.freezing.head.parameters() if parameter.ndim > 1)
         return 3 * of_head + (0 if self.reads_features else flops - of_head)
 
     @property
-    def generates(self) -> bool:
+    def can_sample(self) -> bool:
         """Whether the trained network makes samples out of nothing, see `firstlight.commands.sample`."""
         return False
 
@@ -204,7 +207,7 @@ class Task(LightningModule, ABC):
 
     def on_train_epoch_start(self) -> None:
         """Every epoch counts from zero, and has an order of its own; the next stages may thaw."""
-        if self.freezing.changes:
+        if self.freezing.unfreezes_later:
             self.freezing.begin_epoch(self.current_epoch)
         self._train_meter = self._meter = self.new_meter()
         self.metrics.clear()

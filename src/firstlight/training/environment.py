@@ -11,7 +11,7 @@ import lightning.pytorch
 import torch
 
 
-def quieten() -> None:
+def silence_lightning() -> None:
     """Lightning's notes on hardware and hints for products are not what a user looks for."""
     for name in (lightning.pytorch.__name__, lightning.fabric.__name__):  # imported: that sets a level of its own
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -20,7 +20,7 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")  # the frozen ones
 
 
-def spare_cuda_checks() -> None:
+def speed_up_cuda_checks() -> None:
     """Optimizers ask at every step whether there is a GPU; Lightning has made that answer slow, to keep CUDA untouched.
 
     Where there is none, nothing can be touched, and torch's own answer takes a microsecond.

@@ -20,7 +20,7 @@ from firstlight.log import logger
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
-from firstlight.transfer.head import without_head
+from firstlight.transfer.head import head_removed
 
 # Raised when features are computed in another way: older ones are then computed anew.
 _FORMAT = 1
@@ -48,7 +48,9 @@ def read_features(
         Features (samples, features), float32; to train on (samples, 1 + views, features) where views are asked for,
         the sample as it is among them. Or the splits as they are.
     """
-    if not (task.freezing.is_final and task.one_to_one) or (task.augment.has_steps and not task.augment.views):
+    if not (task.freezing.always_frozen and task.supports_feature_cache) or (
+        task.augment.has_steps and not task.augment.views
+    ):
         return splits
     task.to(trainer.strategy.root_device).eval()
     facts = {
@@ -68,7 +70,7 @@ def read_features(
             nonlocal said
             arrays = compute()
             said = f"computed in {time.perf_counter() - started:.1f} s, kept in {path}"
-            spec = replace(store.spec, input_shape=arrays["train"].shape[1:], room=0)
+            spec = replace(store.spec, input_shape=arrays["train"].shape[1:], margin=0)
             return spec, {split: Arrays(a, store.splits[split].targets.numpy()) for split, a in arrays.items()}
 
         found = {split: part.inputs for split, part in open_store(path, build).splits.items()}
@@ -99,7 +101,7 @@ def _check_head(task: Task, store: Store) -> None:
         ValueError: it is not.
     """
     inputs = task.preprocess(store.splits["train"].inputs[:1].to(task.device))
-    with without_head(task.network, task.freezing.head_name):
+    with head_removed(task.network, task.freezing.head_name):
         features = task.network(inputs)
     if features.ndim != 2 or not torch.equal(task.freezing.head(features), task.network(inputs)):
         raise ValueError(f"model.freeze: the last layer of {type(task.network).__name__} is not its head.")
@@ -109,7 +111,7 @@ def _features(task: Task, store: Store) -> dict[str, np.ndarray]:
     """Of every split: (rows, features)."""
     with (
         _bar(sum(len(split) for split in store.splits.values())) as bar,
-        without_head(task.network, task.freezing.head_name),
+        head_removed(task.network, task.freezing.head_name),
     ):
         return {
             name: np.concatenate(
@@ -124,7 +126,7 @@ def _views(task: Task, store: Store, plain: Tensor, seed: int) -> np.ndarray:
     split, number = store.splits["train"], task.augment.views
     found = np.empty((len(plain), 1 + number, plain.shape[1]), np.float32)
     found[:, 0] = plain
-    with _bar(number * len(split)) as bar, without_head(task.network, task.freezing.head_name):
+    with _bar(number * len(split)) as bar, head_removed(task.network, task.freezing.head_name):
         for view in range(1, 1 + number):
             for start in range(0, len(split), _BATCH):
                 rows = slice(start, start + _BATCH)
@@ -145,7 +147,7 @@ def _bar(number: int) -> tqdm:
 
 def _hash_of_backbone(task: Task) -> str:
     digest = hashlib.sha256()
-    with without_head(task.network, task.freezing.head_name) as backbone:
+    with head_removed(task.network, task.freezing.head_name) as backbone:
         digest.update(repr(backbone).encode())
         for name, value in backbone.state_dict().items():
             digest.update(name.encode())

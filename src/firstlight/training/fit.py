@@ -11,7 +11,7 @@ from firstlight.data import BatchLoader, Split
 from firstlight.files import write_text
 from firstlight.log import logger
 from firstlight.networks.flops import flops_per_sample, num_parameters
-from firstlight.runs.contact_sheet import contact_sheet, write_picture
+from firstlight.runs.contact_sheet import contact_sheet, write_image
 from firstlight.runs.load import load_weights
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.summary import closing_words
@@ -22,7 +22,7 @@ from firstlight.training.callbacks.checkpoints import Checkpoints
 from firstlight.training.callbacks.progress import Progress
 from firstlight.training.callbacks.recorder import Recorder
 from firstlight.training.callbacks.step_limit import StepLimit
-from firstlight.training.environment import keep_freed_memory, quieten, spare_cuda_checks
+from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import read_features
 
 _SHOWN = 32  # samples in what is kept to look at
@@ -41,8 +41,8 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     Raises:
         ValueError: the parts of the config do not go together; before the first step.
     """
-    quieten()
-    spare_cuda_checks()
+    silence_lightning()
+    speed_up_cuda_checks()
     keep_freed_memory()
     source = build_source(config)
     store, splits = source.splits(config["seed"])
@@ -72,7 +72,7 @@ def fit(config: dict[str, Any], folder: RunFolder, started: float) -> None:
     train_loader, val_loader, test_loader = loader("train"), loader("val"), loader("test")
     if trainer.is_global_zero:
         folder.write_spec(task.spec)
-    if task.measures_first and not last.exists():
+    if task.evaluates_untrained and not last.exists():
         trainer.validate(task, val_loader, verbose=False)
         logger.info(
             "before the first step  " + "  ".join(f"{name} {value:.4f}" for name, value in task.metrics.items())
@@ -138,8 +138,8 @@ def show(task: Task, split: Split, folder: RunFolder, recorder: Recorder) -> Non
         recorder.add_text("samples", shown)
     elif shown is not None:
         sheet = contact_sheet(shown)
-        write_picture(folder.path / "samples.png", sheet)
-        recorder.add_picture("samples", sheet)
+        write_image(folder.path / "samples.png", sheet)
+        recorder.add_image("samples", sheet)
 
 
 def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) -> str:
@@ -147,7 +147,7 @@ def opening_words(config: dict[str, Any], task: Task, splits: dict[str, Split]) 
     sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "val", "test"))
     shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
     parameters = f"{num_parameters(task.network):,} parameters"
-    if task.freezing.is_final:
+    if task.freezing.always_frozen:
         parameters += f" ({num_parameters(task.freezing.head):,} of them learn)"
     return f"{config['name']}: {parameters}, inputs {shape}, samples {sizes}, seed {config['seed']}"
 

@@ -73,7 +73,7 @@ class Freezing:
         self.stages = stages(network) if transfer.freeze or transfer.lr_decay != 1 else []
         self.head_name = head_name(network) or ""
         self._frozen: list[nn.Module] = []
-        if self.is_final:  # at once: several processes wait only for the gradients that they know of now
+        if self.always_frozen:  # at once: several processes wait only for the gradients that they know of now
             self.begin_epoch(0)
         self.keep_modes()
 
@@ -83,12 +83,12 @@ class Freezing:
         return self.network.get_submodule(self.head_name)
 
     @property
-    def is_final(self) -> bool:
+    def always_frozen(self) -> bool:
         """Whether the backbone never learns."""
-        return self.transfer.freeze is not None and not self.changes
+        return self.transfer.freeze is not None and not self.unfreezes_later
 
     @property
-    def changes(self) -> bool:
+    def unfreezes_later(self) -> bool:
         """Whether the backbone learns, but not from the beginning."""
         return self.transfer.unfreeze_at_epoch is not None
 
@@ -115,7 +115,7 @@ class Freezing:
         """Frozen parts stay in the mode of evaluation, whatever mode the network was put into."""
         for part in self._frozen:
             part.eval()
-        if self.transfer.keeps_statistics:
+        if self.transfer.uses_stored_statistics:
             for layer in self.network.modules():
                 if isinstance(layer, _BatchNorm):
                     layer.eval()

@@ -17,12 +17,12 @@ class Head(nn.Sequential):
 def head_name(network: nn.Module) -> str | None:
     """The name of the head: of a `Head`, else of the last dense layer; None where there is neither.
 
-    A network that the last dense layer says nothing of names the layers that give its outputs in `heads`.
+    A network that the last dense layer says nothing of names the layers that give its outputs in `head_names`.
     """
-    heads: Any = getattr(network, "heads", None)
-    if heads is not None:
-        dense = [path for path in heads if isinstance(network.get_submodule(path), nn.Linear | Head)]
-        return dense[0] if len(heads) == len(dense) == 1 else None
+    head_names: Any = getattr(network, "head_names", None)
+    if head_names is not None:
+        dense = [path for path in head_names if isinstance(network.get_submodule(path), nn.Linear | Head)]
+        return dense[0] if len(head_names) == len(dense) == 1 else None
     name = None
     for candidate, layer in network.named_modules():
         if isinstance(layer, Head):
@@ -57,7 +57,7 @@ def replace_head(network: nn.Module, head: str, num_outputs: int) -> None:
 
 
 @contextmanager
-def without_head(network: nn.Module, head: str) -> Iterator[nn.Module]:
+def head_removed(network: nn.Module, head: str) -> Iterator[nn.Module]:
     """The network with nothing in the place of its head: it gives what the head is given."""
     layer = network.get_submodule(head)
     network.set_submodule(head, nn.Identity())

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from firstlight.augment.preprocess import PicturePreprocess
+from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.checks import suggestion
 from firstlight.spec import DataSpec
 from firstlight.transfer.weights_file import SUFFIXES, read_checkpoint, read_weights
@@ -17,7 +17,7 @@ OFFLINE = "Without a network: model=efficientnet_lite0, whose weights the extra 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights, and what the pictures were like that they were found with.
+    """Weights, and what the images were like that they were found with.
 
     A network class that has such weights says so by a class method `pretrained(weights, **options)`, which takes
     their name, or `default` for those that one takes without a word, and the network's own options.
@@ -26,11 +26,11 @@ class Pretrained:
         name: of the weights, for people.
         load: reads or downloads them; names and shapes are those of the network's `state_dict`.
         labels: names of the classes that they tell apart.
-        size: height and width of the pictures; None for the data's own.
+        size: height and width of the images; None for the data's own.
         mean: of each channel, pixels counted from 0 to 1; none where nobody knows: the data's facts stay then.
         std: standard deviation, likewise.
         interpolation: bilinear or bicubic.
-        crop: share of a picture's short side that the network saw when the weights were measured.
+        crop: share of an image's short side that the network saw when the weights were measured.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Pretrained:
     interpolation: str = "bilinear"
     crop: float = 1.0
 
-    def applied_to(self, spec: DataSpec) -> DataSpec:
+    def apply_to(self, spec: DataSpec) -> DataSpec:
         """The facts of a data set with the weights' preprocessing in place of its own.
 
         Raises:
             ValueError: the data has other channels than the weights, and is not grey.
         """
-        if not self.mean or spec.kind != "pictures":
+        if not self.mean or spec.kind != "images":
             return spec
         if spec.input_shape[0] not in (1, len(self.mean)):
             raise ValueError(
-                f"model.weights={self.name}: for pictures of {len(self.mean)} channels;"
+                f"model.weights={self.name}: for images of {len(self.mean)} channels;"
                 f" the data's have {spec.input_shape[0]}."
             )
         return replace(spec, mean=self.mean, std=self.std, size=self.size, interpolation=self.interpolation)
@@ -62,12 +62,12 @@ class Pretrained:
         return len(self.labels) == spec.num_outputs and self.labels != spec.labels
 
     def spec(self) -> DataSpec:
-        """The facts of the pictures that the weights know: photographs, cut at the centre."""
+        """The facts of the images that the weights know: photographs, cut at the centre."""
         assert self.size is not None
-        room = round(self.size * (1 / self.crop - 1) / 2)
+        margin = round(self.size * (1 / self.crop - 1) / 2)
         shape = (len(self.mean), self.size, self.size)
-        facts = DataSpec(shape, len(self.labels), self.labels, self.mean, self.std, room)
-        return self.applied_to(facts)
+        facts = DataSpec(shape, len(self.labels), self.labels, self.mean, self.std, margin)
+        return self.apply_to(facts)
 
 
 def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> Pretrained:
@@ -99,14 +99,14 @@ def unknown_weights(weights: str, known: Sequence[str]) -> ValueError:
 
 
 def _in_file(path: Path, own: Pretrained | None, min_size: int) -> Pretrained:
-    """Weights in a file: a run's with the facts of its pictures, any other's with those of the class's own weights."""
+    """Weights in a file: a run's with the facts of its images, any other's with those of the class's own weights."""
     if path.suffix.lower() != ".ckpt":
         weights = read_weights(path)
         return replace(own or Pretrained("", dict), name=str(path), load=lambda: weights)
     weights, spec, size = read_checkpoint(path)
     facts = Pretrained(str(path), lambda: weights, spec.labels)
-    if spec.kind != "pictures":
+    if spec.kind != "images":
         return facts
-    height, width = PicturePreprocess(spec, min_size=min_size, size=size).output_spec.picture_size
+    height, width = ImagePreprocess(spec, min_size=min_size, size=size).output_spec.image_size
     square = height if height == width else None
     return replace(facts, size=square, mean=spec.mean, std=spec.std, interpolation=spec.interpolation)

@@ -8,7 +8,7 @@ from firstlight.transfer.weights_file import read_weights
 def from_torchvision(architecture: str, weights: str) -> Pretrained:
     """Weights of torchvision, found on the 1000 classes of ImageNet.
 
-    What they want of pictures is in torchvision itself: nothing is downloaded before `load`.
+    What they want of images is in torchvision itself: nothing is downloaded before `load`.
 
     Args:
         architecture: torchvision's name of the network.
@@ -25,15 +25,15 @@ def from_torchvision(architecture: str, weights: str) -> Pretrained:
     entry = best if weights == "default" else entries.get(weights.upper())
     if entry is None:
         raise unknown_weights(weights, ["default", *entries])
-    pictures = entry.transforms()
-    (size,), (short_side,) = pictures.crop_size, pictures.resize_size
+    images = entry.transforms()
+    (size,), (short_side,) = images.crop_size, images.resize_size
     return Pretrained(
         name=entry.name,
         load=lambda: read_weights(fetch(entry.url)),
         labels=tuple(entry.meta["categories"]),
         size=size,
-        mean=tuple(pictures.mean),
-        std=tuple(pictures.std),
-        interpolation=pictures.interpolation.value,
+        mean=tuple(images.mean),
+        std=tuple(images.std),
+        interpolation=images.interpolation.value,
         crop=size / short_side,
     )

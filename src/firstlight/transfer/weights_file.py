@@ -53,7 +53,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
     """What a run knew when it wrote a checkpoint.
 
     Returns:
-        The weights of its network, the spec of its data, and the size of pictures that it asked for.
+        The weights of its network, the spec of its data, and the size of images that it asked for.
 
     Raises:
         ValueError: no such file, a damaged one, or no checkpoint of ours.
@@ -71,14 +71,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
     return weights, spec, size
 
 
-def put_weights(
+def load_weights_into(
     network: nn.Module, weights: Mapping[str, Tensor], name: str, *, labels_differ: bool = False, whole: bool = False
 ) -> bool:
     """Put weights into a network; a head for other classes than theirs stays as it is.
 
     Args:
-        network: to be filled; where it names prefixes in `not_used`, tensors of these are passed over. Where it wraps
-            a network of others, `prefix` is what stands before that one's names.
+        network: to be filled; where it names prefixes in `unused_prefixes`, tensors of these are passed over. Where it
+            wraps a network of others, `prefix` is what stands before that one's names.
         weights: names and shapes are those of its `state_dict`.
         name: of the weights, for people.
         labels_differ: whether their head tells other things apart, were they as many.
@@ -90,10 +90,10 @@ def put_weights(
     Raises:
         ValueError: they are another network's.
     """
-    own, prefix = network.state_dict(), getattr(network, "prefix", "")
+    own, prefix = network.state_dict(), getattr(network, "weights_prefix", "")
     given = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
-    heads = tuple(f"{head}." for head in getattr(network, "heads", [head_name(network)]) if head)
-    unused: tuple[str, ...] = getattr(network, "not_used", ())
+    heads = tuple(f"{head}." for head in getattr(network, "head_names", [head_name(network)]) if head)
+    unused: tuple[str, ...] = getattr(network, "unused_prefixes", ())
     of_head = [key for key in own if key.startswith(heads)]
     misfit = any(key not in given or given[key].shape != own[key].shape for key in of_head)
     has_head = whole or not (misfit or labels_differ)

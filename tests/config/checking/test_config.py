@@ -34,7 +34,7 @@ def refusal(config: dict[str, Any]) -> str:
         ("optimizer.lr", 1e-3),
         ("optimizer.betas", [0, 0.99]),
         ("optimizer.fused", None),
-        ("model.widths", []),
+        ("model.hidden_sizes", []),
         ("trainer.devices", [0, 1]),
         ("trainer.devices", "0,1"),
         ("trainer.precision", "bf16-mixed"),
@@ -52,7 +52,7 @@ def test_a_value_that_the_target_takes_passes(config: dict[str, Any], path: str,
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "takes"),
+    ("path", "value", "accepts"),
     [
         ("seed", 1.5, "it takes a whole number."),
         ("seed", True, "it takes a whole number."),
@@ -63,8 +63,8 @@ def test_a_value_that_the_target_takes_passes(config: dict[str, Any], path: str,
         ("optimizer.betas", [0.9], "AdamW takes a list: a number, a number."),
         ("optimizer.betas", [0.9, "high"], "AdamW takes a list: a number, a number."),
         ("optimizer.fused", 1, "AdamW takes true or false or null."),
-        ("model.widths", 3, "MLP takes a list, each item a whole number."),
-        ("model.widths", [3, 0.5], "MLP takes a list, each item a whole number."),
+        ("model.hidden_sizes", 3, "MLP takes a list, each item a whole number."),
+        ("model.hidden_sizes", [3, 0.5], "MLP takes a list, each item a whole number."),
         ("model.activation", None, "MLP takes text."),
         ("trainer.max_epochs", 2.5, "Trainer takes a whole number or null."),
         ("trainer.devices", ["a"], "Trainer takes a list, each item a whole number or text or a whole number."),
@@ -97,7 +97,7 @@ def test_an_unknown_target_is_refused_by_its_key(config: dict[str, Any]) -> None
     assert message == "optimizer._target_=torch.optim.AdmaW: there is no 'AdmaW' in torch.optim."
 
 
-@pytest.mark.parametrize("value", [None, "lenet", {"widths": [3]}])
+@pytest.mark.parametrize("value", [None, "lenet", {"hidden_sizes": [3]}])
 def test_a_group_without_a_target_is_refused(config: dict[str, Any], value: Any) -> None:
     assert "_target_" in refusal(put(config, "model", value))
 

@@ -6,7 +6,7 @@ from typing import Any
 import firstlight.augment
 from firstlight.augment import Augment
 from firstlight.augment.step import Step
-from firstlight.config.checking.steps import OPTIONS, give_targets, step_names, target_of, without_steps
+from firstlight.config.checking.steps import OPTIONS, add_targets, step_names, step_target, without_steps
 
 
 def test_every_step_of_the_package_is_known_by_its_name() -> None:
@@ -15,7 +15,7 @@ def test_every_step_of_the_package_is_known_by_its_name() -> None:
         for name, member in inspect.getmembers(firstlight.augment, inspect.isclass)
         if issubclass(member, Step)
     ]
-    assert sorted(map(target_of, step_names())) == sorted(steps)
+    assert sorted(map(step_target, step_names())) == sorted(steps)
 
 
 def test_the_options_are_those_of_the_pipeline() -> None:
@@ -25,7 +25,7 @@ def test_the_options_are_those_of_the_pipeline() -> None:
 
 def test_a_key_stands_for_a_class_unless_that_is_told() -> None:
     node: dict[str, Any] = {"size": None, "pad_and_crop": {"pixels": 2}, "own": {"_target_": "my.Step"}, "flip": None}
-    give_targets(node)
+    add_targets(node)
     assert node == {
         "size": None,
         "pad_and_crop": {"_target_": "firstlight.augment.PadAndCrop", "pixels": 2},

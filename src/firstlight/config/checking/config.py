@@ -6,7 +6,7 @@ from typing import Any
 
 from firstlight.checks import suggestion
 from firstlight.config.checking.signature import parameters
-from firstlight.config.checking.steps import OPTIONS, step_names, target_of
+from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.values import check_value, shown
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer, split_model
@@ -81,7 +81,7 @@ def _check_augment(augment: dict[str, Any]) -> None:
         if key in OPTIONS:
             check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
         elif isinstance(value, dict):
-            if value["_target_"] == target_of(key) and key not in step_names():
+            if value["_target_"] == step_target(key) and key not in step_names():
                 raise ValueError(f"augment.{key}: there is no such step. {suggestion(key, step_names(), 'augment')}")
         elif key in step_names() and value is not None:
             raise ValueError(

@@ -11,7 +11,7 @@ _PACKAGE = "firstlight.augment"
 OPTIONS = {"size": "int | None", "views": "int", "padding": "str"}
 
 
-def target_of(name: str) -> str:
+def step_target(name: str) -> str:
     """The class of the step with this name."""
     return f"{_PACKAGE}.{name.title().replace('_', '')}"
 
@@ -23,11 +23,11 @@ def step_names() -> tuple[str, ...]:
     return tuple(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in steps)
 
 
-def give_targets(augment: dict[str, Any]) -> None:
+def add_targets(augment: dict[str, Any]) -> None:
     """Each step gets the class that its key stands for, unless it has a `_target_` of its own."""
     for name, step in augment.items():
         if isinstance(step, dict) and "_target_" not in step:
-            augment[name] = {"_target_": target_of(name)} | step
+            augment[name] = {"_target_": step_target(name)} | step
 
 
 def without_steps(augment: dict[str, Any]) -> dict[str, Any]:

@@ -11,18 +11,18 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from firstlight.config.monitor import is_better
-from firstlight.files import whole_file
+from firstlight.files import atomic_write
 from firstlight.log import logger
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks.task import Task
 
 
-class WholeFileIO(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Checkpoints are whole or not there, whatever stops the process."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write beside the target, flush, rename."""
-        with whole_file(Path(path)) as file:
+        with atomic_write(Path(path)) as file:
             torch.save(checkpoint, file)
 
 
@@ -80,5 +80,5 @@ class Checkpoints(Checkpoint):
         last, best = self.folder.checkpoint_path("last"), self.folder.checkpoint_path("best")
         trainer.save_checkpoint(last, weights_only=False)
         if improved and trainer.is_global_zero:
-            with whole_file(best) as file, last.open("rb") as source:
+            with atomic_write(best) as file, last.open("rb") as source:
                 shutil.copyfileobj(source, file)

@@ -76,18 +76,18 @@ class Recorder(Checkpoint):
         self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step + 1)
         if not kept:
             self.add_text("config", OmegaConf.to_yaml(self.config))
-            if pl_module.spec.kind == "pictures":
-                self.add_picture("augmentation", preview_sheet(pl_module, self.samples, self.config["seed"]))
+            if pl_module.spec.kind == "images":
+                self.add_image("augmentation", preview_sheet(pl_module, self.samples, self.config["seed"]))
 
     def add_text(self, name: str, text: str) -> None:
         """A text for TensorBoard, as it is."""
         if self._writer is not None:
             self._writer.add_text(name, f"```\n{text}\n```")
 
-    def add_picture(self, name: str, picture: Image.Image) -> None:
-        """A picture for TensorBoard."""
+    def add_image(self, name: str, image: Image.Image) -> None:
+        """An image for TensorBoard."""
         if self._writer is not None:
-            self._writer.add_image(name, np.asarray(picture), dataformats="HWC")
+            self._writer.add_image(name, np.asarray(image), dataformats="HWC")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time and count the samples from here."""
