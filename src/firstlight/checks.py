@@ -1,30 +1,87 @@
-"""What a misspelled word was meant to be."""
+"""Checks of values, and what a misspelled word was meant to be. Every message has one of three forms:
+
+`key=value: must be …`, `key=value: unknown …, did you mean …?` and `path: cannot read (…). To fix: …`.
+"""
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 
 
-def nearest(word: str, options: Sequence[str]) -> str | None:
-    """The option most like `word`, or None where nothing is like it.
+def choose(key: str, value: str, options: Collection[str], what: str) -> str:
+    """Return `value` if it is one of `options`.
+
+    Args:
+        key: the key of the config, for the message.
+        value: the value of the key.
+        options: the allowed values.
+        what: what the values are, as in "activation".
+
+    Raises:
+        ValueError: the value is not one of the options. The message suggests the nearest option.
+    """
+    if value not in options:
+        raise unknown(key, value, options, what)
+    return value
+
+
+def unknown(key: str, value: str, options: Collection[str], what: str) -> ValueError:
+    """Return the error for a value that is not one of the options; the arguments are those of `choose`."""
+    return ValueError(f"{key}={value}: unknown {what}{suggestion(value, options)}")
+
+
+def check_range(
+    key: str,
+    value: float,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> None:
+    """Check that a number lies within bounds.
+
+    Raises:
+        ValueError: the number is out of bounds, or NaN.
+    """
+    fits = [
+        above is None or value > above,
+        at_least is None or value >= at_least,
+        below is None or value < below,
+        at_most is None or value <= at_most,
+    ]
+    if not all(fits):
+        named = {"above": above, "at least": at_least, "below": below, "at most": at_most}
+        bounds = [f"{name} {bound:g}" for name, bound in named.items() if bound is not None]
+        raise ValueError(f"{key}={value}: must be {' and '.join(bounds).replace('below inf', 'finite')}.")
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """Return the option that is most similar to `word`, or None if no option is similar.
 
     Compares the last part of dotted names too, so that `lr` finds `optimizer.lr`, and the initials of
     compound words, so that `learning_rate` finds `lr`.
     """
-    scored = [(_likeness(word, option), option) for option in options]
+    scored = [(_similarity(word, option), option) for option in options]
     best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
     return best[1] if best[0] >= 0.6 else None
 
 
-def suggestion(word: str, options: Sequence[str], prefix: str = "") -> str:
-    """A sentence: the nearest option, or all of them where none is near, or that there is none."""
+def suggestion(word: str, options: Collection[str], prefix: str = "") -> str:
+    """Return the end of an error message: the nearest option, or all options if none is similar.
+
+    Args:
+        word: the unknown word.
+        options: the known words.
+        prefix: the dotted path that stands before the nearest option.
+    """
     found = nearest(word, options)
     if found is not None:
-        return f"Did you mean '{prefix + '.' if prefix else ''}{found}'?"
-    return f"There are: {', '.join(sorted(options))}." if options else f"This {prefix} has no options."
+        return f", did you mean '{prefix + '.' if prefix else ''}{found}'?"
+    return f"; known: {', '.join(sorted(options))}." if options else "; there are no options."
 
 
-def _likeness(word: str, option: str) -> float:
+def _similarity(word: str, option: str) -> float:
     def ratio(a: str, b: str) -> float:
         return difflib.SequenceMatcher(None, a.lower(), b.lower()).ratio()
 

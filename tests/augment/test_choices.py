@@ -131,7 +131,7 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
         ("+augment.flip.p=2", r"^augment\.flip: p=2: from 0 to 1"),
         ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds images"),
         ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
-        ("augment.padding=zeros", r"^augment\.padding=zeros: Did you mean 'zero'\?"),
+        ("augment.padding=zeros", r"^augment\.padding=zeros: did you mean 'zero'\?"),
     ],
 )
 def test_wrong_values_are_told_by_their_keys(word: str, complaint: str) -> None:

@@ -137,7 +137,7 @@ def test_the_installed_command_says_what_it_can_do(
 
 def test_the_installed_command_knows_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["firstlight", "trian"])
-    with pytest.raises(SystemExit, match="Did you mean 'train'"):
+    with pytest.raises(SystemExit, match="did you mean 'train'"):
         main()
 
 

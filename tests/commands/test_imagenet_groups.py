@@ -36,7 +36,7 @@ def test_the_likeliest_name_is_told_with_the_sum_of_its_classes() -> None:
 
 def test_an_unknown_group_is_refused_with_the_nearest() -> None:
     check_group("dog_cat")
-    with pytest.raises(ValueError, match=r"predict\.group=dogcat: .*Did you mean 'dog_cat'\?"):
+    with pytest.raises(ValueError, match=r"predict\.group=dogcat: .*did you mean 'dog_cat'\?"):
         check_group("dogcat")
 
 

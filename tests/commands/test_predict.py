@@ -238,7 +238,7 @@ def test_weights_that_do_not_make_a_classifier_are_refused(tmp_path: Path, train
     for model, told in (
         (LITE | {"weights": str(tmp_path / "ten.pth")}, "'classifier.weight' is 10x1280, not 1000x1280"),
         (network("model=mlp", f"model.weights={trained_run / 'checkpoints' / 'best.ckpt'}"), "weights of another"),
-        (LITE | {"weights": "IMAGENET"}, "Did you mean 'IMAGENET1K'"),
+        (LITE | {"weights": "IMAGENET"}, "did you mean 'IMAGENET1K'"),
         (LITE | {"head": "mlp"}, "are for training"),
         (network("model=lenet"), "there are none for LeNet"),
         (network("model=lenet", f"model.weights={tmp_path / 'lenet.pth'}"), "nobody knows its classes and images"),

@@ -129,7 +129,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     [
         ("preview.samples=many", "preview.samples=many: preview takes a whole number"),
         ("optimizer.lr=fast", "optimizer.lr=fast: AdamW takes a number"),
-        ("preview.sampels=3", "There is no 'preview.sampels' in the config. Did you mean 'preview.samples'?"),
+        ("preview.sampels=3", "preview.sampels: unknown key, did you mean 'preview.samples'?"),
     ],
 )
 def test_mistakes_in_the_config_are_told_before_anything_is_done(mistake: str, told: str, script: Script) -> None:

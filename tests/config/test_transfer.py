@@ -53,7 +53,7 @@ def test_what_has_a_meaning_passes(words: list[str]) -> None:
             ["model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.unfreeze_every=0"],
             "model.unfreeze_every=0: 1 or more.",
         ),
-        (["+model.weigths=default"], "model: ResNet takes no 'weigths'. Did you mean 'model.weights'?"),
+        (["+model.weigths=default"], "model: ResNet takes no 'weigths'. did you mean 'model.weights'?"),
     ],
 )
 def test_what_has_none_is_refused_before_anything_is_built(words: list[str], sentence: str) -> None:
@@ -63,7 +63,7 @@ def test_what_has_none_is_refused_before_anything_is_built(words: list[str], sen
 def test_a_misspelled_option_gets_a_hint(script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     refused = script("train", "model=resnet18", "model.weigths=default")
     assert refused.returncode != 0
-    assert "Did you mean 'model.weights'?" in refused.stderr
+    assert "did you mean 'model.weights'?" in refused.stderr
 
 
 def test_the_options_are_no_arguments_of_the_network() -> None:

@@ -45,7 +45,7 @@ def test_every_call_makes_a_new_module() -> None:
 
 
 def test_a_misspelled_activation_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"activation=leakyrelu: .* Did you mean 'leaky_relu'\?"):
+    with pytest.raises(ValueError, match=r"activation=leakyrelu: .* did you mean 'leaky_relu'\?"):
         build_activation("leakyrelu")
 
 

@@ -183,5 +183,5 @@ def test_noise_that_is_no_deviation_is_refused(noise: float) -> None:
 
 
 def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"activation=rello: .* Did you mean 'relu'\?"):
+    with pytest.raises(ValueError, match=r"activation=rello: .* did you mean 'relu'\?"):
         Autoencoder(spec(), activation="rello")

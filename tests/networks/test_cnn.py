@@ -65,7 +65,7 @@ def test_poolings_that_would_leave_a_single_pixel_are_left_out(size: tuple[int, 
         ({"dropout": 1.0}, "dropout=1.0: a probability"),
         ({"head_dropout": -0.5}, "head_dropout=-0.5: a probability"),
         ({"pooling": "median"}, "pooling=median: there is average and max pooling"),
-        ({"activation": "rellu"}, r"activation=rellu: .* Did you mean 'relu'\?"),
+        ({"activation": "rellu"}, r"activation=rellu: .* did you mean 'relu'\?"),
     ],
 )
 def test_an_option_out_of_its_range_is_refused(options: dict[str, Any], message: str) -> None:

@@ -70,8 +70,8 @@ def test_without_a_head_it_gives_the_filtered_images() -> None:
     ("options", "message"),
     [
         ({"stride": 0}, "stride=0: one pixel or more"),
-        ({"padding": "miror"}, r"padding=miror: .* Did you mean 'mirror'\?"),
-        ({"kernels": ["sobel"]}, r"kernels=sobel: .* Did you mean 'sobel_"),
+        ({"padding": "miror"}, r"padding=miror: .* did you mean 'mirror'\?"),
+        ({"kernels": ["sobel"]}, r"kernels=sobel: .* did you mean 'sobel_"),
         ({"kernels": [[[1.0] * 9] * 3]}, "kernels: one of 9x9 does not fit into images of 8x8"),
     ],
 )

@@ -50,7 +50,7 @@ def test_its_weights_come_with_the_preprocessing_of_timm() -> None:
 
 
 def test_other_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"model.weights=IMAGENET: .*Did you mean 'IMAGENET1K'\?"):
+    with pytest.raises(ValueError, match=r"model.weights=IMAGENET: .*did you mean 'IMAGENET1K'\?"):
         EfficientNetLite.pretrained("IMAGENET")
 
 

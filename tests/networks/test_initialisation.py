@@ -59,5 +59,5 @@ def test_a_network_is_initialised_as_it_is_asked_to_be(network_class: type[nn.Mo
 
 
 def test_an_unknown_initialisation_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"initialisation=xaver: .* Did you mean 'xavier'\?"):
+    with pytest.raises(ValueError, match=r"initialisation=xaver: .* did you mean 'xavier'\?"):
         initialise(layers(), "xaver")

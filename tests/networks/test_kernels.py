@@ -39,7 +39,7 @@ def test_a_value_that_is_no_number_is_refused() -> None:
 
 
 def test_an_unknown_kernel_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"kernels=sharp: .* Did you mean 'sharpen'\?"):
+    with pytest.raises(ValueError, match=r"kernels=sharp: .* did you mean 'sharpen'\?"):
         stack_kernels(["blur", "sharp"])
 
 

@@ -72,5 +72,5 @@ def test_an_unknown_pooling_is_refused() -> None:
 
 
 def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"activation=tahn: .* Did you mean 'tanh'\?"):
+    with pytest.raises(ValueError, match=r"activation=tahn: .* did you mean 'tanh'\?"):
         LeNet(spec(), activation="tahn")

@@ -70,7 +70,7 @@ def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
 
 
 def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"activation=rello: .* Did you mean 'relu'\?"):
+    with pytest.raises(ValueError, match=r"activation=rello: .* did you mean 'relu'\?"):
         MLP(SPEC, activation="rello")
     with pytest.raises(ValueError, match="activation=rello"):
         MLP(SPEC, hidden_sizes=(), activation="rello")

@@ -24,7 +24,7 @@ def test_the_stem_of_imagenet_is_refused_for_small_images_with_what_to_do() -> N
 
 
 def test_an_unknown_stem_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"stem=image_net: there is no such stem. Did you mean 'imagenet'\?"):
+    with pytest.raises(ValueError, match=r"stem=image_net: unknown stem, did you mean 'imagenet'\?"):
         AlexNet(images_of(32), stem="image_net")
 
 

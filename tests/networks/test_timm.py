@@ -150,7 +150,7 @@ def test_the_facts_of_weights_are_those_of_timm(
     ("name", "weights"), [("convnext_tiny", "fb_in1"), ("convnext_tiny.fb_in1", "default")], ids=["weights", "name"]
 )
 def test_an_unknown_tag_is_refused_with_the_nearest(name: str, weights: str) -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=fb_in1: .*Did you mean 'fb_in1k'\? Without a network"):
+    with pytest.raises(ValueError, match=r"model\.weights=fb_in1: .*did you mean 'fb_in1k'\? Without a network"):
         Timm.pretrained(weights, name=name)
 
 

@@ -146,5 +146,5 @@ def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
 
 
 def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"activation=gellu: .* Did you mean 'gelu'\?"):
+    with pytest.raises(ValueError, match=r"activation=gellu: .* did you mean 'gelu'\?"):
         Transformer(TEXT, activation="gellu")

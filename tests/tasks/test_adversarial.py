@@ -182,7 +182,7 @@ def test_images_are_generated_by_their_seed_from_0_to_1() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"loss": "hinges"}, "loss=hinges: there is no such loss. Did you mean 'hinge'"),
+        ({"loss": "hinges"}, "loss=hinges: unknown loss, did you mean 'hinge'"),
         ({"ema": 1.0}, "ema=1.0: a share from 0 to below 1"),
     ],
 )

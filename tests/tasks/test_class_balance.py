@@ -112,7 +112,7 @@ def test_a_run_finds_the_rare_class(balance: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["task.balance=wieghts"], r"balance=wieghts: there is none such\. Did you mean 'weights'\?"),
+        (["task.balance=wieghts"], r"balance=wieghts: there is none such\. did you mean 'weights'\?"),
         (["task.balance=weights", "task.class_weights=[1,1,1,1,1,1,2]"], "class_weights say already"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_variational_network_generates_from_its_seed() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"loss": "bces"}, "loss=bces: there is no such loss. Did you mean 'bce'"),
+        ({"loss": "bces"}, "loss=bces: unknown loss, did you mean 'bce'"),
         ({"kl_weight": -1.0}, "kl_weight=-1.0: a weight is 0 or more"),
         ({"kl_weight": float("inf")}, "kl_weight=inf: a weight is 0 or more"),
     ],

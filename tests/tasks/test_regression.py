@@ -93,7 +93,7 @@ def test_the_line_is_told_in_the_units_of_the_data() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"loss": "msee"}, "loss=msee: there is no such loss. Did you mean 'mse'"),
+        ({"loss": "msee"}, "loss=msee: unknown loss, did you mean 'mse'"),
         ({"l1": -0.1}, "l1=-0.1: a weight"),
         ({"l1": float("nan")}, "l1=nan: a weight"),
     ],

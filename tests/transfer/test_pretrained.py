@@ -210,5 +210,5 @@ def test_a_file_that_is_not_there_is_told_before_the_network_is_built(tmp_path: 
 
 def test_unknown_weights_are_told_with_the_nearest_and_what_works_offline() -> None:
     error = functools.partial(unknown_weights, known=["default", "IMAGENET1K_V1"])
-    assert str(error("imagenet")).startswith("model.weights=imagenet: there are no such weights. Did you mean ")
+    assert str(error("imagenet")).startswith("model.weights=imagenet: there are no such weights. did you mean ")
     assert "Without a network: model=efficientnet_lite0" in str(error("cifar"))

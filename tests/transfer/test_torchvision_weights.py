@@ -112,7 +112,7 @@ def test_without_a_network_the_sentence_says_what_works(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("architecture", "weights", "sentence"),
     [
-        ("resnet50", "IMAGENET1K_V3", r"Did you mean 'IMAGENET1K_V[12]'\? Without a network"),
+        ("resnet50", "IMAGENET1K_V3", r"did you mean 'IMAGENET1K_V[12]'\? Without a network"),
         ("resnet18", "cifar", r"There are: IMAGENET1K_V1, default\."),
         ("vgg16", "IMAGENET1K_FEATURES", r"there are no such weights"),
     ],

@@ -17,7 +17,7 @@ from firstlight.augment.preprocess import ImagePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import Step
 from firstlight.augment.token_steps import TokenStep
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.spec import DataSpec
 
 # Numbers that a CPU works on at a time: its caches hold them, and memory is not asked for again and again.
@@ -58,8 +58,7 @@ class Augment(nn.Module):
         **steps: Step | None,
     ) -> None:
         super().__init__()
-        if padding not in PADDINGS:
-            raise ValueError(f"augment.padding={padding}: {suggestion(padding, list(PADDINGS))}")
+        choose("augment.padding", padding, PADDINGS, "padding")
         self.spec = spec
         self.views = views
         self.padding = padding

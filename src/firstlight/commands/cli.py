@@ -95,7 +95,7 @@ def main() -> None:
     usage = f"firstlight {' | '.join(commands)}, and --help after each of them tells more"
     if command in ("", "-h", "--help"):
         return print(usage)
-    sys.exit(f"There is no '{command}'. {suggestion(command, list(commands))}")
+    sys.exit(f"{command}: unknown command{suggestion(command, list(commands))}")
 
 
 def _check_run(name: str, config: dict[str, Any]) -> None:

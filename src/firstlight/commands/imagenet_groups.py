@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +19,7 @@ def check_group(group: str) -> None:
     Raises:
         ValueError: there is no such group.
     """
-    if group not in GROUPS:
-        raise ValueError(f"predict.group={group}: there is no such group. {suggestion(group, list(GROUPS))}")
+    choose("predict.group", group, GROUPS, "group")
 
 
 def check_labels(group: str, labels: tuple[str, ...]) -> None:

@@ -33,7 +33,7 @@ def explain(error: BaseException, config_name: str = "train") -> str:
 def _explain(error: BaseException, config_name: str) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        return f"{group}={option}: there is no such {group}. {suggestion(option, error.options)}"
+        return f"{group}={option}: unknown {group}{suggestion(option, error.options)}"
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rsplit(" ", 1)[-1]
         return f"{key} is missing. Give it as {key}=...; --help shows an example."
@@ -79,7 +79,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
     for part in parent.split(".") if parent else ():
         node = node.get(part) if isinstance(node, dict) else None
     if not isinstance(node, dict):  # the parent is unknown too
-        return f"There is no '{key}' in the config. {suggestion(key, list(_dotted(config)))}"
+        return f"{key}: unknown key{suggestion(key, list(_dotted(config)))}"
     accepted = parameters(str(node["_target_"])) if "_target_" in node else None
     passed = [option for option in accepted or () if option not in SUPPLIED]
     if parent == "augment":
@@ -90,7 +90,7 @@ def _unknown_key(key: str, config_name: str) -> str | None:
         return f"{key} is not in the YAML; to pass it all the same, put a plus before it: +{example}=..."
     siblings = [*(option for option in node if option != "_target_"), *passed]
     known = siblings if parent else [*siblings, *_dotted(config)]
-    return f"There is no '{key}' in the config. {suggestion(name, list(dict.fromkeys(known)), prefix=parent)}"
+    return f"{key}: unknown key{suggestion(name, list(dict.fromkeys(known)), prefix=parent)}"
 
 
 def _dotted(node: dict[Any, Any], path: str = "") -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "linear": nn.Identity,
@@ -27,8 +27,7 @@ def build_activation(name: str, *, inplace: bool = False) -> nn.Module:
     Raises:
         ValueError: there is none of this name.
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation={name}: there is no such activation. {suggestion(name, list(ACTIVATIONS))}")
+    choose("activation", name, ACTIVATIONS, "activation")
     return ACTIVATIONS[name](inplace=True) if inplace and name in _WRITE_OVER else ACTIVATIONS[name]()
 
 

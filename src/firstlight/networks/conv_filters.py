@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.networks.activation import build_activation
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.kernels import stack_kernels
@@ -55,8 +55,7 @@ class ConvFilters(nn.Module):
         super().__init__()
         if stride < 1:
             raise ValueError(f"stride={stride}: one pixel or more.")
-        if padding not in _PADDINGS:
-            raise ValueError(f"padding={padding}: there is no such padding. {suggestion(padding, list(_PADDINGS))}")
+        choose("padding", padding, _PADDINGS, "padding")
         channels, height, width = image_shape(self, spec)
         stacked = stack_kernels(kernels)
         num_kernels, size, _ = stacked.shape

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 
 
 def _normal(weight: Tensor) -> Tensor:
@@ -43,10 +43,7 @@ def initialise(network: nn.Module, name: str | None) -> None:
     """
     if name is None:
         return
-    if name not in INITIALISATIONS:
-        raise ValueError(
-            f"initialisation={name}: there is no such initialisation. {suggestion(name, list(INITIALISATIONS))}"
-        )
+    choose("initialisation", name, INITIALISATIONS, "initialisation")
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             INITIALISATIONS[name](layer.weight)

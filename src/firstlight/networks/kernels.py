@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 
 Rows = Sequence[Sequence[float]]
 
@@ -38,7 +38,7 @@ def stack_kernels(kernels: str | Sequence[str | Rows]) -> Tensor:
     if isinstance(kernels, str):
         kernels = [kernels]
     if not kernels:
-        raise ValueError(f"kernels=[]: one kernel or more. {suggestion('', list(KERNELS))}")
+        raise ValueError(f"kernels=[]: must hold at least one kernel; known: {', '.join(KERNELS)}.")
     tensors = [_to_tensor(kernel) for kernel in kernels]
     size = max(max(tensor.shape) for tensor in tensors)
     margins = [((size - tensor.shape[1]) // 2, (size - tensor.shape[0]) // 2) for tensor in tensors]
@@ -47,8 +47,7 @@ def stack_kernels(kernels: str | Sequence[str | Rows]) -> Tensor:
 
 def _to_tensor(kernel: str | Rows) -> Tensor:
     if isinstance(kernel, str):
-        if kernel not in KERNELS:
-            raise ValueError(f"kernels={kernel}: there is no such kernel. {suggestion(kernel, list(KERNELS))}")
+        choose("kernels", kernel, KERNELS, "kernel")
         kernel = KERNELS[kernel]
     if not all(isinstance(row, Sequence) for row in kernel):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Protocol
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.spec import DataSpec
 
 # Up to here a network keeps the resolution that its first layers would give away.
@@ -39,8 +39,7 @@ def has_small_stem(spec: DataSpec, stem: str) -> bool:
     Raises:
         ValueError: an unknown stem, or images too small for the one of ImageNet.
     """
-    if stem not in _STEMS:
-        raise ValueError(f"stem={stem}: there is no such stem. {suggestion(stem, list(_STEMS))}")
+    choose("stem", stem, _STEMS, "stem")
     _, height, width = spec.input_shape
     side = min(height, width)
     if stem == "imagenet" and side < SMALL:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.config.compose import to_plain
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.summary import metrics_table
@@ -34,8 +34,7 @@ def evaluate(
     Raises:
         ValueError: no such run, checkpoint or split, or other data than the run was trained on.
     """
-    if split not in ("test", "val"):
-        raise ValueError(f"split={split}: there is no such split. {suggestion(split, ['test', 'val'])}")
+    choose("split", split, ("test", "val"), "split")
     silence_lightning()
     folder = RunFolder.open(run)
     folder.existing_checkpoint(checkpoint)  # told before the data is looked for

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
@@ -62,8 +62,7 @@ class Adversarial(Task):
         super().__init__(spec, network, augment, recipe)
         if not hasattr(network, "discriminate"):
             raise ValueError(f"{type(network).__name__} does not generate images; model=gan does.")
-        if loss not in LOSSES:
-            raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
+        choose("loss", loss, LOSSES, "loss")
         if not 0 <= ema < 1:
             raise ValueError(f"ema={ema}: a share from 0 to below 1.")
         if recipe is not None and getattr(recipe.scheduler, "func", None) is plateau:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from firstlight.augment import Augment
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.config.checking.steps import without_steps
 from firstlight.config.compose import CONFIG_DIR
 from firstlight.config.instantiate import call, partial
@@ -220,5 +220,4 @@ def _check_takes(network: Any, spec: DataSpec) -> None:
 
 def _check_monitor(monitor: str, task: Task) -> None:
     known = [f"{split}/{name}" for split in ("val", "train") for name in task.metric_names]
-    if monitor not in known:
-        raise ValueError(f"monitor={monitor}: there is no such metric. {suggestion(monitor, known)}")
+    choose("monitor", monitor, known, "metric")

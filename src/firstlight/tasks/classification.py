@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.spec import DataSpec
 from firstlight.tasks.confusion import MACRO_METRICS, ConfusionMeter
 from firstlight.tasks.recipe import Recipe
@@ -64,8 +64,8 @@ class Classification(Task):
             raise ValueError(
                 f"class_weights={list(class_weights)}: one number above 0 for each of {', '.join(spec.labels)}."
             )
-        if balance not in (None, "weights", "sampler"):
-            raise ValueError(f"balance={balance}: there is none such. {suggestion(balance, ['weights', 'sampler'])}")
+        if balance is not None:
+            choose("balance", balance, ("weights", "sampler"), "way to balance classes")
         if balance == "weights" and class_weights is not None:
             raise ValueError("balance=weights: class_weights say already how much each class counts.")
         self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_METRICS)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 from firstlight.tasks.recipe import Recipe
@@ -55,8 +55,7 @@ class Reconstruction(Task):
         super().__init__(spec, network, augment, recipe)
         if not hasattr(network, "reconstruct"):
             raise ValueError(f"{type(network).__name__} does not reconstruct images; model=autoencoder does.")
-        if loss not in LOSSES:
-            raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
+        choose("loss", loss, LOSSES, "loss")
         if not 0 <= kl_weight < math.inf:
             raise ValueError(f"kl_weight={kl_weight}: a weight is 0 or more.")
         self.loss = loss

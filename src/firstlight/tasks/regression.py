@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import suggestion
+from firstlight.checks import choose
 from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks.recipe import Recipe
@@ -53,8 +53,7 @@ class Regression(Task):
         l1: float = 0.0,
     ) -> None:
         super().__init__(spec, network, augment, recipe)
-        if loss not in LOSSES:
-            raise ValueError(f"loss={loss}: there is no such loss. {suggestion(loss, list(LOSSES))}")
+        choose("loss", loss, LOSSES, "loss")
         if not 0 <= l1 < math.inf:
             raise ValueError(f"l1={l1}: a weight is 0 or more.")
         self.loss = LOSSES[loss]

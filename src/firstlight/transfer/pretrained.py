@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from firstlight.augment.preprocess import ImagePreprocess
-from firstlight.checks import suggestion
+from firstlight.checks import unknown
 from firstlight.spec import DataSpec
 from firstlight.transfer.weights_file import SUFFIXES, read_checkpoint, read_weights
 
@@ -95,7 +95,7 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
 
 def unknown_weights(weights: str, known: Sequence[str]) -> ValueError:
     """The error for a name that a network class does not know."""
-    return ValueError(f"model.weights={weights}: there are no such weights. {suggestion(weights, known)} {OFFLINE}")
+    return ValueError(f"{unknown('model.weights', weights, known, 'weights')} {OFFLINE}")
 
 
 def _in_file(path: Path, own: Pretrained | None, min_size: int) -> Pretrained:

@@ -79,11 +79,11 @@ def test_a_value_of_another_type_is_refused_in_words(config: dict[str, Any], pat
 
 def test_a_key_that_the_target_does_not_take_is_refused_with_the_nearest(config: dict[str, Any]) -> None:
     message = refusal(put(config, "trainer.max_epoch", 3))
-    assert message == "trainer: Trainer takes no 'max_epoch'. Did you mean 'trainer.max_epochs'?"
+    assert message == "trainer: Trainer takes no 'max_epoch'. did you mean 'trainer.max_epochs'?"
 
 
 def test_an_unknown_top_level_key_is_refused_with_the_nearest(config: dict[str, Any]) -> None:
-    assert refusal(put(config, "sede", 3)) == "There is no 'sede'. Did you mean 'seed'?"
+    assert refusal(put(config, "sede", 3)) == "There is no 'sede'. did you mean 'seed'?"
 
 
 def test_a_mistake_in_a_nested_target_is_refused_by_its_path(config: dict[str, Any]) -> None:
@@ -115,17 +115,17 @@ def test_a_config_that_lacks_a_key_is_refused_by_its_name(config: dict[str, Any]
 @pytest.mark.parametrize(
     ("word", "complaint"),
     [
-        ("+augment.rotat.degrees=15", "augment.rotat: there is no such step. Did you mean 'augment.rotate'?"),
-        ("+augment.xyz={}", "augment.xyz: there is no such step. There are: blur, brightness, "),
+        ("+augment.rotat.degrees=15", "augment.rotat: unknown step, did you mean 'augment.rotate'?"),
+        ("+augment.xyz={}", "augment.xyz: unknown step; known: blur, brightness, "),
         (
             "+augment.rotate.degree=15",
-            "augment.rotate: Rotate takes no 'degree'. Did you mean 'augment.rotate.degrees'?",
+            "augment.rotate: Rotate takes no 'degree'. did you mean 'augment.rotate.degrees'?",
         ),
         ("+augment.rotate.degrees=much", "augment.rotate.degrees=much: Rotate takes a number."),
         ("+augment.replace_synonyms.rat=1", "augment.replace_synonyms: ReplaceSynonyms takes no 'rat'."),
         ("+augment.rotate=15", "augment.rotate=15: a step takes its options by name, as in augment.rotate.p=0.5;"),
         ("+augment.flip=true", "augment.flip=true: a step takes its options by name, as in augment.flip.p=0.5;"),
-        ("+augment.pading=zero", "augment: there is no option or step 'pading'. Did you mean 'augment.padding'?"),
+        ("+augment.pading=zero", "augment: there is no option or step 'pading'. did you mean 'augment.padding'?"),
         ("augment.size=32.5", "augment.size=32.5: it takes a whole number or null."),
         ("augment.padding=null", "augment.padding=null: it takes text."),
     ],

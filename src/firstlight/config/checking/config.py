@@ -39,7 +39,7 @@ def check(config: dict[str, Any]) -> None:
         if key in SETTINGS:
             check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
         elif key not in GROUPS:
-            raise ValueError(f"There is no '{key}'. {suggestion(key, [*SETTINGS, *GROUPS])}")
+            raise ValueError(f"{key}: unknown key{suggestion(key, [*SETTINGS, *GROUPS])}")
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}={value}: this needs a _target_, the class or function that is called.")
     if config["seed"] < 0:
@@ -82,7 +82,7 @@ def _check_augment(augment: dict[str, Any]) -> None:
             check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
         elif isinstance(value, dict):
             if value["_target_"] == step_target(key) and key not in step_names():
-                raise ValueError(f"augment.{key}: there is no such step. {suggestion(key, step_names(), 'augment')}")
+                raise ValueError(f"augment.{key}: unknown step{suggestion(key, step_names(), 'augment')}")
         elif key in step_names() and value is not None:
             raise ValueError(
                 f"augment.{key}={shown(value)}: a step takes its options by name, as in augment.{key}.p=0.5;"
@@ -90,7 +90,7 @@ def _check_augment(augment: dict[str, Any]) -> None:
             )
         elif key not in ("_target_", *step_names()):
             known = [*OPTIONS, *step_names()]
-            raise ValueError(f"augment: there is no option or step '{key}'. {suggestion(key, known, 'augment')}")
+            raise ValueError(f"augment.{key}: unknown option or step{suggestion(key, known, 'augment')}")
 
 
 def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
@@ -124,7 +124,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         if key not in accepted or key in SUPPLIED:
             options = [option for option in accepted if option not in SUPPLIED]
             options += TRANSFER if path == "model" else ()
-            raise ValueError(f"{path}: {name} takes no '{key}'. {suggestion(key, options, prefix=path)}")
+            raise ValueError(f"{path}.{key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
         if annotation is not None and not built:
