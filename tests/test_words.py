@@ -8,9 +8,10 @@ import pytest
 from helpers.runs import REPOSITORY
 
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
-ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", CONTRIBUTING.partition("## Glossary")[2], flags=re.MULTILINE)
-ACCEPTED = [word for accepted, _ in ROWS[1:] for word in accepted.split(", ")]
-REJECTED = [word for _, rejected in ROWS[1:] for word in rejected.split(", ")]
+TABLE = CONTRIBUTING.partition("## Glossary")[2].partition("| --- |")[2]
+ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", TABLE, flags=re.MULTILINE)
+ACCEPTED = [word for accepted, _ in ROWS for word in accepted.split(", ")]
+REJECTED = [word for _, rejected in ROWS for word in rejected.split(", ")]
 PATTERNS = ("src/**/*.py", "configs/**/*.yaml", "scripts/**/*.py", "docs/**/*.md", "tests/**/*.py", "*.md")
 FILES = sorted(path for pattern in PATTERNS for path in REPOSITORY.glob(pattern) if path != Path(__file__))
 

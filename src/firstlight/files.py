@@ -25,6 +25,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def user_path(text: str | Path) -> Path:
+    """Return the absolute path that a user means: `~` is the home directory, the rest is relative to the working one."""
+    return Path(text).expanduser().absolute()
+
+
 @contextmanager
 def output_file(key: str, path: Path) -> Iterator[None]:
     """Make the folder of a file that the user names with `key`, for the block that writes it.
