@@ -26,7 +26,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def user_path(text: str | Path) -> Path:
-    """Return the absolute path that a user means: `~` is the home directory, the rest is relative to the working one."""
+    """Return an absolute path; `~` is the home directory, and other paths start at the working directory."""
     return Path(text).expanduser().absolute()
 
 
