@@ -1,6 +1,6 @@
 """Test metrics of a finished run: `evaluate.py run=outputs/digits-lenet/...`."""
 
-from firstlight.commands.cli import evaluate
+from firstlight.commands.evaluate import main
 
 if __name__ == "__main__":
-    evaluate()
+    main()

@@ -1,6 +1,6 @@
 """Labels and probabilities for images: `predict.py run=outputs/digits-lenet/... input=photos/`."""
 
-from firstlight.commands.cli import predict
+from firstlight.commands.predict import main
 
 if __name__ == "__main__":
-    predict()
+    main()

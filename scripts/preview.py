@@ -1,6 +1,6 @@
 """What an augmentation makes of the data: `preview.py data=asl augment=light`."""
 
-from firstlight.commands.cli import preview
+from firstlight.commands.preview import main
 
 if __name__ == "__main__":
-    preview()
+    main()

@@ -1,6 +1,6 @@
 """What a generative network makes: `sample.py run=outputs/text-lstm/... prompt="The "`."""
 
-from firstlight.commands.cli import sample
+from firstlight.commands.sample import main
 
 if __name__ == "__main__":
-    sample()
+    main()

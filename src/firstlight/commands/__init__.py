@@ -1,1 +1,4 @@
-"""Commands: one module for each command; they parse words, call the other packages, and print."""
+"""Commands: one thin module for each, which checks the words, calls the other packages, and exits.
+
+`jobs` runs a command once or for each job of a sweep, and `main` is the installed program.
+"""

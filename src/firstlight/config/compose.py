@@ -1,4 +1,4 @@
-"""Where the configs lie, and how they are composed from Python."""
+"""Where the YAML files lie, and how they are composed."""
 
 import secrets
 from pathlib import Path
@@ -10,41 +10,47 @@ from firstlight.config.checking.steps import add_targets
 from firstlight.config.overrides import with_quotes
 
 _CHECKOUT = Path(__file__).resolve().parents[3] / "configs"
-_INSTALLED = Path(__file__).resolve().parents[1] / "configs"  # where the wheel carries them
+_INSTALLED = Path(__file__).resolve().parents[1] / "configs"  # the wheel holds them there
 CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
-# `use_cache` keeps the answer for all jobs of one sweep.
+# `use_cache` keeps the value for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
-# Images of any size are stored as networks are wont to see them: small, or large where weights were found with that.
+# The size of stored images: small, or the size that most pretrained networks were trained with.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)
 
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:
-    """The config that `scripts/<config_name>.py <overrides>` would run, resolved.
+    """Return the config that `scripts/<config_name>.py <overrides>` runs with, resolved.
 
     Raises:
-        hydra.errors.HydraException: for a group, option or key that there is not.
+        hydra.errors.HydraException: a group, an option or a key is unknown.
     """
-    return OmegaConf.create(to_plain(compose_lazily(*overrides, config_name=config_name)))
-
-
-def compose_lazily(*overrides: str, config_name: str = "train") -> DictConfig:
-    """The same with interpolations and missing values as they stand in the YAML, and with Hydra's own node."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
 
+    composed = compose_unresolved(*overrides, config_name=config_name)
+    hydra_config = HydraConfig.instance()
+    before, hydra_config.cfg = hydra_config.cfg, None
+    hydra_config.set_config(composed)  # `${hydra:...}` is resolved from it
+    try:
+        return OmegaConf.create(to_plain(composed))
+    finally:
+        hydra_config.cfg = before
+
+
+def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfig:
+    """Return the same config with interpolations and missing values as in the YAML files, and with Hydra's own node."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        composed = hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(composed)
-        return composed
+        return hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:
-    """The config as dicts, lists and numbers, every interpolation resolved, without Hydra's own node.
+    """Return a config as dicts, lists, strings and numbers, resolved and without Hydra's own node.
 
-    Steps of the augmentation, which YAML names by their keys, have a `_target_` as all else.
+    YAML names the steps of an augmentation by their keys; here they get a `_target_`, as every other node has.
     """
     plain: dict[str, Any] = {}
     for key in config:

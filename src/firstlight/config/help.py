@@ -1,22 +1,33 @@
-"""What `--help` shows. Hydra's own way composes every option of every group first, which takes half a second."""
+"""The text of `--help`. Hydra's own help composes every option of every group first, which takes half a second."""
 
 from string import Template
 
+import yaml
 from omegaconf import OmegaConf
 
 from firstlight.config.compose import CONFIG_DIR
 
 
 def help_text(config_name: str) -> str:
-    """The help template of a config, with the groups and the config's own keys filled in."""
+    """Return the help template of a config, with the groups and the config's own keys filled in."""
     path = CONFIG_DIR / f"{config_name}.yaml"
     template = str(OmegaConf.select(OmegaConf.load(path), "hydra.help.template"))
-    own_keys = path.read_text().partition("\nhydra:")[0].split("hydra: base\n\n")[-1]
-    return Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=own_keys)
+    return Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=_own_keys(path.read_text()))
+
+
+def _own_keys(text: str) -> str:
+    """The lines of a YAML file, with comments, that belong to keys other than `defaults` and `hydra`."""
+    root = yaml.compose(text)
+    assert isinstance(root, yaml.MappingNode)
+    lines = text.splitlines()
+    starts = [key.start_mark.line for key, _ in root.value]
+    parts = zip(root.value, starts, [*starts[1:], len(lines)], strict=True)
+    kept = ["\n".join(lines[start:end]) for (key, _), start, end in parts if key.value not in ("defaults", "hydra")]
+    return "\n".join(kept).strip()
 
 
 def _groups() -> list[str]:
-    """A line for each group: its name and its options."""
+    """A line for each group: its name and its options. A file whose name starts with an underscore is no option."""
     folders = sorted(folder for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
-    options = {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+    options = {folder.name: sorted(path.stem for path in folder.glob("[!_]*.yaml")) for folder in folders}
     return [f"{group:10} {', '.join(names)}" for group, names in options.items() if names]

@@ -1,4 +1,4 @@
-"""Nodes of the config become what they name; the only caller of Hydra's instantiate."""
+"""From a node of the config to an object. This is the only module that calls Hydra's `instantiate`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,30 +7,42 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 
-def partial(config: dict[str, Any], key: str) -> Any:
-    """The class or function of a node, with the node's values as keyword arguments.
+def bind(key: str, node: dict[str, Any]) -> Any:
+    """Import the class or function that a node names and bind the node's values to it, as `functools.partial` does.
 
-    Partial, because instantiate would turn a DataSpec that it is handed into a DictConfig.
+    The call comes later, by `call`, because `instantiate` turns a dataclass among its arguments into a DictConfig.
+
+    Args:
+        key: the key of the node in the config, for messages.
+        node: the node, with `_target_`.
 
     Raises:
-        ValueError: a part of the node cannot be built; names its key.
+        ValueError: a nested node cannot be built. The message names its key.
     """
     try:
-        return instantiate(config[key], _partial_=True, _convert_="all")
+        return instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:
         place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
         reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
-        raise ValueError(f"{place}: {reason}") from error
+        raise ValueError(_with_key(place, str(reason))) from error
 
 
-def call(key: str, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call what a node names; what it refuses is told with the node's key.
+def call(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function that comes from the node at `key`.
 
     Raises:
-        ValueError: it refuses.
+        ValueError: the function raises a ValueError or a TypeError. The message names the key.
     """
     try:
-        return target(*args, **kwargs)
+        return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
-        text = str(error)
-        raise ValueError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error
+        raise ValueError(_with_key(key, str(error))) from error
+
+
+def _with_key(key: str, message: str) -> str:
+    """Complete a message: `lr=0: must be …` becomes `optimizer.lr=0: must be …`."""
+    group = key.partition(".")[0]
+    if message.startswith((f"{group}.", f"{group}=", f"{group}:")):
+        return message
+    option, equals, _ = message.partition("=")
+    return f"{key}.{message}" if equals and option.isidentifier() else f"{key}: {message}"

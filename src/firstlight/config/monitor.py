@@ -1,4 +1,4 @@
-"""Which way a metric gets better."""
+"""The direction in which a metric improves."""
 
 import math
 
@@ -19,12 +19,12 @@ LOWER_IS_BETTER = frozenset(
 
 
 def mode_of(metric: str) -> str:
-    """'min' or 'max' for a metric `<split>/<name>`."""
+    """Return "min" if lower values of the metric `<split>/<name>` are better, else "max"."""
     return "min" if metric.rsplit("/", 1)[-1] in LOWER_IS_BETTER else "max"
 
 
 def is_better(metric: str, value: float, than: float) -> bool:
-    """Whether `value` of the metric beats `than`; what is not a number beats nothing and is beaten by anything."""
+    """Return whether `value` is better than `than`. NaN is worse than every number."""
     if math.isnan(value) or math.isnan(than):
         return not math.isnan(value)
     return value < than if mode_of(metric) == "min" else value > than

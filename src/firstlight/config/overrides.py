@@ -1,16 +1,18 @@
-"""Words of the command line as Hydra's grammar takes them: a path needs no quotes, whatever letters are in it."""
+"""Put quotes around the words of a command line that Hydra's grammar cannot read, such as paths with spaces."""
 
 import re
 from collections.abc import Iterable
 
 
 def with_quotes(words: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
-    """The same overrides, with quotes around what cannot be read without them and can be read with them.
+    """Return the overrides with quotes around each value that Hydra can read only with quotes.
 
-    The values of the keys in `texts` are texts, whatever they look like, unless they stand in quotes already.
+    Commas and brackets keep their meaning: `data.dir=/a,/é` sweeps over two texts. A value such as `photo (1).png`
+    is not readable in that way. It is quoted as a whole, unless it has a comma.
 
-    Commas and brackets keep their meaning: `data.dir=/a,/é` sweeps over two texts. Where they are part of the text,
-    as in `input=photo (1).png`, all of it is quoted, unless a comma leaves open what is meant.
+    Args:
+        words: overrides `key=value`, and options of Hydra.
+        texts: keys whose values are always texts, such as a prompt. They are quoted unless they have quotes already.
     """
     plain = re.compile(rf"({'|'.join(map(re.escape, texts)) or '(?!)'})=(?!['\"])")
     return [
@@ -20,13 +22,13 @@ def with_quotes(words: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
 
 
 def quoted(word: str) -> str:
-    """The override with its value as one text."""
+    """Return the override with quotes around its value."""
     key, equals, value = word.partition("=")
     return f"{key}{equals}{_text(value)}"
 
 
 def is_readable(word: str) -> bool:
-    """Whether Hydra can read the override."""
+    """Return whether Hydra can read the override."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -39,13 +41,13 @@ def is_readable(word: str) -> bool:
 
 def _candidates(word: str) -> list[str]:
     key, equals, value = word.partition("=")
-    if not equals or word.startswith("-"):  # an option of Hydra's, or its value
+    if not equals or word.startswith("-"):  # an option of Hydra, or its value
         return []
     items = re.sub(r"[^][(),]+", lambda item: item[0] if is_readable(f"_={item[0]}") else _text(item[0].strip()), value)
     return [f"{key}={items}", *([] if "," in value else [quoted(word)])]
 
 
 def _text(value: str) -> str:
-    """A value in Hydra's quotes, where backslashes count double before a quote alone."""
+    """Quote a value. In Hydra's grammar a backslash is doubled only before a quote."""
     escaped = re.sub(r'(\\*)"', r"\1\1\"", value)
     return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'

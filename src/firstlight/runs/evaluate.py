@@ -1,15 +1,18 @@
-"""The metrics of a finished run, measured again."""
+"""Evaluation: the metrics of a finished run, from its folder and the data."""
 
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from firstlight.checks import choose
-from firstlight.config.compose import to_plain
+from firstlight.data import BatchLoader
+from firstlight.runs.device import mixed_precision, pick_device
+from firstlight.runs.load import load_run
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.summary import metrics_table
-from firstlight.tasks.build import build_source, build_task, build_trainer
-from firstlight.training.environment import silence_lightning
-from firstlight.training.fit import make_loader, measure
+from firstlight.tasks import Task
+from firstlight.tasks.build import build_source
 
 
 def evaluate(
@@ -19,37 +22,47 @@ def evaluate(
     data: dict[str, Any] | None = None,
     accelerator: str = "auto",
 ) -> dict[str, float]:
-    """Measure a checkpoint of a run, in the way in which training measured it at its end.
+    """Evaluate a checkpoint of a run as training does at its end, and print the metrics.
 
     Args:
         run: the run folder.
-        split: `test`, or `val`, the part of the training split that the run's seed held out.
-        checkpoint: `best` or `last`.
-        data: values that take the place of the config's, such as `{"dir": ...}`.
-        accelerator: as Lightning names them.
+        split: "test", or "val", the part of the training split that the run's seed holds out.
+        checkpoint: "best" or "last".
+        data: values that replace those of the config's `data`, such as `{"dir": ...}`.
+        accelerator: "cpu", "gpu", "cuda" or "mps"; "auto" for an accelerator if the machine has one.
 
     Returns:
-        The metrics `<split>/<name>`; they are printed too.
+        The metrics `<split>/<name>`.
 
     Raises:
-        ValueError: no such run, checkpoint or split, or other data than the run was trained on.
+        ValueError: the run, the checkpoint or the split does not exist, or the data differs from the training data.
     """
     choose("split", split, ("test", "val"), "split")
-    silence_lightning()
     folder = RunFolder.open(run)
-    folder.existing_checkpoint(checkpoint)  # told before the data is looked for
-    config = to_plain(folder.config())
-    config["data"] |= {key: value for key, value in (data or {}).items() if value is not None}
-    config["trainer"] |= {"accelerator": accelerator, "devices": 1, "num_nodes": 1, "strategy": "auto"}
-    spec = folder.spec()
+    folder.existing_checkpoint(checkpoint)  # a wrong name is reported before the data is read
+    config, spec = folder.config().with_data(**data or {}), folder.spec()
     source = build_source(config)
-    store, splits = source.splits(config["seed"])
-    weights = config["model"].get("weights")
-    if (store.spec if weights is None else store.spec.preprocessed_as(spec)) != spec:
-        raise ValueError(f"data.dir={config['data']['dir']}: other data than {folder.path} was trained on.")
-    task = build_task(config, spec, with_recipe=False)
-    trainer = build_trainer(config)
-    measure(trainer, task, make_loader(splits[split], source.batch_size, trainer), folder, checkpoint)
-    metrics = {name.replace("test/", f"{split}/"): value for name, value in task.metrics.items()}
+    store, splits = source.splits(config.seed)
+    if (store.spec if config.transfer.weights is None else store.spec.preprocessed_as(spec)) != spec:
+        raise ValueError(f"data.dir={config.data['dir']}: must be the data that {folder.path} was trained on.")
+    task = load_run(run, checkpoint, pick_device(accelerator))
+    loader = BatchLoader(splits[split], source.batch_size, device=task.device)
+    metrics = {f"{split}/{name}": value for name, value in compute_metrics(task, loader, config.precision).items()}
     print(metrics_table(metrics))
     return metrics
+
+
+@torch.inference_mode()
+def compute_metrics(task: Task, loader: BatchLoader, precision: str = "32-true") -> dict[str, float]:
+    """Return the metrics of a split.
+
+    Args:
+        task: in evaluation mode.
+        loader: the batches of the split, on the task's device.
+        precision: the `trainer.precision` of the run.
+    """
+    meter = task.new_meter()
+    with mixed_precision(precision, task.device):
+        for batch in loader:
+            task.batch_loss(batch, meter)
+    return meter.compute()

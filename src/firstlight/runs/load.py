@@ -1,34 +1,73 @@
-"""A trained network, from its run folder alone."""
+"""Trained networks: from a run folder alone, or from pretrained weights alone."""
 
 from pathlib import Path
 
 import torch
 
-from firstlight.config.compose import to_plain
+from firstlight.augment import Augment
+from firstlight.config.checking.config import check_model
+from firstlight.config.instantiate import bind, call
+from firstlight.config.run_config import Node
+from firstlight.config.transfer import split_model
 from firstlight.runs.run_folder import RunFolder
-from firstlight.tasks import Task
+from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_task
+from firstlight.transfer.pretrained import find_pretrained
+from firstlight.transfer.weights_file import load_weights_into
 
 
 def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu") -> Task:
-    """The task of a run with the weights of a checkpoint, ready to measure or to predict.
+    """Return the task of a run with the weights of a checkpoint, in evaluation mode.
 
-    `task.network(task.preprocess(raw))` are the scores of raw images (batch, channels, height, width), uint8.
+    `task.network(task.preprocess(raw))` returns the logits of raw images (batch, channels, height, width), uint8.
+
+    Args:
+        run: the run folder.
+        checkpoint: "best" or "last".
+        device: where the network computes.
 
     Raises:
-        ValueError: there is no such run or checkpoint.
+        ValueError: the run or the checkpoint does not exist.
     """
     folder = RunFolder.open(run)
-    task = build_task(to_plain(folder.config()), folder.spec(), with_recipe=False)
+    task = build_task(folder.config(), folder.spec(), training=False)
     load_weights(task, folder, checkpoint)
     return task.to(device).eval()
 
 
 def load_weights(task: Task, folder: RunFolder, checkpoint: str) -> None:
-    """Put the weights of a checkpoint into a task.
+    """Load the weights of a checkpoint into a task.
 
     Raises:
-        ValueError: there is no such checkpoint.
+        ValueError: the checkpoint does not exist.
     """
     state = torch.load(folder.existing_checkpoint(checkpoint), map_location="cpu", weights_only=True)
     task.load_state_dict(state["state_dict"])
+
+
+def load_pretrained(model: Node) -> Task:
+    """Return a network with pretrained weights that predicts the classes of these weights: no data, no training.
+
+    Args:
+        model: the node `model` of a config. Without `weights`, the default ones are loaded.
+
+    Raises:
+        ValueError: there are no such weights, their classes or image size are unknown, or an option is for training.
+    """
+    check_model(model)
+    transfer, node = split_model(model)
+    if transfer.asks_for_parts:
+        raise ValueError("model: must have neither head, freeze nor lr_decay without training.")
+    network_class = bind("model", node)
+    name = transfer.weights or "default"
+    weights = call("model", find_pretrained, network_class.func, name, network_class.keywords)
+    if not weights.labels or weights.size is None:
+        raise ValueError(
+            f"model.weights={name}: must have known classes and image size. To fix: predict from a run, run=RUN."
+        )
+    spec = weights.spec()
+    augment = Augment(spec, min_size=getattr(network_class.func, "min_size", 1))
+    network = call("model", network_class, augment.preprocess.output_spec)
+    load_weights_into(network, call("model", weights.load), weights.name, whole=True)
+    network.to(memory_format=torch.channels_last)
+    return Classification(spec, network, augment).eval()

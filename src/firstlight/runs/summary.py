@@ -1,24 +1,53 @@
-"""The words at the end of a run."""
-
-from __future__ import annotations
+"""The text at the beginning and at the end of a run."""
 
 import itertools
-import os
-import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sized
+from typing import Any
 
-from firstlight.config.compose import CONFIG_DIR
+from firstlight.networks.flops import num_parameters
+from firstlight.runs.command_line import command, relative_path, runner
 from firstlight.runs.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from firstlight.tasks import Task
+from firstlight.tasks import Task
 
 SPLITS = ("train", "val", "test")
 
 
+def opening_text(name: str, seed: int, task: Task, splits: Mapping[str, Sized]) -> str:
+    """Describe what is about to be trained, and on what data."""
+    sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
+    shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
+    parameters = f"{num_parameters(task.network):,} parameters"
+    if task.freezing.always_frozen:
+        parameters += f" ({num_parameters(task.freezing.head):,} of them learn)"
+    return f"{name}: {parameters}, inputs {shape}, samples {sizes}, seed {seed}"
+
+
+def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
+    """Return the metrics of the best epoch, the speed, and the commands that use the run."""
+    path = relative_path(folder.path)
+    result = task.result_line()
+    predicts = task.predicts_labels and task.spec.kind == "images"
+    return "\n".join(
+        [
+            "",
+            f"best epoch {metrics['epoch']} by {metrics['monitor']}",
+            metrics_table(metrics),
+            *([result] if result else []),
+            "",
+            f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
+            f"{metrics['samples_per_second']:,.0f} samples/s ({metrics['gflops_per_second']:,.1f} GFLOP/s), "
+            f"fit {metrics['seconds/fit']:.1f} s, total {metrics['seconds/total']:.1f} s",
+            f"run folder  {path}",
+            f"evaluate    {command('evaluate')} run={path}",
+            *([f"predict     {command('predict')} run={path} input=<image or folder>"] if predicts else []),
+            *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
+            f"curves      {runner()}tensorboard --logdir {path}",
+        ]
+    )
+
+
 def metrics_table(metrics: dict[str, Any]) -> str:
-    """A row for each split, a column for each metric, with six digits after the point."""
+    """Return a table with a row for each split and a column for each metric, with six digits after the point."""
     splits = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in metrics)]
     names = list(dict.fromkeys(name.split("/")[1] for name in metrics if name.split("/")[0] in SPLITS))
     rows = [[metrics.get(f"{split}/{name}") for name in names] for split in splits]
@@ -28,45 +57,3 @@ def metrics_table(metrics: dict[str, Any]) -> str:
     return "\n".join(
         start + "".join(cell.rjust(width) for cell in row) for start, row in zip(table, [names, *cells], strict=True)
     )
-
-
-def closing_words(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
-    """Metrics of the best epoch, speed, and what to do next."""
-    path = shown(folder.path)
-    found = task.in_words()
-    predicts = task.task_name == "classification" and task.spec.kind == "images"
-    return "\n".join(
-        [
-            "",
-            f"best epoch {metrics['epoch']} by {metrics['monitor']}",
-            metrics_table(metrics),
-            *([found] if found else []),
-            "",
-            f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
-            f"{metrics['samples_per_second']:,.0f} samples/s ({metrics['gflops_per_second']:,.1f} GFLOP/s), "
-            f"fit {metrics['seconds/fit']:.1f} s, all {metrics['seconds/total']:.1f} s",
-            f"run folder  {path}",
-            f"evaluate    {command('evaluate')} run={path}",
-            *([f"predict     {command('predict')} run={path} input=<image or folder>"] if predicts else []),
-            *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
-            f"curves      {_runner()}tensorboard --logdir {path}",
-        ]
-    )
-
-
-def command(name: str) -> str:
-    """How this user calls train, evaluate or predict: from the checkout, or as the installed command."""
-    script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
-    if not script.exists():
-        return f"{_runner()}firstlight {name}"
-    return f"{_runner() or 'python '}{shown(script)}"
-
-
-def _runner() -> str:
-    """uv says so where it runs us."""
-    return "uv run " if "UV" in os.environ else ""
-
-
-def shown(path: Path) -> str:
-    """From the working directory, where the path lies below it; in quotes where a shell asks for them."""
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

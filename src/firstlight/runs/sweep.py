@@ -1,4 +1,4 @@
-"""What a sweep leaves: summary.csv, its jobs from the best to the worst, the failed ones last with their cause."""
+"""The summary of a sweep: its jobs from the best to the worst, then the failed ones with their causes."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from firstlight.files import write_csv
 class _Job:
     number: int
     overrides: list[str]
-    metrics: dict[str, Any] = field(default_factory=dict)  # what metrics.json holds, where the job came to its end
+    metrics: dict[str, Any] = field(default_factory=dict)  # the content of metrics.json, if the job has completed
     error: str | None = None
 
     def rank(self) -> tuple[int, float]:
-        """Sorts by the metric that the job monitored; after those come what has no number, and what failed."""
+        """Sort by the monitored metric; jobs without a number come next, and failed jobs last."""
         value = self.monitored()
         if self.error is not None or math.isnan(value):
             return (1 if self.error is None else 2), 0.0
@@ -27,8 +27,8 @@ class _Job:
         value = self.metrics.get(self.metrics.get("monitor", ""))
         return math.nan if value is None else float(value)
 
-    def in_short(self) -> str:
-        """What came of it; nothing where it is no training, which says so itself."""
+    def outcome(self) -> str:
+        """Describe the result in a few words; empty for jobs that are not trainings."""
         if self.error is not None:
             return f"failed: {self.error.splitlines()[0]}"
         if "monitor" not in self.metrics:
@@ -45,33 +45,37 @@ class _Job:
 
 
 class Sweep:
-    """The jobs of one `-m` run; summary.csv is brought up to date after each of them."""
+    """The jobs of one `-m` run. Each finished job updates summary.csv.
+
+    Args:
+        path: the folder of the sweep.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
         self.jobs: list[_Job] = []
 
     def begin(self, number: int, overrides: list[str]) -> None:
-        """Tell that a job begins."""
+        """Print that a job begins."""
         print(f"\n[job {number}] {' '.join(overrides)}", flush=True)
         self.jobs.append(_Job(number, overrides))
 
     def finished(self, metrics: dict[str, Any]) -> None:
-        """The job that began last has ended well."""
+        """Note the metrics of the job that began last."""
         self.jobs[-1].metrics = metrics
         self._write()
 
     def failed(self, cause: str) -> None:
-        """The job that began last has not; it is told at once."""
+        """Print and note why the job that began last has failed."""
         print(f"[job {self.jobs[-1].number}] failed: {cause}", flush=True)
         self.jobs[-1].error = cause
         self._write()
 
-    def tell(self) -> None:
-        """Print the ranking and where it stands."""
+    def print_ranking(self) -> None:
+        """Print the jobs from the best to the worst, and the path of summary.csv."""
         print(f"\nsweep {self.path}")
         for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
-            print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.in_short()}".rstrip())
+            print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.outcome()}".rstrip())
         print(f"summary {self.path / 'summary.csv'}", flush=True)
 
     def _write(self) -> None:

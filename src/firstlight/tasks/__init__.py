@@ -1,9 +1,12 @@
-"""Tasks: network, loss, metrics and optimizer together; the only place that knows Lightning's hooks."""
+"""Tasks: a network with its preprocessing, loss and metrics. They train, evaluate and predict, and know no Lightning.
+
+`build.build_task` makes a task from a config.
+"""
 
 from firstlight.tasks.adversarial import Adversarial as Adversarial
 from firstlight.tasks.classification import Classification as Classification
 from firstlight.tasks.language import Language as Language
-from firstlight.tasks.recipe import Recipe as Recipe
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression
+from firstlight.tasks.task import Batch as Batch
 from firstlight.tasks.task import Task as Task

@@ -1,48 +1,45 @@
-"""Classes of which there are few samples, or fewer than of others."""
+"""Classes with few samples, and weights that make up for unequal sizes."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from firstlight.data import Split
-from firstlight.log import logger
-from firstlight.tasks import Classification, Task
-from firstlight.training import launch
 
-FEW = 10  # samples of a class, below which the user is warned
-_NAMED = 5
-
-
-def heed_class_sizes(task: Task, train: Split, val: Split) -> None:
-    """Warn of small classes, and weigh them where `task.balance` asks for weights.
-
-    Args:
-        task: of any kind; only a classification's samples have classes.
-        train: what there is to train on.
-        val: what the epochs are judged by.
-    """
-    if not isinstance(task, Classification):
-        return
-    labels, counts = task.spec.labels, class_counts(train, task.spec.num_outputs)
-    if launch.is_first_process():
-        small = [f"{label} {count}" for label, count in zip(labels, counts.tolist(), strict=True) if count < FEW]
-        if small:
-            logger.warning(f"few samples to train on (below {FEW}): {_in_short(small)}")
-        unseen = [
-            label for label, count in zip(labels, class_counts(val, len(labels)).tolist(), strict=True) if not count
-        ]
-        if unseen:
-            logger.warning(f"none to validate with: {_in_short(unseen)}; data.val_fraction= holds out more")
-    if task.balance == "weights":
-        # Where a class has no sample, no loss is weighted by it.
-        task.class_weights = (counts.sum() / (len(counts) * counts.clamp_min(1))).to(task.device)
+FEW = 10  # a class with fewer training samples is reported
+_NUM_NAMED = 5
 
 
 def class_counts(split: Split, num_classes: int) -> Tensor:
-    """Samples of each class: (num_classes,)."""
+    """Return the number of samples of each class: (num_classes,)."""
     targets = split.targets if split.indices is None else split.targets[split.indices]
     return torch.bincount(targets, minlength=num_classes)
 
 
-def _in_short(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def class_weights(counts: Tensor) -> Tensor:
+    """Return weights (num_classes,) in inverse proportion to the sizes of the classes; their mean over samples is 1."""
+    return counts.sum() / (len(counts) * counts.clamp_min(1))  # a class without samples has no loss to weight
+
+
+def warnings(labels: Sequence[str], train_counts: Tensor, val_counts: Tensor) -> list[str]:
+    """Return warnings about classes with few training samples or without validation samples.
+
+    Args:
+        labels: names of the classes.
+        train_counts: samples of each class to train on.
+        val_counts: samples of each class to validate with.
+    """
+    found = []
+    small = [f"{label} {count}" for label, count in zip(labels, train_counts.tolist(), strict=True) if count < FEW]
+    if small:
+        found.append(f"classes with fewer than {FEW} training samples: {_first_of(small)}")
+    missing = [label for label, count in zip(labels, val_counts.tolist(), strict=True) if not count]
+    if missing:
+        found.append(f"classes without validation samples: {_first_of(missing)}; raise data.val_fraction")
+    return found
+
+
+def _first_of(names: list[str]) -> str:
+    more = f" and {len(names) - _NUM_NAMED} more" if len(names) > _NUM_NAMED else ""
+    return ", ".join(names[:_NUM_NAMED]) + more

@@ -1,4 +1,4 @@
-"""One class per sample."""
+"""Classification: one class for each sample."""
 
 import math
 from collections.abc import Sequence
@@ -10,64 +10,67 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import choose
+from firstlight.checks import check_range, choose
+from firstlight.config.transfer import Transfer
+from firstlight.data import Split
 from firstlight.spec import DataSpec
+from firstlight.tasks import class_balance
 from firstlight.tasks.confusion import MACRO_METRICS, ConfusionMeter
-from firstlight.tasks.recipe import Recipe
 from firstlight.tasks.task import Batch, Task
+
+BALANCES = ("weights", "sampler")
 
 
 class Classification(Task):
-    """Cross entropy between the network's scores (batch, classes) and the true classes (batch,).
+    """Minimizes the cross entropy between the network's logits (batch, classes) and the true classes (batch,).
 
     Args:
-        spec: of the data.
-        network: gives one score per class; one alone where `binary`.
-        augment: from raw batches to the network's inputs; where it mixes samples, targets are class probabilities.
-        recipe: how to train.
-        label_smoothing: share of the target that is spread over all classes in training (Szegedy et al. 2016,
-            section 7); losses of validation and test are without it.
-        binary: whether one score tells two classes apart, by binary cross entropy: it is for the second class.
-        balance: for classes of unequal size: "weights" that make up for it in the loss of training, or a "sampler"
-            that draws each class equally often; None for neither.
-        class_weights: how much a sample of each class counts in the loss of training; None for 1 each. The loss is
-            the mean over the weights of the samples; where samples are mixed, each term of a sample's cross entropy
-            has the weight of its class, and the loss is the mean over the samples, so that its scale is that of the
-            weights.
+        spec: the data.
+        network: returns one logit for each class; a single logit if `binary`.
+        augment: turns raw batches into the network's inputs. If it mixes samples, targets are class probabilities.
+        transfer: which parts of the network learn, and when.
+        label_smoothing: fraction of the target that is spread over all classes in training (Szegedy et al. 2016,
+            section 7). Validation and test losses are not smoothed.
+        binary: whether a single logit separates two classes, with binary cross entropy. It belongs to the second class.
+        balance: how to make up for classes of unequal size: "weights" in the training loss, or a "sampler" that draws
+            every class equally often; None for neither.
+        class_weights: the weight of each class in the training loss; None for equal weights. The loss is the weighted
+            mean over the samples. If samples are mixed, each term of a sample's cross entropy has the weight of its
+            class, and the loss is the plain mean over the samples.
 
     Raises:
-        ValueError: `label_smoothing` is no share, an unknown `balance`, `binary` where there are not two classes, or
-            weights that are not one positive number for each class.
+        ValueError: an option is out of its range, `binary` is given for another number of classes than two, or
+            `class_weights` does not hold one positive number for each class.
     """
 
     target_kind = "classes"
     supports_feature_cache = True
+    predicts_labels = True
 
     def __init__(
         self,
         spec: DataSpec,
         network: nn.Module,
         augment: Augment,
-        recipe: Recipe | None = None,
+        transfer: Transfer | None = None,
         *,
         label_smoothing: float = 0.0,
         binary: bool = False,
         balance: str | None = None,
         class_weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(spec, network, augment, recipe)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing={label_smoothing}: a share from 0 to below 1.")
+        super().__init__(spec, network, augment, transfer)
+        check_range("label_smoothing", label_smoothing, at_least=0, below=1)
         if class_weights is not None and (
             len(class_weights) != spec.num_outputs or not all(0 < weight < math.inf for weight in class_weights)
         ):
             raise ValueError(
-                f"class_weights={list(class_weights)}: one number above 0 for each of {', '.join(spec.labels)}."
+                f"class_weights={list(class_weights)}: must be one number above 0 for each of {', '.join(spec.labels)}."
             )
         if balance is not None:
-            choose("balance", balance, ("weights", "sampler"), "way to balance classes")
+            choose("balance", balance, BALANCES, "way to balance classes")
         if balance == "weights" and class_weights is not None:
-            raise ValueError("balance=weights: class_weights say already how much each class counts.")
+            raise ValueError("balance=weights: must be null if class_weights is set.")
         self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_METRICS)
         self.label_smoothing = label_smoothing
         self.binary = binary
@@ -78,19 +81,31 @@ class Classification(Task):
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
-        """One score is enough to tell two classes apart."""
+        """Return the spec with a single output if `binary`."""
         if not options.get("binary"):
             return spec
         if spec.num_outputs != 2:
-            raise ValueError(f"binary=true: one score tells two classes apart, not {spec.num_outputs}.")
+            raise ValueError(f"binary=true: must be false, because the data has {spec.num_outputs} classes, not 2.")
         return replace(spec, num_outputs=1)
 
+    def adapt_to(self, train: Split, val: Split) -> list[str]:
+        """Weight the classes if `balance` says so, and return warnings about small classes."""
+        counts = class_balance.class_counts(train, self.spec.num_outputs)
+        if self.balance == "weights":
+            self.class_weights = class_balance.class_weights(counts).to(self.device)
+        return class_balance.warnings(self.spec.labels, counts, class_balance.class_counts(val, self.spec.num_outputs))
+
+    @property
+    def balanced_sampling(self) -> bool:
+        """Whether training draws every class equally often."""
+        return self.balance == "sampler"
+
     def new_meter(self) -> ConfusionMeter:
-        """An empty confusion matrix."""
+        """Return an empty confusion matrix."""
         return ConfusionMeter(self.spec.num_outputs, self.device)
 
     def batch_loss(self, batch: Batch, meter: ConfusionMeter) -> Tensor:
-        """Mean cross entropy of a raw batch."""
+        """Return the mean cross entropy of a raw batch."""
         inputs, targets = self.prepared(batch)
         logits = self.class_logits(self.outputs(inputs))
         smoothing, weights = (self.label_smoothing, self.class_weights) if self.training else (0.0, None)
@@ -99,8 +114,8 @@ class Classification(Task):
         return loss
 
     def class_logits(self, outputs: Tensor) -> Tensor:
-        """What the network gives, as a score per class (batch, classes), of which softmax makes probabilities.
+        """Return one logit for each class (batch, classes); softmax turns them into probabilities.
 
-        A single score s becomes (0, s): its softmax is the sigmoid of s, and its cross entropy the binary one.
+        A single logit s becomes (0, s): the softmax is then the sigmoid of s, and the cross entropy the binary one.
         """
         return torch.cat([torch.zeros_like(outputs), outputs], 1) if self.binary else outputs

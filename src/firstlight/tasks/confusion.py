@@ -1,23 +1,18 @@
-"""The confusion matrix, from which all scores of a classifier follow."""
+"""The confusion matrix, from which all metrics of a classifier follow."""
 
 import torch
 from torch import Tensor
-from torchmetrics.functional import classification as scores
 
-MACRO_METRICS = {
-    "precision": scores.multiclass_precision,
-    "recall": scores.multiclass_recall,
-    "f1": scores.multiclass_f1_score,
-}
+MACRO_METRICS = ("precision", "recall", "f1")
 
 
 class ConfusionMeter:
-    """Counts of (true class, predicted class) and the sum of the losses over one pass through a split.
+    """Counts pairs of true and predicted class, and adds up losses, over one pass through a split.
 
     Attributes:
-        counts: (classes, classes), int64, rows are the true classes.
+        counts: (classes, classes), int64; rows are true classes, columns predicted ones.
         loss: (), float32, the sum over samples.
-        in_top5: (), int64: samples whose class is among the five likeliest; counted where there are more classes.
+        in_top5: (), int64, samples whose class is among the five largest logits; only for more than five classes.
     """
 
     def __init__(self, num_classes: int, device: torch.device) -> None:
@@ -26,8 +21,8 @@ class ConfusionMeter:
         self.in_top5 = torch.zeros((), dtype=torch.int64, device=device)
 
     def update(self, logits: Tensor, targets: Tensor, loss: Tensor) -> None:
-        """Take note of a batch: (batch, classes), (batch,) and its mean loss."""
-        if not len(targets):  # the share of one of many processes; its mean loss is not a number
+        """Add a batch: logits (batch, classes), true classes (batch,), and the mean loss."""
+        if not len(targets):  # one of several processes may get no samples; its mean loss is NaN
             return
         cells = targets * len(self.counts) + logits.argmax(1)
         self.counts.view(-1).index_add_(0, cells, torch.ones_like(cells))
@@ -36,22 +31,29 @@ class ConfusionMeter:
             self.in_top5 += (logits.topk(5).indices == targets[:, None]).sum()
 
     def sums(self) -> list[Tensor]:
-        """What several processes add up."""
+        """Return the tensors that several processes add up, in place."""
         return [self.counts, self.loss, self.in_top5]
 
     def compute(self) -> dict[str, float]:
-        """Mean loss, accuracy, top-5 accuracy where there are more classes, and macro precision, recall and F1."""
+        """Return mean loss, accuracy, macro precision, recall and F1, and top-5 accuracy for more than five classes."""
         counts = self.counts.cpu()
         num_samples = max(1, int(counts.sum()))
-        scores = {"loss": float(self.loss) / num_samples} | classification_metrics(counts)
-        return scores | ({"top5": int(self.in_top5) / num_samples} if len(counts) > 5 else {})
+        metrics = {"loss": float(self.loss) / num_samples} | classification_metrics(counts)
+        return metrics | ({"top5": int(self.in_top5) / num_samples} if len(counts) > 5 else {})
 
 
 def classification_metrics(counts: Tensor) -> dict[str, float]:
-    """Accuracy, macro precision, recall and F1 of a confusion matrix (classes, classes), rows being the true classes.
+    """Return accuracy and macro precision, recall and F1.
 
-    torchmetrics computes them, from the pairs of true and predicted classes that the matrix counts.
+    torchmetrics computes the last three from the pairs of true and predicted class that the matrix counts.
+
+    Args:
+        counts: (classes, classes), int64; rows are true classes.
     """
+    # Prediction does without torchmetrics, which takes a second to import.
+    from torchmetrics.functional import classification as functional
+
+    functions = (functional.multiclass_precision, functional.multiclass_recall, functional.multiclass_f1_score)
     num_classes = len(counts)
     classes = torch.arange(num_classes)
     targets = classes.repeat_interleave(counts.sum(1))
@@ -59,7 +61,7 @@ def classification_metrics(counts: Tensor) -> dict[str, float]:
     if not len(targets):
         return dict.fromkeys(("accuracy", *MACRO_METRICS), 0.0)
     found = {"accuracy": float(counts.diagonal().sum()) / len(targets)}
-    for name, score in MACRO_METRICS.items():
-        value = score(predictions, targets, num_classes=num_classes, average="macro", validate_args=False)
-        found[name] = min(1.0, float(value))  # a mean of ones in float32 can end a little above one
+    for name, function in zip(MACRO_METRICS, functions, strict=True):
+        value = function(predictions, targets, num_classes=num_classes, average="macro", validate_args=False)
+        found[name] = min(1.0, float(value))  # a float32 mean of ones can end slightly above one
     return found

@@ -1,6 +1,7 @@
-"""The next token of a text."""
+"""Language modelling: the next token of a text."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,42 +9,47 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
+from firstlight.config.transfer import Transfer
 from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
 from firstlight.spec import DataSpec
-from firstlight.tasks.recipe import Recipe
-from firstlight.tasks.sums import Sums, Totals
+from firstlight.tasks.meters import Sums, Totals
 from firstlight.tasks.task import Batch, Task
 
 
 class Language(Task):
-    """Cross entropy between the network's scores (batch, length, vocabulary) and the tokens that follow.
+    """Minimizes the cross entropy between the logits (batch, length, vocabulary) and the tokens that follow.
 
-    A network with a `step` is recurrent: what it knows at the end of a window it still knows at the beginning of the
-    next one, because batches follow each other in the text (Mikolov et al. 2010; truncated backpropagation).
+    A network with a method `step` is recurrent: it keeps its state from one batch to the next, because each batch
+    continues the text of the batch before it (Mikolov et al. 2010; truncated backpropagation through time).
 
-    Metrics: `loss` in nats per token, `perplexity`, and `bits_per_character`, which can be compared between
-    vocabularies that leave no token unknown: the bits of all tokens, shared by the characters that they stand for. An
-    unknown token, whatever it was, costs no more than the one that stands for all of them, and counts as one character.
+    Metrics: `loss` in nats per token, `perplexity`, and `bits_per_character`, the bits of all tokens divided by the
+    number of their characters. Bits per character can be compared between vocabularies if no token is unknown: an
+    unknown token costs as much as the one token that stands for all of them, and counts as one character.
+
+    Args:
+        spec: the data.
+        network: takes tokens (batch, length), int64, and returns logits (batch, length, vocabulary).
+        augment: turns raw batches into the network's inputs.
+        transfer: which parts of the network learn, and when.
     """
 
     target_kind = "tokens"
     metric_names = ("loss", "perplexity", "bits_per_character", "accuracy")
 
-    def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
-        super().__init__(spec, network, augment, recipe)
-        self._state: Any = None
+    def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
+        super().__init__(spec, network, augment, transfer)
         lengths = [1 if token == UNKNOWN else len(token) for token in spec.labels]
         self.register_buffer("lengths", torch.tensor(lengths), persistent=False)
         self.lengths: Tensor
 
     def new_meter(self) -> Sums:
-        """Sums over tokens; the pass begins at the beginning of the text."""
-        self._state = None
-        return Sums(("count", "loss", "right", "characters"), _scores, self.device)
+        """Return sums over tokens. A pass starts at the beginning of the text, so the state is forgotten."""
+        self.stream_state = None
+        return Sums(("count", "loss", "correct", "characters"), _metrics, self.device)
 
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
-        """Mean cross entropy of the tokens of a raw batch."""
+        """Return the mean cross entropy of the tokens of a raw batch."""
         tokens, targets = self.prepared(batch)
         targets = targets.long()
         logits = self._logits(tokens)
@@ -52,7 +58,7 @@ class Language(Task):
             meter.add(
                 count=targets.numel(),
                 loss=loss * targets.numel(),
-                right=(logits.argmax(2) == targets).sum(),
+                correct=(logits.argmax(2) == targets).sum(),
                 characters=self.lengths[targets].sum(),
             )
         return loss
@@ -60,87 +66,82 @@ class Language(Task):
     def _logits(self, tokens: Tensor) -> Tensor:
         if not hasattr(self.network, "step"):
             return self.network(tokens)
-        # Where the text ends for some streams before the others, the last batch is smaller.
-        state = None if self._state is None else _each(self._state, lambda part: part[:, : len(tokens)].contiguous())
+        # The last batch is smaller if some streams of text end before the others.
+        state = self.stream_state
+        if state is not None:
+            state = _map(state, lambda part: part[:, : len(tokens)].contiguous())
         logits, state = self.network.step(tokens, state)
-        self._state = _each(state, Tensor.detach)
+        self.stream_state = _map(state, Tensor.detach)
         return logits
-
-    def on_validation_epoch_start(self) -> None:
-        """In the middle of a training epoch, what the network has read there is kept aside."""
-        self._training_state = self._state
-        super().on_validation_epoch_start()
-
-    def on_validation_epoch_end(self) -> None:
-        """Back to where the training was."""
-        super().on_validation_epoch_end()
-        self._state = self._training_state
 
     @property
     def can_sample(self) -> bool:
-        """A text goes on from nothing."""
+        """Whether the trained network generates samples."""
         return True
 
-    def show(self, raw: Tensor) -> str:
-        """A text that nobody wrote."""
+    def example_output(self, raw: Tensor) -> str:
+        """Return a generated text."""
         return self.sample()
 
     @torch.inference_mode()
     def sample(self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1) -> str:
-        """A continuation of the prompt, token by token.
+        """Return the prompt and its continuation, token by token.
 
         Args:
-            prompt: how the text begins; words and characters that the training never saw are left out, and told.
-            length: tokens to be written.
-            temperature: below 1 likelier tokens become likelier still; 0 takes the likeliest, infinity any.
+            prompt: the beginning of the text. Words and characters outside the vocabulary are dropped and logged.
+            length: tokens to generate.
+            temperature: below 1, likely tokens become more likely; 0 chooses the most likely token, and infinity
+                chooses all tokens equally often.
             seed: of the draws.
 
         Raises:
-            ValueError: a length or temperature below 0.
+            ValueError: `length` or `temperature` is negative.
         """
         if length < 0 or not temperature >= 0:
-            raise ValueError(f"length={length} temperature={temperature}: both are 0 or more.")
+            raise ValueError(f"length={length} temperature={temperature}: must be at least 0.")
         was_training = self.training
         self.eval()
         random = torch.Generator().manual_seed(seed)
-        unknown = self.spec.labels.index(UNKNOWN)
-        known, left_out = encode_known(prompt, self.spec.labels)
-        if left_out:
-            logger.warning(f"left out of the prompt, for it is not in the vocabulary: {', '.join(map(repr, left_out))}")
-        wanted = torch.ones(len(self.spec.labels))
-        wanted[unknown] = 0  # nobody wants to read it
-        tokens = known or [int(torch.multinomial(wanted, 1, generator=random))]
+        known, dropped = encode_known(prompt, self.spec.labels)
+        if dropped:
+            logger.warning(f"dropped from the prompt, not in the vocabulary: {', '.join(map(repr, dropped))}")
+        allowed = torch.ones(len(self.spec.labels))
+        allowed[self.spec.labels.index(UNKNOWN)] = 0  # an unknown token is no text
+        tokens = known or [int(torch.multinomial(allowed, 1, generator=random))]
         state: Any = None
-        window = self.spec.input_shape[0]
-        recurrent = hasattr(self.network, "step")
-        unread = tokens
+        new = tokens
         for _ in range(length):
-            if recurrent:
-                logits, state = self.network.step(torch.tensor([unread], device=self.device), state)
+            if hasattr(self.network, "step"):
+                logits, state = self.network.step(torch.tensor([new], device=self.device), state)
             else:
-                logits = self.network(torch.tensor([tokens[-window:]], device=self.device))
-            scores = logits[0, -1].float().cpu()
-            # From the largest score downwards: however small the temperature is, nothing overflows.
-            scores -= scores[wanted > 0].max()
-            scores[unknown] = 0  # whatever it is, it counts as nothing
-            scores = (scores / max(temperature, 1e-30)).exp() * wanted
-            unread = [int(torch.multinomial(scores, 1, generator=random) if temperature else scores.argmax())]
-            tokens = tokens + unread
+                window = tokens[-self.spec.input_shape[0] :]
+                logits = self.network(torch.tensor([window], device=self.device))
+            new = [_draw(logits[0, -1].float().cpu(), allowed, temperature, random)]
+            tokens = tokens + new
         self.train(was_training)
         return decode(tokens, self.spec.labels)
 
 
-def _each(state: Any, change: Any) -> Any:
-    """The state with all its tensors changed; an LSTM has two."""
+def _draw(logits: Tensor, allowed: Tensor, temperature: float, random: torch.Generator) -> int:
+    """Draw a token from the softmax of logits (vocabulary,) divided by the temperature."""
+    # The largest logit becomes 0, so nothing overflows however small the temperature is.
+    logits = logits - logits[allowed > 0].max()
+    logits[allowed == 0] = 0  # any number will do: its weight is 0
+    weights = (logits / max(temperature, 1e-30)).exp() * allowed
+    return int(torch.multinomial(weights, 1, generator=random) if temperature else weights.argmax())
+
+
+def _map(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Change every tensor of a state; the state of an LSTM has two."""
     return tuple(map(change, state)) if isinstance(state, tuple) else change(state)
 
 
-def _scores(sums: Totals) -> Totals:
+def _metrics(sums: Totals) -> Totals:
     count = max(1.0, sums["count"])
     loss = sums["loss"] / count
     return {
         "loss": loss,
         "perplexity": math.exp(min(loss, 700.0)),
         "bits_per_character": sums["loss"] / math.log(2) / max(1.0, sums["characters"]),
-        "accuracy": sums["right"] / count,
+        "accuracy": sums["correct"] / count,
     }

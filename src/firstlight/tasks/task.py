@@ -1,48 +1,50 @@
-"""What every task has in common."""
+"""The base class of all tasks."""
 
-import math
+import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from firstlight.augment import Augment
-from firstlight.config.monitor import mode_of
 from firstlight.config.transfer import Transfer
-from firstlight.randomness import derive, reseed
+from firstlight.data import Split
 from firstlight.spec import DataSpec
-from firstlight.tasks.meter import Meter
-from firstlight.tasks.recipe import Recipe
-from firstlight.training.schedulers import Plan
+from firstlight.tasks.meters import Meter
 from firstlight.transfer.freezing import Freezing
 
 Batch = tuple[Tensor, Tensor]
+# Takes one gradient step: the index of the optimized part, and the loss of that part.
+Update = Callable[[int, Tensor], None]
 
 
-class Task(LightningModule, ABC):
-    """A network with all that its training needs.
+class Task(nn.Module, ABC):
+    """A network with its preprocessing, loss and metrics. It trains, evaluates and predicts on raw batches.
 
-    A subclass says what a meter is and what one batch costs; here stand the order of things and the randomness.
-
-    What a task needs of its targets is in `needs`: classes, numbers, tokens, or anything. `evaluates_untrained` says
-    that the untrained network is measured too, and told; `has_multiple_optimizers`, that parts of the network learn in
-    turn, each with an optimizer of its own; `supports_freezing`, that the network's last layer gives what the loss is
-    of, so that all before it may be frozen; `supports_feature_cache`, that each sample stands for itself, so that its
-    features may be kept.
+    A task is a plain module: `training.TrainingModule` connects it with Lightning. A subclass defines the metrics
+    (`new_meter`) and the loss of a batch (`batch_loss`), and may override the other methods.
 
     Args:
-        spec: of the data.
-        network: takes what `augment` gives.
-        augment: from raw batches to the network's inputs.
-        recipe: how to train; None where the task only measures.
+        spec: the data.
+        network: takes the output of `augment`.
+        augment: turns a raw batch into the network's input.
+        transfer: which parts of the network learn, and when; None if all do.
 
     Attributes:
-        metrics: the metrics of this epoch so far, by their names `<split>/<name>`.
-        freezing: what of the network learns, and when.
-        reads_features: whether batches are the backbone's features, computed before, and no raw samples.
+        target_kind: the kind of targets that the task needs: "classes", "numbers", "tokens" or "anything".
+        evaluates_untrained: whether the metrics before the first step are of interest.
+        has_multiple_optimizers: whether the `optimized_parts` learn alternately, each with its own optimizer; see
+            `alternating_step`.
+        supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
+        supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
+            frozen backbone may be computed once.
+        predicts_labels: whether the network's output becomes class probabilities.
+        metric_names: the metrics of a split, without the split.
+        freezing: which parts of the network learn in which epoch.
+        reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
+        stream_state: what the network remembers from one batch to the next; None for most tasks.
     """
 
     target_kind: ClassVar[str] = "anything"
@@ -50,217 +52,154 @@ class Task(LightningModule, ABC):
     has_multiple_optimizers: ClassVar[bool] = False
     supports_freezing: ClassVar[bool] = True
     supports_feature_cache: ClassVar[bool] = False
+    predicts_labels: ClassVar[bool] = False
     metric_names: tuple[str, ...] = ("loss",)
 
-    def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, recipe: Recipe | None = None) -> None:
+    def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
         super().__init__()
         self._check(spec, network)
         self.spec = spec
-        self.network: Any = network  # some tasks ask for methods of its own
+        self.network: Any = network  # some tasks call methods that only their networks have
         self.augment = augment
-        self.recipe = recipe
         self.reads_features = False
-        self.freezing = self._freezing()
-        self.metrics: dict[str, float] = {}
-        self.plain_config: dict[str, Any] = {}  # goes into the checkpoints
-        self._meter: Meter | None = None
-        self._train_meter: Meter | None = None
-        self._plateau: ReduceLROnPlateau | None = None
-        self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until there is a plateau to load it
+        self.stream_state: Any = None
+        self.freezing = self._freezing(transfer)
 
     @property
     def task_name(self) -> str:
-        """As the command line has it: task=<name>."""
+        """The name of the task on the command line: task=<name>."""
         return type(self).__name__.lower()
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return next(itertools.chain(self.parameters(), self.buffers())).device
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
-        """The spec for the network, where the task, with these options, asks for other outputs than the data has."""
+        """Return the spec that the network is built for, if the options of the task change the number of outputs."""
         return spec
 
     def _check(self, spec: DataSpec, network: nn.Module) -> None:
-        """Refuse targets that the task has no use for, and a network that was made for another task."""
         name = self.task_name
         if self.target_kind not in ("anything", spec.targets):
             fitting = {"classes": "classification", "numbers": "regression", "tokens": "language"}[spec.targets]
             raise ValueError(
-                f"{name} needs {self.target_kind} as targets; the data has {spec.targets}: task={fitting} fits."
+                f"task={name}: must be {fitting}, because the targets of the data are {spec.targets},"
+                f" not {self.target_kind}."
             )
         made_for = getattr(network, "task", name)
         if made_for != name:
-            raise ValueError(f"{type(network).__name__} is a network for task={made_for}, not for {name}.")
+            raise ValueError(f"task={name}: must be {made_for}, the task of {type(network).__name__}.")
 
-    def _freezing(self) -> Freezing:
-        """What the recipe asks of the parts of the network; refused where it has no meaning."""
-        if self.recipe is None:
+    def _freezing(self, transfer: Transfer | None) -> Freezing:
+        if transfer is None:
             return Freezing(self.network, Transfer())
-        transfer, views = self.recipe.transfer, self.augment.views
+        views = self.augment.views
         if not self.supports_freezing and transfer.asks_for_parts:
-            raise ValueError(f"model: no head, no frozen backbone and no lr_decay with task={self.task_name}.")
+            raise ValueError(
+                f"model: must have neither head, freeze nor lr_decay with task={self.task_name},"
+                " whose network has no head."
+            )
         freezing = Freezing(self.network, transfer)
         if views and not freezing.always_frozen:
-            raise ValueError(f"augment.views={views}: of what a frozen backbone sees; it takes model.freeze=backbone.")
+            raise ValueError(f"augment.views={views}: must be 0 without model.freeze=backbone.")
         if views and not (self.supports_feature_cache and self.augment.has_steps):
-            raise ValueError(f"augment.views={views}: it takes steps of augmentation, in classification or regression.")
+            raise ValueError(
+                f"augment.views={views}: must be 0 unless there are augmentation steps and the task is"
+                " classification or regression."
+            )
         return freezing
 
-    def show(self, raw: Tensor) -> Tensor | str | None:
-        """What there is to look at once the network is trained: images from 0 to 1, a text, or nothing.
+    @abstractmethod
+    def new_meter(self) -> Meter:
+        """Return a meter at zero, on the task's device."""
+
+    @abstractmethod
+    def batch_loss(self, batch: Batch, meter: Any) -> Tensor:
+        """Return the mean loss of a raw batch, and add the batch to the meter. Training and evaluation call this."""
+
+    def optimized_parts(self) -> list[nn.Module]:
+        """Return the parts of the network that have an optimizer each."""
+        return [self.network]
+
+    def alternating_step(self, batch: Batch, meter: Any, update: Update) -> Tensor:
+        """Train each of several `optimized_parts` once on a raw batch.
 
         Args:
-            raw: some raw inputs of the test split.
+            batch: raw inputs and targets.
+            meter: the batch is added to it.
+            update: takes the gradient step of a part, given the index of the part and its loss. The steps of part 0
+                count as the steps of the run.
+
+        Returns:
+            The loss to log, without gradients.
+        """
+        raise NotImplementedError
+
+    def adapt_to(self, train: Split, val: Split) -> list[str]:
+        """Look at the data before training, for example at the sizes of the classes; return warnings for the user."""
+        return []
+
+    @property
+    def balanced_sampling(self) -> bool:
+        """Whether training draws every class equally often."""
+        return False
+
+    def example_output(self, raw: Tensor) -> Tensor | str | None:
+        """Return something to look at after training: images from 0 to 1, a text, or nothing.
+
+        Args:
+            raw: raw inputs of the test split.
         """
         return None
 
     def training_flops(self, flops: int) -> int:
-        """What a sample costs in training, of `flops` forward; backward costs twice what forward does."""
+        """Return the operations of one training sample. A backward pass costs twice as much as a forward pass.
+
+        Args:
+            flops: operations of a forward pass.
+        """
         if not self.freezing.always_frozen:
             return 3 * flops
-        of_head = sum(2 * parameter.numel() for parameter in self.freezing.head.parameters() if parameter.ndim > 1)
-        return 3 * of_head + (0 if self.reads_features else flops - of_head)
+        head_flops = sum(2 * parameter.numel() for parameter in self.freezing.head.parameters() if parameter.ndim > 1)
+        return 3 * head_flops + (0 if self.reads_features else flops - head_flops)
 
     @property
     def can_sample(self) -> bool:
-        """Whether the trained network makes samples out of nothing, see `firstlight.commands.sample`."""
+        """Whether the trained network generates samples, see `commands.sample`."""
         return False
 
-    def in_words(self) -> str | None:
-        """What the trained network has found, where one line can tell it."""
+    def result_line(self) -> str | None:
+        """Return the result of the training as one line, if one line can hold it."""
         return None
 
     @property
     def preprocess(self) -> Any:
-        """From raw batches to the network's inputs, where nothing is augmented."""
+        """The preprocessing without augmentation: raw batches in, network inputs out."""
         return self.augment.preprocess
 
     def prepared(self, batch: Batch) -> Batch:
-        """The network's inputs and the targets of a raw batch: augmented in training, and never else."""
+        """Return the network's inputs and the targets of a raw batch. Samples are augmented in training only."""
         raw, targets = batch
         if self.reads_features:
-            return self._view(raw), targets
+            return self._random_view(raw), targets
         return self.augment(raw, targets) if self.training else (self.preprocess(raw), targets)
 
-    def _view(self, features: Tensor) -> Tensor:
-        """One view of each sample, another one in every epoch: (batch, views, features) -> (batch, features)."""
+    def _random_view(self, features: Tensor) -> Tensor:
+        """Choose one view of each sample: (batch, views, features) -> (batch, features)."""
         if features.ndim == 2:
             return features
         chosen = torch.randint(features.shape[1], (len(features),), device=features.device)
         return features[torch.arange(len(features), device=features.device), chosen]
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """What the network gives for inputs or, where batches are features, its head for these."""
+        """Return the network's outputs for its inputs, or the head's outputs if batches hold features."""
         return self.freezing.head(inputs) if self.reads_features else self.network(inputs)
 
-    @abstractmethod
-    def new_meter(self) -> Meter:
-        """A meter at zero, on the task's device."""
-
-    @abstractmethod
-    def batch_loss(self, batch: Batch, meter: Any) -> Tensor:
-        """The loss of a raw batch; the meter takes note of it. Called in training and in measuring."""
-
-    def configure_optimizers(self) -> Any:
-        """Lightning asks once, before the first step."""
-        assert self.recipe is not None
-        lr = getattr(self.recipe.optimizer, "keywords", {}).get("lr")
-        optimizer = self.recipe.optimizer(self.freezing.parameters(lr))
-        scheduler = self.recipe.scheduler(optimizer, self._plan())
-        if isinstance(scheduler, ReduceLROnPlateau):
-            # Lightning steps these after the epoch's checkpoint is written, which would lose an epoch on resuming.
-            self._plateau = scheduler
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _plan(self) -> Plan:
-        """What schedulers have to know of the run."""
-        assert self.recipe is not None
-        self.trainer.fit_loop.setup_data()  # else a run without end does not know the length of an epoch
-        total_steps = self.trainer.estimated_stepping_batches  # knows of accumulation and max_epochs
-        if self.recipe.max_steps is not None:
-            total_steps = min(total_steps, self.recipe.max_steps)
-        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        return Plan(total_steps, steps_per_epoch, mode_of(self.recipe.monitor))
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step: its randomness follows from the seed, the epoch, the batch and the rank alone."""
-        self._reseed(batch_idx)
-        return self.batch_loss(batch, self._meter)
-
-    def _reseed(self, batch_idx: int) -> None:
-        assert self.recipe is not None
-        reseed(derive(self.recipe.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure one batch."""
-        self.batch_loss(batch, self._meter)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure one batch."""
-        self.batch_loss(batch, self._meter)
-
     def train(self, mode: bool = True) -> Self:
-        """The mode of training, but for what is frozen; or that of evaluation."""
+        """Switch to training or evaluation mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         if mode:
             self.freezing.keep_modes()
         return self
-
-    def on_train_epoch_start(self) -> None:
-        """Every epoch counts from zero, and has an order of its own; the next stages may thaw."""
-        if self.freezing.unfreezes_later:
-            self.freezing.begin_epoch(self.current_epoch)
-        self._train_meter = self._meter = self.new_meter()
-        self.metrics.clear()
-        loader: Any = self.trainer.train_dataloader
-        loader.set_epoch(self.current_epoch)
-
-    def on_validation_epoch_start(self) -> None:
-        """Validation has a meter of its own, in the middle of a training epoch too."""
-        self._meter = self.new_meter()
-
-    def on_test_epoch_start(self) -> None:
-        """Testing has a meter of its own."""
-        self._meter = self.new_meter()
-
-    def on_train_epoch_end(self) -> None:
-        """The metrics of the epoch, over all batches as they were trained on."""
-        assert self._train_meter is not None
-        self._close(self._train_meter, "train")
-        if self._plateau is not None and self.recipe is not None and self.recipe.monitor in self.metrics:
-            self._plateau.step(self.metrics[self.recipe.monitor])
-
-    def on_validation_epoch_end(self) -> None:
-        """The metrics of the validation split."""
-        assert self._meter is not None
-        self._close(self._meter, "val")
-        if self.trainer.state.fn == "fit":
-            self._meter = self._train_meter
-
-    def on_test_epoch_end(self) -> None:
-        """The metrics of the test split."""
-        assert self._meter is not None
-        self._close(self._meter, "test")
-
-    def _close(self, meter: Meter, split: str) -> None:
-        if self.trainer.world_size > 1:
-            for total in meter.sums():
-                total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
-        found = {f"{split}/{name}": value for name, value in meter.compute().items()}
-        self.metrics |= found
-        self.log_dict(found, sync_dist=True)  # the same on every rank already; for the callbacks of others
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint describes itself, in plain values."""
-        checkpoint["config"] = self.plain_config
-        checkpoint["spec"] = self.spec.to_dict()
-        if self._plateau is not None:
-            checkpoint["plateau"] = self._plateau.state_dict()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Lightning restores this module before it makes the optimizers."""
-        self._plateau_state = checkpoint.get("plateau")
-
-    def on_train_start(self) -> None:
-        """Lightning has restored what it knows of; the plateau it does not."""
-        if self._plateau is not None and self._plateau_state is not None:
-            self._plateau.load_state_dict(self._plateau_state)

@@ -1,10 +1,10 @@
-"""What a frozen backbone gives: computed once for each sample, and once for each of its augmented views."""
+"""The features of a frozen backbone, computed once for each sample, or once for each of its augmented views."""
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from tqdm import tqdm
 
+from firstlight.config import RunConfig
 from firstlight.data import Split, Store
 from firstlight.data.store import Arrays, open_store
 from firstlight.log import logger
@@ -22,97 +23,110 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.transfer.head import head_removed
 
-# Raised when features are computed in another way: older ones are then computed anew.
-_FORMAT = 1
-_BATCH = 32  # samples at a time: their maps are to stay in a CPU's caches
+# Raised when features are computed in another way, so that older ones are computed again.
+_FORMAT = 2
+_BATCH = 32  # samples at a time, so that their feature maps fit into a CPU's caches
 
 
-def read_features(
-    task: Task, store: Store, splits: dict[str, Split], trainer: Trainer, seed: int, cache_dir: Path
+def cached_features(
+    task: Task, store: Store, splits: dict[str, Split], trainer: Trainer, config: RunConfig, cache_dir: Path
 ) -> dict[str, Split]:
-    """The splits with features in place of raw samples, where training needs no more; the task is told.
+    """Replace raw samples by the features of a backbone that never learns, if the training needs nothing else.
 
-    That is so where the backbone never learns, and no sample is augmented anew in every epoch. Features lie on the
-    disk under the hash of all that they follow from: the weights, the samples and their preprocessing; for views also
-    the augmentation and the seed.
+    It needs more if each epoch augments the samples again. Features are kept on disk under the hash of everything that
+    they depend on: the weights, the samples and their preprocessing; for views also the augmentation and the seed.
 
     Args:
-        task: whose network's features are wanted.
-        store: the data.
-        splits: parts of its splits, see `Source.splits`.
-        trainer: knows the device and the precision.
-        seed: of the views.
-        cache_dir: where features are kept.
+        task: sets `reads_features` if samples are replaced.
+        store: the data set.
+        splits: see `Source.splits`.
+        trainer: has the device and the precision.
+        config: the config of the run.
+        cache_dir: the folder of the features.
 
     Returns:
-        Features (samples, features), float32; to train on (samples, 1 + views, features) where views are asked for,
-        the sample as it is among them. Or the splits as they are.
+        Splits of features (samples, features), float32; with views, those of "train" are (samples, 1 + views,
+        features), the sample without augmentation first. Or the splits unchanged.
     """
-    if not (task.freezing.always_frozen and task.supports_feature_cache) or (
-        task.augment.has_steps and not task.augment.views
-    ):
+    is_cacheable = task.freezing.always_frozen and task.supports_feature_cache
+    if not is_cacheable or (task.augment.has_steps and not task.augment.views):
         return splits
     task.to(trainer.strategy.root_device).eval()
-    facts = {
+    cache = _Cache(store, cache_dir)
+    depends_on = {
         "weights": _hash_of_backbone(task),
         "samples": _hash_of_samples(store),
         "preprocess": task.preprocess.output_spec.to_dict(),
         "device": task.device.type,
         "precision": str(trainer.precision),
     }
-
-    def kept(name: str, facts: Mapping[str, Any], compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, Tensor]:
-        key = hashlib.sha256(json.dumps([_FORMAT, name, facts], sort_keys=True).encode()).hexdigest()[:16]
-        path, started = cache_dir / f"{name.replace(' ', '-')}-{key}", time.perf_counter()
-        said = f"from the cache, {path}"
-
-        def build() -> tuple[DataSpec, dict[str, Arrays]]:
-            nonlocal said
-            arrays = compute()
-            said = f"computed in {time.perf_counter() - started:.1f} s, kept in {path}"
-            spec = replace(store.spec, input_shape=arrays["train"].shape[1:], margin=0)
-            return spec, {split: Arrays(a, store.splits[split].targets.numpy()) for split, a in arrays.items()}
-
-        found = {split: part.inputs for split, part in open_store(path, build).splits.items()}
-        logger.info(f"{name} of {sum(map(len, found.values())):,} samples: {said}")
-        return found
-
     with torch.inference_mode(), trainer.precision_plugin.forward_context():
         _check_head(task, store)
-        plain = kept("features", facts, lambda: _features(task, store))
-        to_train_on = plain["train"]
+        plain = cache.get("features", depends_on, lambda: _features(task, store))
+        train = plain["train"]
         if task.augment.views:
-            of_views = facts | {"augment": task.plain_config["augment"], "seed": seed}
-            to_train_on = kept("views", of_views, lambda: {"train": _views(task, store, plain["train"], seed)})["train"]
+            depends_on |= {"augment": config.augment, "seed": config.seed}
+            views = cache.get("views", depends_on, lambda: {"train": _views(task, store, plain["train"], config.seed)})
+            train = views["train"]
     task.reads_features = True
-    task.train()  # Lightning takes the mode as it finds it
+    task.train()  # Lightning keeps the mode that it finds
 
     def inputs(name: str, split: Split) -> Tensor:
         origin = next(origin for origin, whole in store.splits.items() if whole.inputs is split.inputs)
-        return to_train_on if name == "train" else plain[origin]
+        return train if name == "train" else plain[origin]
 
     return {name: replace(split, inputs=inputs(name, split)) for name, split in splits.items()}
 
 
+@dataclass(frozen=True)
+class _Cache:
+    """Features on disk.
+
+    Attributes:
+        store: the data set that they belong to.
+        folder: where they are kept.
+    """
+
+    store: Store
+    folder: Path
+
+    def get(
+        self, name: str, depends_on: Mapping[str, Any], compute: Callable[[], dict[str, np.ndarray]]
+    ) -> dict[str, Tensor]:
+        """Return the features by split, from the disk or computed and kept there."""
+        key = hashlib.sha256(json.dumps([_FORMAT, name, depends_on], sort_keys=True).encode()).hexdigest()[:16]
+        path, started = self.folder / f"{name}-{key}", time.perf_counter()
+        is_cached = path.exists()
+
+        def build() -> tuple[DataSpec, dict[str, Arrays]]:
+            arrays = compute()
+            spec = replace(self.store.spec, input_shape=arrays["train"].shape[1:], margin=0)
+            targets = {split: whole.targets.numpy() for split, whole in self.store.splits.items()}
+            return spec, {split: Arrays(inputs, targets[split]) for split, inputs in arrays.items()}
+
+        found = {split: part.inputs for split, part in open_store(path, build).splits.items()}
+        origin = "from the cache" if is_cached else f"computed in {time.perf_counter() - started:.1f} s, kept"
+        logger.info(f"{name} of {sum(map(len, found.values())):,} samples: {origin} in {path}")
+        return found
+
+
 def _check_head(task: Task, store: Store) -> None:
-    """The head on the features has to be the network.
+    """Check that the head applied to the features equals the network.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it does not.
     """
     inputs = task.preprocess(store.splits["train"].inputs[:1].to(task.device))
     with head_removed(task.network, task.freezing.head_name):
         features = task.network(inputs)
     if features.ndim != 2 or not torch.equal(task.freezing.head(features), task.network(inputs)):
-        raise ValueError(f"model.freeze: the last layer of {type(task.network).__name__} is not its head.")
+        raise ValueError(f"model.freeze: must be null, because {type(task.network).__name__} does not end in its head.")
 
 
 def _features(task: Task, store: Store) -> dict[str, np.ndarray]:
-    """Of every split: (rows, features)."""
-    with (
-        _bar(sum(len(split) for split in store.splits.values())) as bar,
-        head_removed(task.network, task.freezing.head_name),
-    ):
+    """Return the features of every split: (rows, features)."""
+    total = sum(len(split) for split in store.splits.values())
+    with _progress_bar(total) as bar, head_removed(task.network, task.freezing.head_name):
         return {
             name: np.concatenate(
                 [_of_batch(task, task.preprocess(raw.to(task.device)), bar) for raw in split.inputs.split(_BATCH)]
@@ -122,11 +136,11 @@ def _features(task: Task, store: Store) -> dict[str, np.ndarray]:
 
 
 def _views(task: Task, store: Store, plain: Tensor, seed: int) -> np.ndarray:
-    """Of the split to train on, with the features of the samples as they are: (rows, 1 + views, features)."""
+    """Return the features of the training split and of its views: (rows, 1 + views, features)."""
     split, number = store.splits["train"], task.augment.views
     found = np.empty((len(plain), 1 + number, plain.shape[1]), np.float32)
     found[:, 0] = plain
-    with _bar(number * len(split)) as bar, head_removed(task.network, task.freezing.head_name):
+    with _progress_bar(number * len(split)) as bar, head_removed(task.network, task.freezing.head_name):
         for view in range(1, 1 + number):
             for start in range(0, len(split), _BATCH):
                 rows = slice(start, start + _BATCH)
@@ -141,8 +155,8 @@ def _of_batch(task: Task, inputs: Tensor, bar: tqdm) -> np.ndarray:
     return task.network(inputs).float().cpu().numpy()
 
 
-def _bar(number: int) -> tqdm:
-    return tqdm(total=number, desc="features", unit="sample", leave=False, dynamic_ncols=True, disable=None)
+def _progress_bar(total: int) -> tqdm:
+    return tqdm(total=total, desc="features", unit="sample", leave=False, dynamic_ncols=True, disable=None)
 
 
 def _hash_of_backbone(task: Task) -> str:

@@ -1,8 +1,7 @@
-"""Several processes train one run: each reads the composed config from the run folder.
+"""Several processes that train one run. Each reads the config from the run folder, see `worker`.
 
-`python -m firstlight.training.launch RUN_DIR` is one of them. Lightning's process plugins find the others by the
-environment variables that are set here; torchrun and Lightning's own conventions for several machines set
-the same ones.
+Lightning finds the other processes through environment variables, which are set here. torchrun and Lightning's
+launchers for several machines set the same ones.
 """
 
 import os
@@ -12,52 +11,49 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-from firstlight.runs.run_folder import RunFolder
+from firstlight.config import RunConfig
 
-# Exit code of a process that refused its config: the reason is on the screen already.
-REFUSED = 3
-INTERRUPTED = 130  # what shells give for Ctrl-C
+REFUSED = 3  # exit status of a process that has refused its config and printed the reason
+INTERRUPTED = 130  # exit status of shells after Ctrl-C
 
 
-def is_inside() -> bool:
-    """Whether some launcher, ours or another, has started this process as one of several."""
+def is_one_of_several() -> bool:
+    """Return whether a launcher has started this process as one of several."""
     return "LOCAL_RANK" in os.environ
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes files: the only one, or the first of several."""
+    """Return whether this process writes the files of the run: the only process, or the first of several."""
     if "RANK" in os.environ:
         return int(os.environ["RANK"]) == 0
     return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
 
 
-def check_shared_folder(config: dict[str, Any], run_dir: str | Path | None) -> None:
-    """Processes that are started apart from each other must be told one folder.
+def check_shared_folder(config: RunConfig, run_dir: str | Path | None) -> None:
+    """Check that processes that another launcher starts have one run folder.
 
     Raises:
-        ValueError: they are not.
+        ValueError: `run_dir` is not set.
     """
-    if run_dir is None and (is_inside() or config["trainer"].get("num_nodes", 1) > 1):
-        raise ValueError("Several processes or machines train one run: give them all the same run_dir=")
+    if run_dir is None and (is_one_of_several() or config.num_nodes > 1):
+        raise ValueError("run_dir: must be set, to the same folder for all processes of the run.")
 
 
-def num_processes(config: dict[str, Any]) -> int:
-    """How many processes are to be started on this machine; 0 where this process trains itself."""
-    if is_inside():
+def num_processes(config: RunConfig) -> int:
+    """Return the number of processes to start on this machine; 0 if this process trains itself."""
+    if is_one_of_several():
         return 0
-    trainer = config["trainer"]
-    devices = trainer.get("devices", "auto")
+    devices = config.trainer.get("devices", "auto")
     if isinstance(devices, str) and "," in devices:
         devices = [part for part in devices.split(",") if part]
     if isinstance(devices, list):
         count = len(devices)
     elif str(devices) in ("auto", "-1"):
-        count = _num_gpus() if trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda") else 1
+        count = _num_gpus() if config.trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda") else 1
     else:
         count = int(devices)
-    return count if count > 1 or trainer.get("num_nodes", 1) > 1 else 0
+    return count if count > 1 or config.num_nodes > 1 else 0
 
 
 def _num_gpus() -> int:
@@ -67,18 +63,22 @@ def _num_gpus() -> int:
 
 
 def launch(run_dir: Path, count: int) -> None:
-    """Start `count` processes that train the run in `run_dir` together, and wait for them.
+    """Start processes that train one run together, and wait for them. If one fails, the others are ended.
+
+    Args:
+        run_dir: the run folder.
+        count: the number of processes.
 
     Raises:
-        ValueError: they refused the config; they have said why.
-        RuntimeError: one of them failed; the others are ended then.
-        KeyboardInterrupt: a signal ended them.
+        ValueError: a process refused the config and has printed why.
+        RuntimeError: a process failed.
+        KeyboardInterrupt: a signal ended the processes.
     """
     environment = dict(os.environ)
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment.setdefault("MASTER_PORT", str(_free_port()))
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
-    command = [sys.executable, "-m", "firstlight.training.launch", str(run_dir)]
+    command = [sys.executable, "-m", "firstlight.training.worker", str(run_dir)]
     processes = [subprocess.Popen(command, env=environment | {"LOCAL_RANK": str(rank)}) for rank in range(count)]
     try:
         while any(process.poll() is None for process in processes):
@@ -87,19 +87,17 @@ def launch(run_dir: Path, count: int) -> None:
             time.sleep(0.05)
     finally:
         _end(processes)
-    codes = [process.returncode for process in processes]
-    if INTERRUPTED in codes:
+    statuses = [process.returncode for process in processes]
+    if INTERRUPTED in statuses:
         raise KeyboardInterrupt
-    if REFUSED in codes:
-        raise ValueError(f"The run was refused by process {codes.index(REFUSED)}, for the reason above.")
-    if any(codes):
-        raise RuntimeError(
-            f"of {count} processes one failed (exit codes {codes}); the cause is above, and in any train.log"
-        )
+    if REFUSED in statuses:
+        raise ValueError(f"Process {statuses.index(REFUSED)} refused the run for the reason above.")
+    if any(statuses):
+        raise RuntimeError(f"One of {count} processes failed (exit statuses {statuses}); the cause is above.")
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End those that still run: politely, then at once."""
+    """End the processes that still run: with SIGTERM, and after ten seconds with SIGKILL."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -117,23 +115,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _worker(run_dir: str) -> int:
-    from firstlight.config.compose import to_plain
-    from firstlight.config.errors import explain
-    from firstlight.training.run import run_here
-
-    folder = RunFolder.open(run_dir)
-    try:
-        run_here(folder, to_plain(folder.config()), started=time.perf_counter())
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:  # whatever it is, it is told here: the parent sees the exit code alone
-        print(explain(error), file=sys.stderr, flush=True)
-        return REFUSED if isinstance(error, ValueError) else 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_worker(sys.argv[1]))

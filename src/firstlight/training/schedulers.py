@@ -1,6 +1,6 @@
-"""Learning rates over a run, each a function of the optimizer step alone (`plateau`: of the metrics so far).
+"""Learning rate schedules. Each depends on the optimizer step alone; `plateau` depends on the metrics so far.
 
-Every one is built as `scheduler(optimizer, plan, *, options)`.
+A scheduler is built as `scheduler(optimizer, run_length, *, options)`.
 """
 
 import math
@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
+from firstlight.checks import check_range
+
 
 @dataclass(frozen=True)
-class Plan:
-    """How long a run is going to be, in optimizer steps (with accumulation, one for several batches).
+class RunLength:
+    """The length of a run in optimizer steps. With gradient accumulation, a step takes several batches.
 
     Attributes:
-        total_steps: of the whole run; infinite where neither its epochs nor its steps are limited.
-        steps_per_epoch: of one epoch.
-        mode: 'min' or 'max', the way in which the run's `monitor` gets better.
+        total_steps: steps of the run; infinite if neither its epochs nor its steps are limited.
+        steps_per_epoch: steps of one epoch.
+        mode: "min" or "max", the direction in which the run's `monitor` improves.
     """
 
     total_steps: float
@@ -25,30 +27,32 @@ class Plan:
     mode: str
 
     def finite_steps(self, scheduler: str) -> int:
-        """The total, for a scheduler that has to know it.
+        """Return `total_steps` for a scheduler that needs it.
 
         Raises:
-            ValueError: it is infinite.
+            ValueError: the run has no limit.
         """
         if math.isinf(self.total_steps):
-            raise ValueError(f"scheduler={scheduler} has to know the end: set trainer.max_epochs or trainer.max_steps.")
+            raise ValueError(
+                f"scheduler={scheduler}: must have trainer.max_epochs or trainer.max_steps, to know the end."
+            )
         return int(self.total_steps)
 
 
-def constant(optimizer: Optimizer, plan: Plan, *, warmup: float = 0.0) -> LRScheduler:
-    """The optimizer's own rate, after a linear rise over the share `warmup` of all steps."""
-    warmup_steps = round(_share(warmup, "warmup") * plan.finite_steps("constant")) if warmup else 0
+def constant(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.0) -> LRScheduler:
+    """Keep the optimizer's learning rate, after a linear rise over the fraction `warmup` of all steps."""
+    warmup_steps = round(_fraction(warmup, "warmup") * run_length.finite_steps("constant")) if warmup else 0
     return LambdaLR(optimizer, lambda step: _rise(step, warmup_steps))
 
 
-def cosine(optimizer: Optimizer, plan: Plan, *, warmup: float = 0.05, final: float = 0.0) -> LRScheduler:
-    """A linear rise over the share `warmup` of all steps, then half a cosine down to `final` times the rate.
+def cosine(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.05, final: float = 0.0) -> LRScheduler:
+    """Raise the rate linearly over the fraction `warmup` of all steps, then lower it by half a cosine to `final` times.
 
     Source: Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
     """
-    total_steps = plan.finite_steps("cosine")
-    warmup_steps = round(_share(warmup, "warmup") * total_steps)
-    _share(final, "final")
+    total_steps = run_length.finite_steps("cosine")
+    warmup_steps = round(_fraction(warmup, "warmup") * total_steps)
+    _fraction(final, "final")
 
     def factor(step: int) -> float:
         if step < warmup_steps:
@@ -60,52 +64,50 @@ def cosine(optimizer: Optimizer, plan: Plan, *, warmup: float = 0.05, final: flo
 
 
 def onecycle(
-    optimizer: Optimizer, plan: Plan, *, warmup: float = 0.3, start: float = 0.04, final: float = 4e-6
+    optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.3, start: float = 0.04, final: float = 4e-6
 ) -> LRScheduler:
-    """One cycle: from `start` times the rate up to it in the share `warmup` of all steps, then down to `final` times.
+    """Raise the rate from `start` times in the fraction `warmup` of all steps, then lower it to `final` times.
 
-    The momentum, where the optimizer has one, goes the other way, between 0.85 and 0.95.
+    The momentum, if the optimizer has one, goes the other way, between 0.85 and 0.95.
     Source: Smith & Topin 2018, "Super-convergence", section 3.
     """
-    total_steps = max(2, plan.finite_steps("onecycle"))  # torch's formula divides by one less
-    if not 0 <= warmup < 1:
-        raise ValueError(f"scheduler.warmup={warmup}: a share from 0 to below 1.")
+    total_steps = max(2, run_length.finite_steps("onecycle"))  # torch's formula divides by one less
+    check_range("scheduler.warmup", warmup, at_least=0, below=1)
     if not 0 < final <= start <= 1:
         raise ValueError(
-            f"scheduler.start={start} and scheduler.final={final}: shares of the rate, 0 < final <= start <= 1."
+            f"scheduler.start={start} scheduler.final={final}: must be fractions of the rate, 0 < final <= start <= 1."
         )
     has_momentum = "betas" in optimizer.defaults or optimizer.defaults.get("momentum", 0) > 0
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
-        pct_start=warmup if warmup * total_steps > 1 else 0.0,  # it divides by the steps of the way up, less one
+        pct_start=warmup if warmup * total_steps > 1 else 0.0,  # torch divides by the rising steps, less one
         div_factor=1 / start,
         final_div_factor=start / final,
         cycle_momentum=has_momentum,
     )
 
 
-def step(optimizer: Optimizer, plan: Plan, *, every: int = 10, factor: float = 0.1) -> LRScheduler:
-    """The rate times `factor` for each `every` epochs that have passed."""
-    if every < 1:
-        raise ValueError(f"scheduler.every={every}: one epoch or more.")
-    return LambdaLR(optimizer, lambda step: factor ** (step // (every * plan.steps_per_epoch)))
+def step(optimizer: Optimizer, run_length: RunLength, *, every: int = 10, factor: float = 0.1) -> LRScheduler:
+    """Multiply the rate by `factor` after every `every` epochs."""
+    check_range("scheduler.every", every, at_least=1)
+    return LambdaLR(optimizer, lambda step: factor ** (step // (every * run_length.steps_per_epoch)))
 
 
 def plateau(
     optimizer: Optimizer,
-    plan: Plan,
+    run_length: RunLength,
     *,
     factor: float = 0.1,
     patience: int = 5,
     threshold: float = 1e-4,
     min_lr: float = 0.0,
 ) -> ReduceLROnPlateau:
-    """The rate times `factor` after more than `patience` validations in a row without a better `monitor`."""
+    """Multiply the rate by `factor` after more than `patience` validations in a row without a better `monitor`."""
     return ReduceLROnPlateau(
         optimizer,
-        mode="min" if plan.mode == "min" else "max",
+        mode="min" if run_length.mode == "min" else "max",
         factor=factor,
         patience=patience,
         threshold=threshold,
@@ -114,11 +116,10 @@ def plateau(
 
 
 def _rise(step: int, warmup_steps: int) -> float:
-    """From 1/warmup_steps at the first step to 1: no step has a rate of zero."""
+    """Return the factor of a linear rise, from 1/warmup_steps at the first step to 1, so no step has a rate of zero."""
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
-def _share(value: float, key: str) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"scheduler.{key}={value}: a share from 0 to 1.")
+def _fraction(value: float, key: str) -> float:
+    check_range(f"scheduler.{key}", value, at_least=0, at_most=1)
     return value

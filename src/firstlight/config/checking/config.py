@@ -1,17 +1,17 @@
-"""Mistakes in a config are found before anything heavy is imported."""
+"""Check a composed config before anything heavy is imported."""
 
 import ast
 from collections.abc import Iterator
 from typing import Any
 
-from firstlight.checks import suggestion
+from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
-from firstlight.config.checking.values import check_value, shown
+from firstlight.config.checking.values import as_yaml, check_value
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer, split_model
 
-# What the keys of train.yaml that are no group may hold.
+# The types of the keys of train.yaml that are not groups.
 SETTINGS = {
     "name": "str",
     "seed": "int",
@@ -19,31 +19,37 @@ SETTINGS = {
     "patience": "int | None",
     "output_dir": "str",
     "run_dir": "str | None",
-    "resume": "str | None",
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
-# Arguments that `build` gives, so that no config can.
-SUPPLIED = ("spec", "min_size", "network", "augment", "recipe", "params", "optimizer", "plan")
+# Arguments that the code passes itself, so a config cannot.
+SUPPLIED: dict[str, tuple[str, ...]] = {
+    "augment": ("spec", "min_size"),
+    "model": ("spec",),
+    "task": ("spec", "network", "augment", "transfer"),
+    "optimizer": ("params",),
+    "scheduler": ("optimizer", "run_length"),
+}
+# Keys that Hydra's `instantiate` reads itself.
+_HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 
 
 def check(config: dict[str, Any]) -> None:
-    """Compare every key and value of a training config with what its `_target_` takes.
+    """Compare every key and value of a training config with the signature of its `_target_`.
 
     Raises:
-        ValueError: for the first key that its target has no use for, or value of another type.
+        ValueError: a key is missing or unknown, or a value has the wrong type. The message names the first one.
     """
-    missing = [key for key in (*SETTINGS, *GROUPS) if key not in config]
-    if missing:
-        raise ValueError(f"The config lacks '{missing[0]}'.")
+    for key in (*SETTINGS, *GROUPS):
+        if key not in config:
+            raise ValueError(f"{key}: must be in the config.")
     for key, value in config.items():
         if key in SETTINGS:
-            check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body, "it")
+            check_value(key, value, _annotation(SETTINGS[key]))
         elif key not in GROUPS:
             raise ValueError(f"{key}: unknown key{suggestion(key, [*SETTINGS, *GROUPS])}")
         elif not isinstance(value, dict) or "_target_" not in value:
-            raise ValueError(f"{key}={value}: this needs a _target_, the class or function that is called.")
-    if config["seed"] < 0:
-        raise ValueError(f"seed={config['seed']}: a seed is 0 or larger.")
+            raise ValueError(f"{key}={as_yaml(value)}: must have a _target_, the class or function to call.")
+    check_range("seed", config["seed"], at_least=0)
     _check_augment(config["augment"])
     _, network = _check_transfer(config["model"])
     for path, node in _targets(config | {"model": network}):
@@ -51,10 +57,10 @@ def check(config: dict[str, Any]) -> None:
 
 
 def check_model(model: dict[str, Any]) -> None:
-    """The same for `model` alone.
+    """Check the node `model` alone.
 
     Raises:
-        ValueError: as `check`.
+        ValueError: see `check`.
     """
     _, network = _check_transfer(model)
     for path, node in _targets(network, "model"):
@@ -62,31 +68,35 @@ def check_model(model: dict[str, Any]) -> None:
 
 
 def check_arguments(function: str, values: dict[str, Any], path: str = "") -> None:
-    """Compare the config of another script with what the function behind it takes.
+    """Compare the config of another command with the function that the command calls.
 
     Args:
-        function: its dotted path.
-        values: the config, or the node at `path`.
-        path: of the node.
+        function: the dotted path of the function.
+        values: the config, or its node at `path`.
+        path: the dotted path of the node; empty for the whole config.
 
     Raises:
-        ValueError: as `check`.
+        ValueError: see `check`.
     """
     _check_target(path, {"_target_": function} | values)
 
 
+def _annotation(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 def _check_augment(augment: dict[str, Any]) -> None:
-    """Steps are named by their keys, and may have any that their own `_target_` goes with."""
+    """Check the names of the steps. A step with a `_target_` of its own may have any name."""
     for key, value in augment.items():
         if key in OPTIONS:
-            check_value(f"augment.{key}", value, ast.parse(OPTIONS[key], mode="eval").body, "it")
+            check_value(f"augment.{key}", value, _annotation(OPTIONS[key]))
         elif isinstance(value, dict):
             if value["_target_"] == step_target(key) and key not in step_names():
                 raise ValueError(f"augment.{key}: unknown step{suggestion(key, step_names(), 'augment')}")
         elif key in step_names() and value is not None:
             raise ValueError(
-                f"augment.{key}={shown(value)}: a step takes its options by name, as in augment.{key}.p=0.5;"
-                " null leaves it out."
+                f"augment.{key}={as_yaml(value)}: must be null, which removes the step, or options of it,"
+                f" as in augment.{key}.p=0.5."
             )
         elif key not in ("_target_", *step_names()):
             known = [*OPTIONS, *step_names()]
@@ -94,14 +104,14 @@ def _check_augment(augment: dict[str, Any]) -> None:
 
 
 def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """The options that every network has, by type and value; they are apart from the network's own."""
+    """Check the options that every network has, and return them apart from the network's own options."""
     for key in model.keys() & TRANSFER.keys():
-        check_value(f"model.{key}", model[key], ast.parse(TRANSFER[key], mode="eval").body, "it")
+        check_value(f"model.{key}", model[key], _annotation(TRANSFER[key]))
     return split_model(model)
 
 
 def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with a `_target_`, with its dotted path."""
+    """Yield every nested node that has a `_target_`, with its dotted path."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     if isinstance(node, dict) and "_target_" in node:
         yield path, node
@@ -115,17 +125,19 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         accepted = parameters(target)
     except ValueError as error:
         raise ValueError(f"{path}._target_={target}: {error}.") from None
-    if accepted is None:  # only a call can tell
+    if accepted is None:  # the source does not tell; the call will
         return
     name = target.rsplit(".", 1)[-1]
+    supplied = SUPPLIED.get(path, ())
     for key, value in node.items():
-        if key in ("_target_", "_partial_", "_recursive_", "_convert_", "_args_"):
+        if key in _HYDRA_KEYS:
             continue
-        if key not in accepted or key in SUPPLIED:
-            options = [option for option in accepted if option not in SUPPLIED]
+        full_key = f"{path}.{key}" if path else key
+        if key not in accepted or key in supplied:
+            options = [option for option in accepted if option not in supplied]
             options += TRANSFER if path == "model" else ()
-            raise ValueError(f"{path}.{key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
+            raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
-        built = isinstance(value, dict) and "_target_" in value  # what comes of it has any type
-        if annotation is not None and not built:
-            check_value(f"{path}.{key}" if path else key, value, annotation, name)
+        is_node = isinstance(value, dict) and "_target_" in value  # the object that it becomes may have any type
+        if annotation is not None and not is_node:
+            check_value(full_key, value, annotation, name)

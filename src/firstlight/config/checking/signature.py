@@ -1,4 +1,4 @@
-"""The parameters of a class or function, read from its source: nothing is imported, so it takes milliseconds."""
+"""Read the parameters of a class or function from its source. Nothing is imported, so it takes milliseconds."""
 
 import ast
 import functools
@@ -6,20 +6,23 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-Parameters = dict[str, ast.expr | None]  # name -> annotation, where there is one
+Parameters = dict[str, ast.expr | None]  # name -> annotation, or None
 
 
 @functools.cache
 def parameters(target: str) -> Parameters | None:
-    """Parameters of the class or function that the dotted path `target` names, without `self`.
+    """Return the parameters of a class or function, without `self`.
 
-    Follows imports between modules, base classes and `**kwargs` that go on to a base class.
+    Follows imports between modules, base classes, and `**kwargs` that are passed to a base class.
+
+    Args:
+        target: dotted path of the class or function.
 
     Returns:
-        None where the source does not tell: a compiled function, or arguments passed on to who knows where.
+        The annotation of each parameter; None if the source does not tell, as for a compiled function.
 
     Raises:
-        ValueError: `target` names nothing that exists.
+        ValueError: the module or the name does not exist.
     """
     module, names = _find_module(target)
     if module is None or len(names) != 1:
@@ -28,21 +31,21 @@ def parameters(target: str) -> Parameters | None:
 
 
 def names(package: str) -> list[str]:
-    """What a package's `__init__` defines or imports from elsewhere, in order."""
+    """Return the names that a package's `__init__` defines or imports, in order."""
     path, _ = _find_module(package)
     assert path is not None
     return list(_definitions(path))
 
 
 def _find_module(target: str) -> tuple[Path | None, list[str]]:
-    """The source file of the module part of `target`, and the names that are left."""
+    """Return the source file of the module part of `target`, and the remaining names."""
     first, *rest = target.split(".")
     try:
         spec = importlib.util.find_spec(first)
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        raise ValueError(f"no module named '{first}' is installed")
+        raise ValueError(f"the module '{first}' must be installed")
     if spec.origin is None or not spec.origin.endswith(".py"):
         return None, rest
     path = Path(spec.origin)
@@ -60,7 +63,7 @@ def _find_module(target: str) -> tuple[Path | None, list[str]]:
 
 @functools.cache
 def _definitions(path: Path) -> dict[str, ast.stmt]:
-    """The statement of a file that binds each name at its top level, the last one where there are several."""
+    """Return the last top-level statement of a file that binds each name."""
     bound: dict[str, ast.stmt] = {}
     for statement in _top_level(ast.parse(path.read_bytes()).body):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
@@ -71,7 +74,7 @@ def _definitions(path: Path) -> dict[str, ast.stmt]:
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those under `if` and `try` too."""
+    """Yield the statements of a module, including those inside `if` and `try`."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try):
@@ -90,12 +93,12 @@ def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:
         original = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
         return _follow_import(path, statement, original)
     if statement is None and "*" not in definitions and "__getattr__" not in definitions and not _assigns(path, name):
-        raise ValueError(f"there is no '{name}' in {target.rsplit('.', 1)[0]}")
+        raise ValueError(f"'{name}' must be defined in {target.rsplit('.', 1)[0]}")
     return None
 
 
 def _assigns(path: Path, name: str) -> bool:
-    """Whether the file binds the name in some way that is not read here."""
+    """Whether a file mentions the name in a statement that this module does not read, such as an assignment."""
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(ast.parse(path.read_bytes())))
 
 

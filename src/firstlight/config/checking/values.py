@@ -1,40 +1,41 @@
-"""Whether a value from YAML fits the annotation of an argument, and what would fit, in words."""
+"""Compare values from YAML with the annotations of arguments, and describe these for people."""
 
 import ast
 from typing import Any
 
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+_NAMES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
 
 
-def check_value(path: str, value: Any, annotation: ast.expr, name: str) -> None:
-    """Compare a value from YAML with what an argument is annotated with.
+def check_value(key: str, value: Any, annotation: ast.expr, owner: str = "") -> None:
+    """Compare a value from YAML with the annotation of an argument.
 
     Args:
-        path: of the value in the config.
-        value: from YAML.
-        annotation: of the argument, as its source has it.
-        name: of what takes the argument.
+        key: dotted path of the value in the config.
+        value: the value.
+        annotation: the annotation of the argument, parsed from the source.
+        owner: the class or function that has the argument, for the message.
 
     Raises:
-        ValueError: it does not fit; says in words what does.
+        ValueError: the value does not fit the annotation. The message describes what does.
     """
     if not _accepts(annotation, value):
-        raise ValueError(f"{path}={shown(value)}: {name} takes {_in_words(annotation)}.")
+        where = f" ({owner})" if owner else ""
+        raise ValueError(f"{key}={as_yaml(value)}: must be {_description(annotation)}{where}.")
 
 
-def shown(value: Any) -> Any:
-    """A value as it stands in YAML."""
+def as_yaml(value: Any) -> Any:
+    """Return a value as YAML writes it."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _in_words(annotation: ast.expr) -> str:
-    """An annotation for people: `Optional[int]` is a whole number or null."""
+def _description(annotation: ast.expr) -> str:
+    """Describe an annotation for people: `Optional[int]` is "a whole number or null"."""
     match annotation:
         case ast.Constant(value=None):
             return "null"
         case ast.Constant(value=str(quoted)):
-            return _in_words(ast.parse(quoted, mode="eval").body)
+            return _description(ast.parse(quoted, mode="eval").body)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _alternatives([left, right])
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
@@ -42,19 +43,19 @@ def _in_words(annotation: ast.expr) -> str:
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
             return _alternatives(options)
         case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
-            return f"a list, each item {_in_words(inner)}"
+            return f"a list whose items are {_description(inner)}"
         case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
-            return f"a list: {', '.join(_in_words(item) for item in inner)}"
-    return _WORDS.get(ast.unparse(annotation), ast.unparse(annotation))
+            return f"a list of {', '.join(_description(item) for item in inner)}"
+    return _NAMES.get(ast.unparse(annotation), ast.unparse(annotation))
 
 
 def _alternatives(options: list[ast.expr]) -> str:
     settable = [option for option in options if not isinstance(option, ast.Name) or option.id not in _NEVER_IN_YAML]
-    return " or ".join(dict.fromkeys(map(_in_words, settable)))
+    return " or ".join(dict.fromkeys(map(_description, settable)))
 
 
 def _accepts(annotation: ast.expr, value: Any) -> bool:
-    """Whether a value from YAML fits an annotation; what is not understood accepts everything."""
+    """Whether a value from YAML fits an annotation. An annotation that is not understood accepts every value."""
     match annotation:
         case ast.Constant(value=None):
             return value is None

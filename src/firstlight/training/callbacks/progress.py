@@ -1,35 +1,35 @@
-"""What the screen shows of a run: a bar within the epoch where someone looks, and a line for each epoch."""
+"""The progress of a run on the screen: a bar within the epoch on a terminal, and a line for each epoch."""
 
 import sys
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch import Trainer
 from tqdm import tqdm
 
 from firstlight.log import logger
 from firstlight.training.callbacks.recorder import Recorder
+from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.module import TrainingModule
 
-# The first four of these that a task has.
+# An epoch's line has the first four of these metrics that the task has.
 _SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_per_character", "val/mse", "val/r2")
 
 
-class Progress(Checkpoint):
-    """Draws nothing that a file would not want: the bar needs a terminal, the lines do not.
+class Progress(RunCallback):
+    """Shows the progress. A file that the output is redirected to gets the lines without the bar.
 
-    Comes after the recorder, whose rows it shows (see there for why it counts as a checkpoint callback).
+    Args:
+        recorder: its latest row is shown, so it comes before this callback.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._bar: tqdm[Any] | None = None
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A new bar."""
+    def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         if trainer.is_global_zero and sys.stdout.isatty():
-            total = int(trainer.num_training_batches)
             self._bar = tqdm(
-                total=total,
+                total=int(trainer.num_training_batches),
                 desc=f"epoch {trainer.current_epoch + 1}",
                 unit="batch",
                 leave=False,
@@ -37,15 +37,11 @@ class Progress(Checkpoint):
                 file=sys.stdout,
             )
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """One further."""
+    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
         if self._bar is not None:
             self._bar.update()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The bar goes, a line stays."""
+    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
         self._close()
         row = self.recorder.row
         if not row:
@@ -58,8 +54,7 @@ class Progress(Checkpoint):
             "epoch %*d%s  %s  lr %.1e  %.1f s", width, trainer.current_epoch + 1, of, values, row["lr"], row["seconds"]
         )
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """The screen is left clean."""
+    def on_exception(self) -> None:
         self._close()
 
     def _close(self) -> None:

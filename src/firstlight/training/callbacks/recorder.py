@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes: metrics.csv, TensorBoard, and its times."""
+"""The records of a run while it trains: metrics.csv, TensorBoard, and its times."""
 
 import csv
 import math
@@ -7,39 +7,37 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch import Trainer
 from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from firstlight.commands.preview import preview_sheet
+from firstlight.config import RunConfig
 from firstlight.data import Split
-from firstlight.runs.run_folder import RunFolder
-from firstlight.tasks.task import Task
+from firstlight.runs import RunFolder
+from firstlight.runs.preview import augmentation_sheet
+from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.module import TrainingModule
 
 
-class Recorder(Checkpoint):
-    """Writes one row per epoch, on the first rank only.
-
-    It counts as one of Lightning's checkpoint callbacks because those come after the task's own hooks, when the
-    metrics of the epoch are there.
+class Recorder(RunCallback):
+    """Writes one row for each epoch, on the first rank only.
 
     Args:
-        folder: of the run.
-        config: complete and resolved.
+        folder: the run folder.
+        config: the config of the run.
         started: `time.perf_counter()` at the start of the run.
-        samples: raw ones, to show what augmentation makes of them.
+        samples: raw samples, for the image of the augmentation.
 
     Attributes:
         row: the latest epoch: its number, counted from 1, last step, metrics, learning rate of that step, and seconds.
         seconds_to_first_step: from `started` to the end of the first step.
-        samples_per_second: in training, without validation; over all epochs but the first where there are more.
+        samples_per_second: in training, without validation. The first epoch counts only if it is the only one.
     """
 
-    def __init__(self, folder: RunFolder, config: dict[str, Any], started: float, samples: Split) -> None:
+    def __init__(self, folder: RunFolder, config: RunConfig, started: float, samples: Split) -> None:
         self.folder = folder
         self.config = config
         self.started = started
@@ -47,23 +45,22 @@ class Recorder(Checkpoint):
         self.row: dict[str, Any] = {}
         self.seconds_to_first_step = math.nan
         self._columns: list[str] = []
-        self._every_n_steps = config["trainer"].get("log_every_n_steps") or 50
+        self._every_n_steps = config.trainer.get("log_every_n_steps") or 50
         self._step_losses: list[tuple[int, Tensor]] = []
         self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
         self._writer: SummaryWriter | None = None
 
     @property
     def samples_per_second(self) -> float:
-        """Over all ranks; not a number where no epoch was completed."""
+        """Over all ranks; NaN if no epoch has ended."""
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the files; a resumed run forgets the rows of epochs that it is going to repeat."""
-        assert isinstance(pl_module, Task)
+    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+        """Open the files. A resumed run drops the rows of the epochs that it repeats."""
         if not trainer.is_global_zero:
             return
-        names = [f"{split}/{name}" for split in ("train", "val") for name in pl_module.metric_names]
+        names = [f"{split}/{name}" for split in ("train", "val") for name in module.task.metric_names]
         self._columns = ["epoch", "step", *names, "lr", "seconds"]
         kept = []
         if self.folder.history_path.exists():
@@ -75,51 +72,48 @@ class Recorder(Checkpoint):
             writer.writerows(kept)
         self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step + 1)
         if not kept:
-            self.add_text("config", OmegaConf.to_yaml(self.config))
-            if pl_module.spec.kind == "images":
-                self.add_image("augmentation", preview_sheet(pl_module, self.samples, self.config["seed"]))
+            self.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
+            if module.task.spec.kind == "images" and module.task.augment.has_steps:
+                self.add_image("augmentation", augmentation_sheet(module.task, self.samples, self.config.seed))
 
     def add_text(self, name: str, text: str) -> None:
-        """A text for TensorBoard, as it is."""
+        """Write a text to TensorBoard."""
         if self._writer is not None:
             self._writer.add_text(name, f"```\n{text}\n```")
 
     def add_image(self, name: str, image: Image.Image) -> None:
-        """An image for TensorBoard."""
+        """Write an image to TensorBoard."""
         if self._writer is not None:
             self._writer.add_image(name, np.asarray(image), dataformats="HWC")
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time and count the samples from here."""
+    def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         self._epoch_started = self._training_ended = time.perf_counter()
         self._num_samples = 0
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Note the rate before the scheduler changes it; where stages have their own, that of the last."""
+    def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
+        """Note the learning rate before the scheduler changes it; the last group's, if stages have their own rates."""
         self._lr = trainer.optimizers[0].param_groups[-1]["lr"]
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
         """Note the loss of some steps, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
         if trainer.global_step % self._every_n_steps == 0:
-            self._step_losses.append((trainer.global_step, outputs["loss"]))
-        self._num_samples += len(batch[1]) * trainer.world_size
+            self._step_losses.append((trainer.global_step, loss))
+        self._num_samples += num_samples * trainer.world_size
         if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         self._training_ended = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
         """Write the epoch's row."""
-        assert isinstance(pl_module, Task)
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         if self._writer is None:
             return
-        names = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-        metrics = {name: pl_module.metrics[name] for name in self._columns if name in pl_module.metrics}
-        self.row = names | metrics | {"lr": self._lr, "seconds": round(time.perf_counter() - self._epoch_started, 3)}
+        numbers = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
+        metrics = {name: module.metrics[name] for name in self._columns if name in module.metrics}
+        seconds = round(time.perf_counter() - self._epoch_started, 3)
+        self.row = numbers | metrics | {"lr": self._lr, "seconds": seconds}
         with self.folder.history_path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(self.row)
         for name, value in (metrics | {"lr": self._lr}).items():
@@ -130,7 +124,7 @@ class Recorder(Checkpoint):
         self._step_losses.clear()
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the final metrics, with the config beside them, and close."""
+        """Write the final metrics together with the config, and close the files."""
         if self._writer is None:
             return
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
@@ -139,20 +133,20 @@ class Recorder(Checkpoint):
             self._writer.add_scalar(name, value, self.row.get("step", 0))
             self._writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
         shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
-        file_writer = self._writer._get_file_writer()
+        file_writer = self._writer.file_writer
         assert file_writer is not None
-        for summary in hparams(_flat(self.config), shown):
+        for summary in hparams(_flat(self.config.to_plain()), shown):
             file_writer.add_summary(summary)
         self._writer.close()
         self._writer = None
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and plain values, as TensorBoard shows hyperparameters."""
+    """Return dotted keys and plain values, as TensorBoard shows hyperparameters."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{key}.")
-        elif value is not None and key not in ("_target_", "dir", "run_dir", "output_dir", "resume"):
+        elif value is not None and key not in ("_target_", "dir", "run_dir", "output_dir"):
             found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
     return found

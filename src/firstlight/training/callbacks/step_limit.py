@@ -1,21 +1,28 @@
-"""The end of a run that is counted in steps."""
+"""The end of a run that is limited in steps."""
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
+
+from firstlight.checks import check_range
+from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.module import TrainingModule
 
 
-class StepLimit(Callback):
-    """Stops a run after so many optimizer steps, in the middle of an epoch too; it is validated and kept as it is."""
+class StepLimit(RunCallback):
+    """Stops a run after a number of optimizer steps, also within an epoch. The run then validates and saves as usual.
+
+    Args:
+        max_steps: optimizer steps of the run.
+
+    Raises:
+        ValueError: `max_steps` is below 1.
+    """
 
     def __init__(self, max_steps: int) -> None:
-        if max_steps < 1:
-            raise ValueError(f"trainer.max_steps={max_steps}: one step or more, or -1 for no limit.")
+        check_range("trainer.max_steps", max_steps, at_least=1)
         self.max_steps = max_steps
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Count."""
+    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
         if trainer.global_step >= self.max_steps:
             trainer.should_stop = True

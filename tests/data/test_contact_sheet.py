@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from firstlight.runs.contact_sheet import check_format, contact_sheet, write_image
+from firstlight.data.contact_sheet import check_format, contact_sheet, write_image
 
 
 def test_images_stand_in_rows_from_left_to_right() -> None:

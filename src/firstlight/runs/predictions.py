@@ -1,4 +1,4 @@
-"""What was predicted: as rows of a CSV, on the screen, and as a contact sheet."""
+"""Predictions as rows of a CSV file, as a table on the screen, and as a contact sheet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,22 +10,22 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.runs.contact_sheet import contact_sheet
+from firstlight.data.contact_sheet import contact_sheet
 
 TOP = 5
-MAX_SHOWN = 64  # images on the sheet
-_SIDE = 128  # of an image there, at the most
+MAX_SHOWN = 64  # images on the contact sheet
+_SIDE = 128  # pixels of the longer side of an image there, at most
 _ROWS_ON_SCREEN = 20
-_MARK = ("Software", "firstlight predictions")  # a text in the PNG
+_MARK = ("Software", "firstlight predictions")  # key and text in the metadata of the PNG file
 
 
 def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> dict[str, Any]:
-    """The row of an image: `path`, `label`, `probability`, and `top_1` to `top_5` as "label=probability".
+    """Return the row of an image: `path`, `label`, `probability`, and `top_1` to `top_5` as "label=probability".
 
     Args:
-        path: of the image.
+        path: path of the image.
         probabilities: (classes,).
-        labels: of the classes.
+        labels: names of the classes.
     """
     top = probabilities.topk(min(TOP, len(labels)))
     ranked = [(labels[index], value) for value, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)]
@@ -33,30 +33,30 @@ def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> di
     return row | {f"top_{place}": f"{label}={value:.6f}" for place, (label, value) in enumerate(ranked, start=1)}
 
 
-def in_words(rows: Sequence[dict[str, Any]], group: str | None = None) -> str:
-    """For the screen: a single image with its likeliest classes, or the first of many with one each.
+def predictions_table(rows: Sequence[dict[str, Any]], group: str | None = None) -> str:
+    """Return a text for the screen: the most likely classes of a single image, or one class for each of many.
 
     Args:
-        rows: from `prediction`.
-        group: the columns `group` and `group`_probability are shown too.
+        rows: see `prediction`.
+        group: the name of two more columns, the verdict and its probability.
     """
     if len(rows) == 1:
         (row,) = rows
         pairs = [row[f"top_{place}"].rpartition("=") for place in range(1, TOP + 1) if f"top_{place}" in row]
-        cells = [(label, _share(value)) for label, _, value in pairs]
+        cells = [(label, _percent(value)) for label, _, value in pairs]
         if group:
-            cells.append((f"{group}: {row[group]}", _share(row[f"{group}_probability"])))
+            cells.append((f"{group}: {row[group]}", _percent(row[f"{group}_probability"])))
         return _aligned(cells)
     shown = rows[:_ROWS_ON_SCREEN]
-    columns = [[_end(row["path"]) for row in shown]]
+    columns = [[_end_of(row["path"]) for row in shown]]
     for name, probability in [("label", "probability"), *([(group, f"{group}_probability")] if group else [])]:
-        columns += [[row[name] for row in shown], [_share(row[probability]) for row in shown]]
+        columns += [[row[name] for row in shown], [_percent(row[probability]) for row in shown]]
     rest = [f"… and {len(rows) - len(shown):,} more"] if len(rows) > len(shown) else []
     return "\n".join([_aligned(list(zip(*columns, strict=True))), *rest])
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """Raw images as they are on the sheet: (batch, channels, height, width), uint8, to numbers from 0 to 1."""
+    """Shrink raw images for the sheet: (batch, channels, height, width), uint8, to numbers from 0 to 1."""
     height, width = images.shape[2:]
     scale = _SIDE / max(height, width)
     if scale >= 1:
@@ -68,24 +68,24 @@ def thumbnails(images: Tensor) -> Tensor:
 def write_sheet(
     file: BinaryIO, images: Sequence[Tensor], rows: Sequence[dict[str, Any]], group: str | None = None
 ) -> None:
-    """The first images, each with its label and probability, or those of the group, as a PNG.
+    """Write a PNG file with the first images, each with its label and probability.
 
     Args:
-        file: to write to.
-        images: batches from `thumbnails`.
-        rows: of these images, and maybe of others after them.
-        group: as for `in_words`.
+        file: the open file.
+        images: batches of `thumbnails`.
+        rows: the rows of these images; rows of further images may follow.
+        group: shown in place of the label, see `predictions_table`.
     """
     shown = torch.cat(list(images))[:MAX_SHOWN]
     keys = (group, f"{group}_probability") if group else ("label", "probability")
     captions = [f"{row[keys[0]]} {row[keys[1]]:.0%}" for row in rows[: len(shown)]]
-    facts = PngInfo()
-    facts.add_text(*_MARK)
-    contact_sheet(shown, captions).save(file, "png", pnginfo=facts)
+    metadata = PngInfo()
+    metadata.add_text(*_MARK)
+    contact_sheet(shown, captions).save(file, "png", pnginfo=metadata)
 
 
 def is_sheet(path: Path) -> bool:
-    """Whether `write_sheet` has made this image."""
+    """Return whether `write_sheet` has written this image."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return image.info.get(_MARK[0]) == _MARK[1]
@@ -93,11 +93,11 @@ def is_sheet(path: Path) -> bool:
         return False
 
 
-def _share(probability: str | float) -> str:
+def _percent(probability: str | float) -> str:
     return f"{float(probability):7.2%}"
 
 
-def _end(path: str) -> str:
+def _end_of(path: str) -> str:
     return path if len(path) <= 60 else "…" + path[-59:]
 
 

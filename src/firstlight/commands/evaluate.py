@@ -1,0 +1,20 @@
+"""The command `evaluate`."""
+
+from typing import Any
+
+from firstlight.commands.jobs import run_command
+from firstlight.config.checking.config import check_arguments
+from firstlight.runs import RunFolder
+
+
+def main() -> None:
+    """Run scripts/evaluate.py."""
+    run_command("evaluate", _job)
+
+
+def _job(config: dict[str, Any]) -> dict[str, Any]:
+    check_arguments("firstlight.runs.evaluate.evaluate", config)
+    RunFolder.open(config["run"])
+    from firstlight.runs.evaluate import evaluate  # imports torch
+
+    return evaluate(**config)

@@ -1,0 +1,118 @@
+"""The one job of a command, or the jobs of a sweep: Hydra composes them, and each mistake becomes a short message.
+
+Nothing here imports torch. Help and messages about the config come within a second.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from omegaconf import DictConfig
+
+from firstlight.config.compose import CONFIG_DIR, to_plain
+from firstlight.config.help import help_text
+from firstlight.config.overrides import with_quotes
+from firstlight.runs import Sweep
+
+Job = Callable[[dict[str, Any]], dict[str, Any]]
+_INTERRUPTED = 130  # exit status of shells after Ctrl-C
+
+
+def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None:
+    """Run a command with the words of the command line, once or for each job of a sweep; then exit.
+
+    The exit status is 1 if a job failed or diverged, and 130 if one was interrupted.
+
+    Args:
+        config_name: the name of the command and of its YAML file.
+        job: takes the composed config and returns the metrics.
+        texts: keys whose values are texts, such as a prompt. A sweep separates their values at commas.
+    """
+    argv = sys.argv[1:]
+    if {"--help", "-h"} & set(argv):
+        return print(help_text(config_name))
+    is_sweep = bool({"-m", "--multirun"} & set(argv))
+    shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    jobs = _Jobs(job, config_name, argv)
+    try:
+        import hydra
+
+        with _words(with_quotes(argv, texts=() if is_sweep else texts)):
+            hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
+    except (Exception, KeyboardInterrupt) as error:  # Hydra's own errors, or an interrupt
+        jobs.failures.append(error)
+    if jobs.sweep:
+        jobs.sweep.print_ranking()
+    sys.exit(_exit_status(jobs, shows_traceback))
+
+
+def _exit_status(jobs: "_Jobs", shows_traceback: bool) -> int:
+    """Report the failures of jobs, and return the exit status of the command."""
+    if not jobs.failures:
+        return int(jobs.diverged)
+    if shows_traceback:
+        raise jobs.failures[0]
+    if isinstance(jobs.failures[-1], KeyboardInterrupt):
+        return _INTERRUPTED
+    if not jobs.sweep:  # a sweep has reported its failures already
+        sys.stdout.flush()
+        print(jobs.explain(jobs.failures[0]), file=sys.stderr)
+    return 1
+
+
+@contextmanager
+def _words(argv: list[str]) -> Iterator[None]:
+    """Let Hydra read these words, and raise its errors instead of printing them."""
+    before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = [before[0], *argv], "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+class _Jobs:
+    """The results of the one job of a command, or of each job of its sweep."""
+
+    def __init__(self, job: Job, config_name: str, argv: list[str]) -> None:
+        self.job = job
+        self.config_name = config_name
+        self.argv = argv
+        self.sweep: Sweep | None = None
+        self.failures: list[BaseException] = []
+        self.diverged = False
+
+    def explain(self, error: BaseException) -> str:
+        """Return the message for the user."""
+        from firstlight.config.errors import explain
+
+        return explain(error, self.argv, self.config_name)
+
+    def run(self, composed: DictConfig) -> None:
+        """Run a job. Hydra calls this, and gets no exceptions: it would add text of its own, or end the sweep."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        settings = HydraConfig.get()
+        if settings.mode is RunMode.MULTIRUN:
+            self.sweep = self.sweep or Sweep(settings.sweep.dir)
+            self.sweep.begin(settings.job.num, list(settings.overrides.task))
+        try:
+            result = self.job(to_plain(composed))
+            self.diverged |= result.get("status") == "diverged"  # the log has said so
+            if self.sweep:
+                self.sweep.finished(result)
+        except Exception as error:  # any failure leaves the other jobs of the sweep alone
+            self.failures.append(error)
+            if self.sweep:
+                self.sweep.failed(self.explain(error))
+        except KeyboardInterrupt:
+            if self.sweep:
+                self.sweep.failed("interrupted")
+            raise

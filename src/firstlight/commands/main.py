@@ -1,0 +1,18 @@
+"""The installed program: `firstlight train data=mnist`, and the other commands."""
+
+import importlib
+import sys
+
+from firstlight.checks import suggestion
+
+COMMANDS = ("train", "evaluate", "predict", "preview", "sample")
+
+
+def main() -> None:
+    """Run the command that the first word names."""
+    command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+    if command in COMMANDS:
+        return importlib.import_module(f"firstlight.commands.{command}").main()
+    if command in ("", "-h", "--help"):
+        return print(f"firstlight {' | '.join(COMMANDS)}\n--help after a command describes it.")
+    sys.exit(f"{command}: unknown command{suggestion(command, COMMANDS)}")

@@ -1,0 +1,36 @@
+"""The command `train`."""
+
+import time
+from typing import Any
+
+from firstlight.commands.jobs import run_command
+from firstlight.training import resume, train
+
+_STARTED = time.perf_counter()
+
+
+def main() -> None:
+    """Run scripts/train.py."""
+    run_command("train", _job)
+
+
+def _job(config: dict[str, Any]) -> dict[str, Any]:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    job = HydraConfig.get()
+    if config["resume"]:
+        return _resume(config, list(job.overrides.task))
+    if job.mode is RunMode.MULTIRUN:
+        return train(config, run_dir=job.runtime.output_dir)
+    return train(config, started=_STARTED)
+
+
+def _resume(config: dict[str, Any], words: list[str]) -> dict[str, Any]:
+    from firstlight.config.errors import conflict_with_resume
+
+    conflict = conflict_with_resume(words)
+    if conflict:
+        raise ValueError(conflict)
+    data_has_moved = any(word.startswith("data.dir=") for word in words)
+    return resume(config["resume"], data_dir=config["data"]["dir"] if data_has_moved else None, started=_STARTED)

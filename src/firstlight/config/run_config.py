@@ -1,0 +1,118 @@
+"""The config of one run: checked once, then frozen and handed on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from omegaconf import DictConfig
+
+from firstlight.config.checking.config import check
+from firstlight.config.compose import compose, to_plain
+from firstlight.config.transfer import Transfer, split_model
+from firstlight.files import user_path
+
+# The `_target_` of a class or function, and the values of its arguments.
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a training run is told.
+
+    Attributes:
+        name: the first folder under `output_dir`, "<data>-<model>".
+        seed: the only source of randomness.
+        monitor: the metric that decides which epoch is the best, "<split>/<name>".
+        patience: epochs without a better `monitor` after which the run stops; None for no limit.
+        output_dir: the folder of all run folders.
+        run_dir: the run folder, if the user names one.
+        data: the node of the data set.
+        augment: the node of the augmentation; its steps are nodes too.
+        model: the node of the network, without the options of `transfer`.
+        transfer: pretrained weights, head and frozen layers.
+        task: the node of the task.
+        optimizer: the node of the optimizer.
+        scheduler: the node of the scheduler.
+        trainer: the node of Lightning's Trainer.
+    """
+
+    name: str
+    seed: int
+    monitor: str
+    patience: int | None
+    output_dir: str
+    run_dir: str | None
+    data: Node
+    augment: Node
+    model: Node
+    transfer: Transfer
+    task: Node
+    optimizer: Node
+    scheduler: Node
+    trainer: Node
+
+    @classmethod
+    def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
+        """Check a composed config and freeze it.
+
+        Args:
+            config: what `compose` returns, or the content of a run's config.yaml.
+
+        Raises:
+            ValueError: a key or a value is wrong. The message names the key.
+        """
+        plain = to_plain(config) if isinstance(config, DictConfig) else dict(config)
+        plain.pop("resume", None)  # a word of the command line, not a setting of the run
+        check(plain)
+        transfer, model = split_model(plain["model"])
+        return cls(**plain | {"transfer": transfer, "model": model})
+
+    @classmethod
+    def from_overrides(cls, *overrides: str) -> Self:
+        """Compose, check and freeze the config of `train.py <overrides>`."""
+        return cls.parse(compose(*overrides))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the config as plain dicts, lists, strings and numbers, in the form of config.yaml; see `parse`."""
+        plain = {key: value for key, value in vars(self).items() if key != "transfer"}
+        return plain | {"model": vars(self.transfer) | self.model}
+
+    def with_absolute_paths(self) -> Self:
+        """Return the config with paths that hold in any working directory."""
+        augment = {key: _absolute(step) if isinstance(step, dict) else step for key, step in self.augment.items()}
+        return replace(
+            self,
+            data=_absolute(self.data) | {"dir": str(user_path(self.data["dir"]))},
+            augment=augment,
+            transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
+        )
+
+    def with_data(self, **values: Any) -> Self:
+        """Return the config with other values of `data`; None leaves a value as it is."""
+        return replace(self, data=self.data | {key: value for key, value in values.items() if value is not None})
+
+    def with_trainer(self, **values: Any) -> Self:
+        """Return the config with other arguments of the Trainer."""
+        return replace(self, trainer=self.trainer | values)
+
+    @property
+    def max_steps(self) -> int | None:
+        """Optimizer steps after which the run stops; None for no limit."""
+        max_steps = self.trainer.get("max_steps", -1)
+        return None if max_steps == -1 else max_steps
+
+    @property
+    def precision(self) -> str:
+        """The precision of the computation, such as "32-true" or "bf16-mixed"."""
+        return str(self.trainer.get("precision", "32-true"))
+
+    @property
+    def num_nodes(self) -> int:
+        """Machines that train the run together."""
+        return self.trainer.get("num_nodes", 1)
+
+
+def _absolute(node: Node, key: str = "file") -> Node:
+    """Make the path of a file absolute. A value that is not a file is a name, or lies in the data folder."""
+    path = Path(node.get(key) or "").expanduser()
+    return node | {key: str(path.absolute())} if path.is_file() else node

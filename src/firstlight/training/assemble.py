@@ -1,0 +1,50 @@
+"""The first phase of a run: read the data and build the task. It needs no Lightning, so mistakes are found early."""
+
+from dataclasses import dataclass
+
+from firstlight.config import RunConfig
+from firstlight.data import Source, Split, Store
+from firstlight.runs import RunFolder
+from firstlight.runs.load import load_weights
+from firstlight.tasks import Task
+from firstlight.tasks.build import build_source, build_task
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of.
+
+    Attributes:
+        config: the config of the run.
+        folder: the folder of the run.
+        source: the data set.
+        store: the data set as arrays.
+        splits: the samples of "train", "val" and "test".
+        task: the network with its preprocessing, loss and metrics.
+        is_resumed: whether the run continues from its last checkpoint.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    source: Source
+    store: Store
+    splits: dict[str, Split]
+    task: Task
+    is_resumed: bool
+
+
+def assemble(config: RunConfig, folder: RunFolder) -> Parts:
+    """Read the data and build the task of a run. A resumed run starts from the weights of its last checkpoint.
+
+    Raises:
+        ValueError: the data cannot be read, or the parts do not fit together.
+    """
+    source = build_source(config)
+    store, splits = source.splits(config.seed)
+    is_resumed = folder.checkpoint_path("last").exists()
+    if is_resumed:  # the pretrained weights may be gone by now
+        task = build_task(config, folder.spec(), pretrained=False)
+        load_weights(task, folder, "last")
+    else:
+        task = build_task(config, store.spec)
+    return Parts(config, folder, source, store, splits, task, is_resumed)

@@ -1,0 +1,181 @@
+"""The LightningModule that trains a task."""
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from firstlight.config import RunConfig
+from firstlight.config.instantiate import bind, call
+from firstlight.config.monitor import mode_of
+from firstlight.data import BatchLoader
+from firstlight.randomness import derive, reseed
+from firstlight.tasks import Batch, Task
+from firstlight.tasks.meters import Meter
+from firstlight.training.schedulers import RunLength, plateau
+
+
+class TrainingModule(LightningModule):
+    """Connects a task with Lightning: optimizers, schedulers, metrics of each split, and checkpoints.
+
+    The randomness of a step follows from the seed, the epoch, the batch and the rank alone. Checkpoints hold the state
+    of the task, under its own names.
+
+    Args:
+        task: what is trained.
+        config: the config of the run.
+
+    Attributes:
+        metrics: the metrics of this epoch so far, `<split>/<name>`.
+        train_loader: the batches of an epoch; to be set before the training.
+
+    Raises:
+        ValueError: an option of the optimizer is out of its range, or the scheduler does not fit the task.
+    """
+
+    def __init__(self, task: Task, config: RunConfig) -> None:
+        super().__init__()
+        self.task = task
+        self.config = config
+        self.automatic_optimization = not task.has_multiple_optimizers
+        self.optimizer_class = bind("optimizer", config.optimizer)
+        self.scheduler_function = bind("scheduler", config.scheduler)
+        # A parameter on trial reports wrong options now, and not when Lightning asks for the optimizer.
+        call("optimizer", self.optimizer_class, [nn.Parameter(torch.zeros(1))])
+        if task.has_multiple_optimizers and self.scheduler_function.func is plateau:
+            raise ValueError(f"scheduler=plateau: must be another scheduler with task={task.task_name}.")
+        self.metrics: dict[str, float] = {}
+        self.train_loader: BatchLoader | None = None
+        self._meter: Meter | None = None
+        self._train_meter: Meter | None = None
+        self._plateau: ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until the scheduler exists
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizers and schedulers. Lightning calls this before the first step."""
+        length = self._run_length()
+        if self.task.has_multiple_optimizers:
+            optimizers = [self.optimizer_class(part.parameters()) for part in self.task.optimized_parts()]
+            return optimizers, [self.scheduler_function(optimizer, length) for optimizer in optimizers]
+        optimizer = self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))
+        scheduler = self.scheduler_function(optimizer, length)
+        if isinstance(scheduler, ReduceLROnPlateau):
+            # Lightning steps these after it has written the epoch's checkpoint, so a resumed run would lose an epoch.
+            self._plateau = scheduler
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _run_length(self) -> RunLength:
+        batches = self._batches_per_epoch()
+        total_steps = self.trainer.estimated_stepping_batches  # considers accumulation and max_epochs
+        if self.config.max_steps is not None:
+            total_steps = min(total_steps, self.config.max_steps)
+        steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
+        return RunLength(total_steps, steps_per_epoch, mode_of(self.config.monitor))
+
+    def _batches_per_epoch(self) -> int:
+        """Return the training batches of an epoch. Lightning knows them only later, if `max_epochs` is -1."""
+        assert self.train_loader is not None
+        number, limit = len(self.train_loader), self.trainer.limit_train_batches
+        return min(number, limit) if isinstance(limit, int) else int(number * limit)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Train on one raw batch."""
+        reseed(derive(self.config.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
+        if self.automatic_optimization:
+            return self.task.batch_loss(batch, self._meter)
+        loss = self.task.alternating_step(batch, self._meter, self._update)
+        schedulers: Any = self.lr_schedulers()
+        for scheduler in schedulers:
+            scheduler.step()
+        return loss
+
+    def _update(self, part: int, loss: Tensor) -> None:
+        """Take the gradient step of one of several optimized parts."""
+        wrapped: Any = self.optimizers()
+        wrapped[part].zero_grad()
+        self.manual_backward(loss)
+        if part == 0:
+            wrapped[part].step()
+        else:  # the same step, which Lightning does not count
+            bare: Any = self.optimizers(use_pl_optimizer=False)
+            self.trainer.strategy.optimizer_step(bare[part], lambda: None)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Evaluate one raw batch."""
+        self.task.batch_loss(batch, self._meter)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Evaluate one raw batch."""
+        self.task.batch_loss(batch, self._meter)
+
+    def on_train_epoch_start(self) -> None:
+        """Unfreeze what this epoch unfreezes, and reset the metrics and the order of the samples."""
+        if self.task.freezing.unfreezes_later:
+            self.task.freezing.begin_epoch(self.current_epoch)
+        self._train_meter = self._meter = self.task.new_meter()
+        self.metrics.clear()
+        assert self.train_loader is not None
+        self.train_loader.set_epoch(self.current_epoch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Keep the state of a training epoch, which a validation may interrupt."""
+        self._training_stream_state = self.task.stream_state
+        self._meter = self.task.new_meter()
+
+    def on_test_epoch_start(self) -> None:
+        """Reset the metrics of the test split."""
+        self._meter = self.task.new_meter()
+
+    def on_train_epoch_end(self) -> None:
+        """Compute the training metrics, over all batches as they were trained on."""
+        self._finish(self._train_meter, "train")
+        if self._plateau is not None and self.config.monitor in self.metrics:
+            self._plateau.step(self.metrics[self.config.monitor])
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute the validation metrics, and return to the training epoch."""
+        self._finish(self._meter, "val")
+        self.task.stream_state = self._training_stream_state
+        if self.trainer.state.fn == "fit":
+            self._meter = self._train_meter
+
+    def on_test_epoch_end(self) -> None:
+        """Compute the test metrics."""
+        self._finish(self._meter, "test")
+
+    def _finish(self, meter: Meter | None, split: str) -> None:
+        assert meter is not None
+        if self.trainer.world_size > 1:
+            for total in meter.sums():
+                total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
+        found = {f"{split}/{name}": value for name, value in meter.compute().items()}
+        self.metrics |= found
+        self.log_dict(found, sync_dist=True)  # for the user's callbacks; all ranks have the same values already
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # it has overloads
+        """Return the state of the task, under its own names."""
+        return self.task.state_dict(*args, **kwargs)
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Load the state of the task."""
+        return self.task.load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the config and the spec, as plain values, so that a checkpoint describes itself."""
+        checkpoint["config"] = self.config.to_plain()
+        checkpoint["spec"] = self.task.spec.to_dict()
+        if self._plateau is not None:
+            checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of the plateau scheduler. Lightning calls this before it asks for the optimizers."""
+        self._plateau_state = checkpoint.get("plateau")
+
+    def on_train_start(self) -> None:
+        """Restore the state of the plateau scheduler, which Lightning does not know."""
+        if self._plateau is not None and self._plateau_state is not None:
+            self._plateau.load_state_dict(self._plateau_state)

@@ -1,0 +1,68 @@
+"""One process of a run.
+
+`python -m firstlight.training.worker RUN_DIR` trains the run in RUN_DIR together with other processes.
+"""
+
+import contextlib
+import sys
+import time
+import traceback
+
+from firstlight.config import RunConfig
+from firstlight.log import logger, run_log
+from firstlight.runs import RunFolder
+from firstlight.training.launch import INTERRUPTED, REFUSED, is_first_process
+
+
+def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
+    """Train in this process, alone or as one of several, and record how the training ends.
+
+    Raises:
+        ValueError: the config or the data is wrong. Raised before Lightning is imported, if possible.
+        KeyboardInterrupt: a signal ends the run. Lightning turns it into other exceptions.
+    """
+    is_first = is_first_process()
+    with run_log(folder.log_path) if is_first else contextlib.nullcontext():
+        try:
+            from firstlight.training.assemble import assemble
+
+            parts = assemble(config, folder)
+            from firstlight.training.fit import fit  # imports Lightning, which takes seconds
+
+            fit(parts, started)
+        except Exception as error:  # any failure is recorded in the folder
+            if is_first:
+                logger.debug("the run failed", exc_info=True)
+                record_early_end(folder, error, started)
+            if not folder.spec_path.exists() and not isinstance(error, ValueError | OSError):
+                traceback.print_exc()  # the log is deleted with the folder
+            raise
+        except BaseException as error:
+            raise KeyboardInterrupt from error
+
+
+def record_early_end(folder: RunFolder, error: BaseException, started: float) -> None:
+    """Write into metrics.json that the run ended early, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        outcome = {"status": "interrupted"}
+    else:
+        outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    folder.write_metrics(folder.metrics() | outcome | {"seconds/total": time.perf_counter() - started})
+
+
+def _main(run_dir: str) -> int:
+    from firstlight.config.errors import explain
+
+    folder = RunFolder.open(run_dir)
+    try:
+        train_here(folder, folder.config(), started=time.perf_counter())
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # printed here, because the parent process sees only the exit status
+        print(explain(error), file=sys.stderr, flush=True)
+        return REFUSED if isinstance(error, ValueError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1]))
