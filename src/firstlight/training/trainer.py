@@ -31,7 +31,9 @@ def build_trainer(config: RunConfig, task: Task, callback: Callback | None = Non
         ValueError: an option of `trainer` is refused.
     """
     _check(config, task)
-    options: dict[str, Any] = _DEFAULTS | {"enable_checkpointing": callback is not None} | config.trainer | {"max_steps": -1}
+    options: dict[str, Any] = (
+        _DEFAULTS | {"enable_checkpointing": callback is not None} | config.trainer | {"max_steps": -1}
+    )
     if _needs_unused_parameters(config, task) and options.get("strategy", "auto") == "auto":
         options["strategy"] = "ddp_find_unused_parameters_true"
     trainer_class = bind("trainer", options)

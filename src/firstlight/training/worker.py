@@ -12,6 +12,7 @@ from firstlight.config import RunConfig
 from firstlight.log import logger, run_log
 from firstlight.runs import RunFolder
 from firstlight.training.launch import INTERRUPTED, REFUSED, is_first_process
+from firstlight.training.lean_imports import defer_imports
 
 
 def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
@@ -27,7 +28,8 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
             from firstlight.training.assemble import assemble
 
             parts = assemble(config, folder)
-            from firstlight.training.fit import fit  # imports Lightning, which takes seconds
+            defer_imports()
+            from firstlight.training.fit import fit  # imports Lightning
 
             fit(parts, started)
         except Exception as error:  # any failure is recorded in the folder

@@ -1,0 +1,154 @@
+"""Keep imports that an ordinary training does not need out of the start of a process.
+
+`import lightning.pytorch` takes seconds, and most of them go into two packages that a run of ours does not use:
+
+- `torchmetrics` imports every metric, those of images with torchvision and those of sound with SciPy. Lightning needs
+  two of its classes.
+- `torch._dynamo`, the compiler, which Lightning imports for the name of one class, and every optimizer imports at its
+  first step to tell the compiler something.
+
+`defer_imports` puts a stand-in for each into `sys.modules`. A stand-in answers the few questions that Lightning and the
+optimizers ask. Any other use of it, such as `torch.compile` or a metric of torchmetrics, imports the real module, which
+then takes its place.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import logging
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import FrameType, ModuleType
+from typing import Any
+
+_METRICS = "torchmetrics"
+_BASE_CLASSES = {"Metric": "torchmetrics.metric", "MetricCollection": "torchmetrics.collections"}
+_DYNAMO = "torch._dynamo"
+
+
+def defer_imports() -> None:
+    """Defer `torchmetrics` and `torch._dynamo` until something needs them. Call this before Lightning is imported.
+
+    A module that is imported already stays as it is.
+    """
+    if _METRICS not in sys.modules:
+        spec = importlib.util.find_spec(_METRICS)
+        if spec is not None:
+            sys.modules[_METRICS] = _Metrics(spec)
+    if _DYNAMO not in sys.modules:
+        sys.modules[_DYNAMO] = _Compiler(_DYNAMO)
+        sys.meta_path.insert(0, _Submodules())
+
+
+class _Metrics(ModuleType):
+    """Stands for `torchmetrics`: a package whose `__init__` has not run yet."""
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        super().__init__(spec.name)
+        self.__spec__, self.__path__, self.__file__ = spec, spec.submodule_search_locations or [], spec.origin
+        self._logger = logging.getLogger(spec.name)  # what its modules import from it
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in _BASE_CLASSES:
+            importlib.import_module("torchmetrics.utilities")  # the order in which torchmetrics imports its modules
+            return getattr(importlib.import_module(_BASE_CLASSES[name]), name)
+        assert self.__spec__ is not None
+        assert self.__spec__.loader is not None
+        self.__class__ = ModuleType  # type: ignore[assignment]  # the module is an ordinary one from here on
+        self.__spec__.loader.exec_module(self)
+        return getattr(self, name)
+
+
+class _Compiler(ModuleType):
+    """Stands for `torch._dynamo` until something other than an optimizer or Lightning asks for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(_DYNAMO) is self and _asks_without_need(sys._getframe(1)):
+            if name in _ANSWERS:
+                return _ANSWERS[name]
+            if name == "__path__":  # `from torch._dynamo import …` looks for submodules
+                raise AttributeError(name)
+        if name.startswith("__") and name != "__path__":  # questions about the kind of the module
+            raise AttributeError(name)
+        return getattr(_import_compiler(), name)
+
+
+def _asks_without_need(frame: FrameType) -> bool:
+    """Whether a frame belongs to code that asks the compiler something even if nothing is compiled."""
+    caller = str(frame.f_globals.get("__name__"))
+    if caller == "torch.compiler":  # anyone may call its functions
+        caller = str(frame.f_back.f_globals.get("__name__")) if frame.f_back else ""
+    return caller in ("torch.optim.optimizer", "torch._compile") or caller.startswith("lightning.")
+
+
+def _import_compiler() -> ModuleType:
+    """Import the real `torch._dynamo`, as if nothing had asked for it before."""
+    if isinstance(sys.modules.get(_DYNAMO), _Compiler):
+        del sys.modules[_DYNAMO]
+        for function in list(_disabled):
+            vars(function).pop("__dynamo_disable", None)
+    return importlib.import_module(_DYNAMO)
+
+
+def _graph_break(*_args: Any, **_kwargs: Any) -> None:
+    """Without a compiler there is no graph to break."""
+
+
+def _disable(function: Callable[..., Any] | None = None, recursive: bool = True, **kwargs: Any) -> Any:
+    """Without a compiler a function runs as it is."""
+    if kwargs.get("wrapping") is False and function is not None:  # `torch._compile` keeps the answer in the function
+        _disabled.add(function)
+        return function
+    from torch._compile import _disable_dynamo  # asks again when the function is called
+
+    return _disable_dynamo(function, recursive)
+
+
+class _IsCompiled(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return not isinstance(sys.modules.get(_DYNAMO), _Compiler) and isinstance(
+            instance, _import_compiler().OptimizedModule
+        )
+
+
+class _OptimizedModule(metaclass=_IsCompiled):
+    """The class of compiled modules, for `isinstance`. Nothing is compiled as long as the compiler is not imported."""
+
+
+_ANSWERS: dict[str, Any] = {
+    "graph_break": _graph_break,
+    "disable": _disable,
+    "OptimizedModule": _OptimizedModule,
+}
+# Functions that `_disable` has answered for. Weak, because some of them hold the tensors of a step.
+_disabled: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+
+
+class _Submodules(importlib.abc.MetaPathFinder):
+    """Finds a submodule that the compiler has imported itself.
+
+    `import torch._dynamo.config` asks the stand-in for its `__path__`, which imports the compiler with its submodules.
+    The import system then goes on to execute the submodule again, unless a finder returns the existing one.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.startswith(f"{_DYNAMO}.") and fullname in sys.modules and target is None:
+            return ModuleSpec(fullname, _Existing(sys.modules[fullname]))
+        return None
+
+
+class _Existing(importlib.abc.Loader):
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__spec__"] = self.spec  # not by assignment: `torch._dynamo.config` accepts only settings
