@@ -88,7 +88,7 @@ def build_task(config: Config, spec: DataSpec, *, with_recipe: bool = True, with
     if transfer.head is not None:
         replace_head(network, transfer.head, network_spec.num_outputs)
     if pretrained is not None:
-        others = pretrained.tells_other_classes(spec)
+        others = pretrained.has_other_labels(spec)
         has_head = load_weights_into(network, call("model", pretrained.load), pretrained.name, labels_differ=others)
         logger.info(f"weights {pretrained.name}, with {'their' if has_head else 'a new'} head")
     network.to(memory_format=torch.channels_last)  # convolutions are up to half as fast again, on CPUs too
