@@ -66,7 +66,9 @@ def test_apply_to_leaves_tables_unchanged() -> None:
 
 
 def test_apply_to_raises_an_error_for_two_channels() -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=net: must be weights for 2 channels, .*; these are for 3\."):
+    with pytest.raises(
+        ValueError, match=r"model\.weights=net: must be for images of 2 channels, .* are for 3 channels\."
+    ):
         IMAGENET.apply_to(spec_of(2, 8, 8))
 
 
@@ -192,7 +194,7 @@ def test_weights_of_a_run_on_a_table_fit_a_table(tmp_path: Path) -> None:
 def test_weights_of_another_network_raise_an_error(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(GREY, "model=mlp"), tmp_path / "mlp.ckpt")
     with pytest.raises(
-        ValueError, match=rf"model\.weights={path}: must fit this LeNet, but they are weights of another network: "
+        ValueError, match=rf"model\.weights={path}: must fit this LeNet, but these are weights of another network: "
     ):
         task_of(GREY, "model=lenet", f"model.weights={path}")
 

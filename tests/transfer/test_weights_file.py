@@ -213,7 +213,7 @@ def test_weights_of_another_network_raise_an_error_with_the_first_difference(
     change(state)
     message = error_of(load_weights_into, target, state, "mine.pth")
     assert message.startswith(
-        f"model.weights=mine.pth: must fit this Small, but they are weights of another network: {reason}."
+        f"model.weights=mine.pth: must fit this Small, but these are weights of another network: {reason}."
     )
     assert same(target.state_dict(), before)
 

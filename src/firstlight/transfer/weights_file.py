@@ -99,7 +99,7 @@ def load_weights_into(
     reason = _find_difference(given, expected)
     if reason is not None:
         raise ValueError(
-            f"model.weights={name}: must fit this {type(network).__name__}, but they are weights of another network:"
+            f"model.weights={name}: must fit this {type(network).__name__}, but these are weights of another network:"
             f" {reason}. To fix: set the options of model, and augment.size, as they were for these weights."
         )
     for key, value in given.items():
