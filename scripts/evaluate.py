@@ -1,4 +1,4 @@
-"""Test metrics of a finished run: `evaluate.py run=outputs/digits-lenet/...`."""
+"""Evaluate a finished run: `evaluate.py run=outputs/digits-lenet/...`."""
 
 from firstlight.commands.evaluate import main
 

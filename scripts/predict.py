@@ -1,4 +1,4 @@
-"""Labels and probabilities for images: `predict.py run=outputs/digits-lenet/... input=photos/`."""
+"""Predict the classes of images: `predict.py run=outputs/digits-lenet/... input=photos/`."""
 
 from firstlight.commands.predict import main
 

@@ -1,4 +1,4 @@
-"""What an augmentation makes of the data: `preview.py data=asl augment=light`."""
+"""Show augmented samples: `preview.py data=asl augment=light`."""
 
 from firstlight.commands.preview import main
 

@@ -1,4 +1,4 @@
-"""What a generative network makes: `sample.py run=outputs/text-lstm/... prompt="The "`."""
+"""Generate a text or images with a finished run: `sample.py run=outputs/text-lstm/... prompt="The "`."""
 
 from firstlight.commands.sample import main
 

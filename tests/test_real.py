@@ -1,4 +1,4 @@
-"""What the README claims, on real data and with the shipped defaults."""
+"""Checks the accuracies that the README states, on real data with the default settings."""
 
 from pathlib import Path
 from statistics import mean
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize(("model", "accuracy"), [("lenet", 0.988), ("mlp", 0.980), ("linear", 0.92)])
-def test_mnist(model: str, accuracy: float, real_data: Path, tmp_path: Path) -> None:
+def test_accuracy_on_mnist(model: str, accuracy: float, real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("data=mnist", f"data.dir={real_data}", f"model={model}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= accuracy
 
 
-def test_digits_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
+def test_accuracy_on_digits_with_five_seeds(real_data: Path, tmp_path: Path) -> None:
     overrides = [f"data.dir={real_data}"]
     runs = [train(compose(*overrides, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
     assert runs[0]["test/accuracy"] >= 0.975
@@ -26,7 +26,7 @@ def test_digits_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "samples", "shape", "labels"),
+    ("overrides", "samples", "shape", "labels"),
     [
         (["data=mnist"], (60_000, 10_000), (1, 28, 28), "0 9"),
         (["data=cifar10"], (50_000, 10_000), (3, 32, 32), "airplane truck"),
@@ -37,10 +37,10 @@ def test_digits_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
         (["data=folder", "doggy-door"], (800, 200), (3, 64, 64), "dog not_dog"),
     ],
 )
-def test_official_files(
-    words: list[str], samples: tuple[int, int], shape: tuple[int, ...], labels: str, real_data: Path
+def test_official_files_have_the_known_sizes_and_labels(
+    overrides: list[str], samples: tuple[int, int], shape: tuple[int, ...], labels: str, real_data: Path
 ) -> None:
-    data, *more = words
+    data, *more = overrides
     folder = real_data / more.pop() if more == ["doggy-door"] else real_data
     store = build_source(to_plain(compose(data, *more, f"data.dir={folder}"))).store()
     assert tuple(len(store.splits[name]) for name in ("train", "test")) == samples
@@ -48,18 +48,18 @@ def test_official_files(
     assert f"{store.spec.labels[0]} {store.spec.labels[-1]}" == labels
 
 
-def test_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
+def test_accuracy_on_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("experiment=asl", f"data.dir={real_data}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.95
 
 
-def test_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
+def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "doggy-door"
     metrics = train(compose("experiment=doggy_door", f"data.dir={folder}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.98
 
 
-def test_breeds_on_five_seeds(real_data: Path, tmp_path: Path) -> None:
-    words = ("experiment=dog_breeds", "data.target=all_breeds", f"data.dir={real_data}")
-    runs = [train(compose(*words, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
+def test_accuracy_on_breeds_with_five_seeds(real_data: Path, tmp_path: Path) -> None:
+    overrides = ("experiment=dog_breeds", "data.target=all_breeds", f"data.dir={real_data}")
+    runs = [train(compose(*overrides, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
     assert mean(run["test/accuracy"] for run in runs) >= 0.86

@@ -1,6 +1,8 @@
-"""Test error of a trained autoencoder, beside that of principal components of as many numbers.
+"""Compare the test error of a trained autoencoder with that of PCA (principal component analysis).
 
-uv run scripts/benchmarks/autoencoder.py run=outputs/mnist-autoencoder/...
+    uv run scripts/benchmarks/autoencoder.py run=outputs/mnist-autoencoder/...
+
+PCA has as many components as the autoencoder's latent has numbers.
 """
 
 import sys
@@ -15,7 +17,7 @@ from firstlight.tasks.build import build_source
 
 
 def main() -> None:
-    """Print both mean squared errors, of pixels from 0 to 1, and their ratio."""
+    """Print both mean squared errors, for pixels from 0 to 1, and their ratio."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
     config = to_plain(RunFolder.open(run).config())
     latent_dim = config["model"]["latent_dim"]

@@ -1,8 +1,8 @@
-"""How many of 10,000 generated images a classifier recognises, and how evenly they are spread over the classes.
+"""Classify 10,000 generated images to evaluate the quality and variety of a GAN.
 
     uv run scripts/benchmarks/gan.py run=outputs/mnist-gan/... judge=outputs/mnist-lenet/...
 
-`judge` is a run of a classifier, trained apart on the same data.
+`judge` is a run of a classifier that was trained on the same data.
 """
 
 import sys
@@ -19,7 +19,7 @@ CONFIDENCE = 0.9
 
 @torch.inference_mode()
 def main() -> None:
-    """Print the share that is recognised with confidence, and the entropy of the predicted classes."""
+    """Print the fraction of images with a probability of at least 0.9, and the entropy of the predicted classes."""
     words = dict(word.split("=", 1) for word in sys.argv[1:])
     gan, judge = load_run(words["run"]), load_run(words["judge"])
     assert isinstance(gan, Adversarial)
@@ -28,11 +28,11 @@ def main() -> None:
     outputs = [judge.network(judge.preprocess(batch)) for batch in images.split(500)]
     probabilities = judge.class_logits(torch.cat(outputs)).softmax(1)
     confidence, classes = probabilities.max(1)
-    shares = classes.bincount(minlength=judge.spec.num_outputs) / NUMBER
-    entropy = float(torch.special.entr(shares).sum())
+    fractions = classes.bincount(minlength=judge.spec.num_outputs) / NUMBER
+    entropy = float(torch.special.entr(fractions).sum())
     print(f"judge's test accuracy       {RunFolder.open(words['judge']).metrics()['test/accuracy']:.4f}")
-    print(f"recognised at {CONFIDENCE} or more  {float((confidence >= CONFIDENCE).float().mean()):.4f}")
-    print(f"entropy of the classes      {entropy:.3f} nats (uniform: {torch.tensor(len(shares)).log():.3f})")
+    print(f"probability {CONFIDENCE} or more     {float((confidence >= CONFIDENCE).float().mean()):.4f}")
+    print(f"entropy of the classes      {entropy:.3f} nats (uniform: {torch.tensor(len(fractions)).log():.3f})")
 
 
 if __name__ == "__main__":

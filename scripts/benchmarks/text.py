@@ -1,8 +1,8 @@
-"""Bits per character of a trained language model on its test text, beside gzip -9 and a smoothed 5-gram model.
+"""Compare the bits per character of a trained language model with those of gzip -9 and of a smoothed 5-gram model.
 
     uv run scripts/benchmarks/text.py run=outputs/text-lstm/...
 
-All three see the same split: gzip compresses the test text, the 5-gram model counts the training text.
+All three use the test text of the run. The 5-gram model counts the training text; gzip compresses the test text alone.
 """
 
 import gzip
@@ -21,7 +21,7 @@ DISCOUNT = 0.75
 
 
 def main() -> None:
-    """Print the three."""
+    """Print the bits per character of all three."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
     source = build_source(to_plain(RunFolder.open(run).config()))
     assert isinstance(source, Text)
@@ -33,18 +33,21 @@ def main() -> None:
 
 
 def n_gram_bits(train: str, test: str) -> float:
-    """Bits per character of interpolated Kneser-Ney smoothing (Kneser & Ney 1995; Chen & Goodman 1999, section 2.7)."""
-    followers: list[dict[str, Counter[str]]] = [defaultdict(Counter) for _ in range(ORDER)]  # by length of the context
+    """Return the bits per character of an n-gram model with interpolated Kneser-Ney smoothing.
+
+    Source: Kneser & Ney 1995; Chen & Goodman 1999, section 2.7.
+    """
+    followers: list[dict[str, Counter[str]]] = [defaultdict(Counter) for _ in range(ORDER)]  # by length of context
     longest = ORDER - 1
     for end in range(longest, len(train)):
         followers[longest][train[end - longest : end]][train[end]] += 1
-    for length in range(longest - 1, -1, -1):  # shorter contexts count in how many longer ones a character follows
+    for length in range(longest - 1, -1, -1):  # shorter contexts count distinct longer contexts, not occurrences
         for context, characters in followers[length + 1].items():
             followers[length][context[1:]].update(dict.fromkeys(characters, 1))
     totals = [{context: sum(counts.values()) for context, counts in level.items()} for level in followers]
     bits = 0.0
     for end, character in enumerate(test):
-        probability = 1 / (len(set(train)) + 1)  # one more for all that the training text lacks
+        probability = 1 / (len(set(train)) + 1)  # the 1 is for characters that the training text lacks
         for length in range(min(end, longest) + 1):
             context = test[end - length : end]
             if context in totals[length]:

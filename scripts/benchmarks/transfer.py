@@ -1,9 +1,10 @@
-"""What epochs cost where the backbone is frozen: its features computed once, against a pass in every epoch.
+"""Compare the training time on cached features of a frozen backbone with that of a forward pass in every epoch.
 
     uv run scripts/benchmarks/transfer.py data.dir=DIR/doggy-door [trainer.max_epochs=5 model=... data=...]
 
-A plain forward pass over all samples, a training with features, the same training once they lie on the disk (that is
-the head's own time), and the same without features, in turn, in two rounds; the best of each is compared.
+Four times are taken alternately in two rounds, and the best of each are compared: a forward pass over all samples; a
+training that computes the features; a training that reads them from disk, which is the time of the head alone; and a
+training without the cache.
 """
 
 import sys
@@ -23,7 +24,7 @@ ROUNDS = 2
 
 
 def main() -> None:
-    """Print the four times, and the cost of the features in forward passes."""
+    """Print the four times, and the time to compute the features in units of a forward pass."""
     silence_lightning()
     speed_up_cuda_checks()
     keep_freed_memory()
@@ -57,20 +58,20 @@ def main() -> None:
             trainer.test(task, test, verbose=False)
             return time.perf_counter() - started
 
-    times: dict[str, list[float]] = {"forward pass": [], "with features": [], "features kept": [], "without": []}
+    times: dict[str, list[float]] = {"forward pass": [], "with features": [], "cached features": [], "without": []}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as cache:
             times["forward pass"].append(forward())
             times["with features"].append(training(Path(cache)))
-            times["features kept"].append(training(Path(cache)))
+            times["cached features"].append(training(Path(cache)))
             times["without"].append(training(None))
     best = {name: min(seconds) for name, seconds in times.items()}
     print(f"{sum(map(len, store.splits.values())):,} samples, {num_epochs} epochs")
     for name, seconds in best.items():
-        print(f"{name:14} {seconds:7.2f} s")
-    passes = (best["with features"] - best["features kept"]) / best["forward pass"]
-    print(f"{'features':14} {passes:7.2f} forward passes, besides the head's own time")
-    print(f"{'ratio':14} {best['without'] / best['with features']:7.1f}, without to with features")
+        print(f"{name:15} {seconds:7.2f} s")
+    passes = (best["with features"] - best["cached features"]) / best["forward pass"]
+    print(f"{'features':15} {passes:7.2f} forward passes, without the time of the head")
+    print(f"{'ratio':15} {best['without'] / best['with features']:7.1f}, without to with features")
 
 
 if __name__ == "__main__":

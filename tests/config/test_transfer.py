@@ -9,13 +9,13 @@ from firstlight.config.compose import compose, to_plain
 from firstlight.config.transfer import OPTIONS, Transfer, split_model
 
 
-def refusal(*words: str) -> str:
+def error_of(*words: str) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
         check(to_plain(compose("model=resnet18", *words)))
     return str(caught.value)
 
 
-def test_every_option_stands_in_the_config_with_what_it_is_by_default() -> None:
+def test_the_config_contains_every_option_with_its_default() -> None:
     transfer, network = split_model(to_plain(compose("model=resnet18"))["model"])
     assert transfer == Transfer()
     assert network["depth"] == 18
@@ -30,42 +30,44 @@ def test_every_option_stands_in_the_config_with_what_it_is_by_default() -> None:
         ["model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.unfreeze_every=1"],
     ],
 )
-def test_what_has_a_meaning_passes(words: list[str]) -> None:
+def test_valid_options_pass_the_check(words: list[str]) -> None:
     check(to_plain(compose("model=resnet18", *words)))
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [
         (["model.weights=3"], "model.weights=3: it takes text or null."),
-        (["model.freeze=heads"], "model.freeze=heads: backbone, or null for nothing."),
+        (["model.freeze=heads"], "model.freeze=heads: unknown part of the network; known: backbone."),
         (["model.freeze=true"], "model.freeze=true: it takes text or null."),
-        (["model.lr_decay=0"], "model.lr_decay=0: a share above 0, up to 1."),
-        (["model.lr_decay=1.5"], "model.lr_decay=1.5: a share above 0, up to 1."),
+        (["model.lr_decay=0"], "model.lr_decay=0: must be above 0 and at most 1."),
+        (["model.lr_decay=1.5"], "model.lr_decay=1.5: must be above 0 and at most 1."),
         (["model.lr_decay=slow"], "model.lr_decay=slow: it takes a number."),
-        (["model.unfreeze_at_epoch=3"], "model.unfreeze_at_epoch: nothing is frozen; it takes model.freeze=backbone."),
-        (["model.freeze=backbone", "model.unfreeze_at_epoch=1"], "model.unfreeze_at_epoch=1: 2 or more."),
+        (["model.unfreeze_at_epoch=3"], "model.unfreeze_at_epoch=3: must be null without model.freeze=backbone."),
+        (["model.freeze=backbone", "model.unfreeze_at_epoch=1"], "model.unfreeze_at_epoch=1: must be at least 2."),
         (
             ["model.freeze=backbone", "model.unfreeze_every=1"],
-            "model.unfreeze_every: it takes model.unfreeze_at_epoch, the epoch of the first stage.",
+            "model.unfreeze_every=1: must be null without model.unfreeze_at_epoch.",
         ),
         (
             ["model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.unfreeze_every=0"],
-            "model.unfreeze_every=0: 1 or more.",
+            "model.unfreeze_every=0: must be at least 1.",
         ),
-        (["+model.weigths=default"], "model: ResNet takes no 'weigths'. did you mean 'model.weights'?"),
+        (["+model.weigths=default"], "model.weigths: unknown option of ResNet, did you mean 'model.weights'?"),
     ],
 )
-def test_what_has_none_is_refused_before_anything_is_built(words: list[str], sentence: str) -> None:
-    assert refusal(*words) == sentence
+def test_invalid_options_raise_an_error_before_anything_is_built(words: list[str], message: str) -> None:
+    assert error_of(*words) == message
 
 
-def test_a_misspelled_option_gets_a_hint(script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    refused = script("train", "model=resnet18", "model.weigths=default")
-    assert refused.returncode != 0
-    assert "did you mean 'model.weights'?" in refused.stderr
+def test_the_error_for_a_misspelled_option_suggests_the_right_name(
+    script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    process = script("train", "model=resnet18", "model.weigths=default")
+    assert process.returncode != 0
+    assert "did you mean 'model.weights'?" in process.stderr
 
 
-def test_the_options_are_no_arguments_of_the_network() -> None:
+def test_split_model_separates_the_options_from_the_arguments_of_the_network() -> None:
     model: dict[str, Any] = {"_target_": "a.Network", "weights": "default", "width": 3}
     assert split_model(model) == (Transfer(weights="default"), {"_target_": "a.Network", "width": 3})

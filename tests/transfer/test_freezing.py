@@ -19,8 +19,8 @@ SPEC = image_spec(3, 64, 64)
 SMALL = ("data=digits", "model=cnn", "model.filters=[4,6,8]", "trainer.accelerator=cpu")
 
 
-def task(*words: str, spec: DataSpec = SPEC) -> Task:
-    return build_task(to_plain(compose(*words)), spec)
+def task(*overrides: str, spec: DataSpec = SPEC) -> Task:
+    return build_task(to_plain(compose(*overrides)), spec)
 
 
 def network(name: str) -> nn.Module:
@@ -41,9 +41,7 @@ def state(run: Path, checkpoint: str = "last") -> dict[str, Tensor]:
         ("lenet", None, 5),
     ],
 )
-def test_a_network_falls_into_stages_from_its_input_to_its_head(
-    name: str, first: list[str] | None, number: int
-) -> None:
+def test_stages_hold_all_parameters_from_the_input_to_the_head(name: str, first: list[str] | None, number: int) -> None:
     built = network(name)
     parts = stages(built)
     names = {id(parameter): key for key, parameter in built.named_parameters()}
@@ -55,7 +53,7 @@ def test_a_network_falls_into_stages_from_its_input_to_its_head(
     assert all(key.endswith(("weight", "bias")) and len(found[-1]) == 2 for key in found[-1])
 
 
-def test_stages_thaw_from_the_last_to_the_first() -> None:
+def test_stages_are_unfrozen_from_the_last_to_the_first() -> None:
     freezing = Freezing(network("resnet18"), Transfer(freeze="backbone", unfreeze_at_epoch=3, unfreeze_every=2))
     assert [freezing.num_frozen(epoch) for epoch in range(12)] == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
     at_once = Freezing(network("resnet18"), Transfer(freeze="backbone", unfreeze_at_epoch=3))
@@ -64,7 +62,7 @@ def test_stages_thaw_from_the_last_to_the_first() -> None:
     assert Freezing(network("resnet18"), Transfer()).num_frozen(0) == 0
 
 
-def test_what_is_frozen_has_no_gradients_and_keeps_its_mode() -> None:
+def test_frozen_parts_have_no_gradients_and_stay_in_evaluation_mode() -> None:
     built = task("model=resnet18", "model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.unfreeze_every=1")
     for epoch, learning in enumerate((["fc"], ["layer4", "fc"], ["layer3", "layer4", "fc"])):
         built.freezing.begin_epoch(epoch)
@@ -78,7 +76,7 @@ def test_what_is_frozen_has_no_gradients_and_keeps_its_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("overrides", "kept"),
     [
         ((), False),
         (("model.keep_statistics=true",), True),
@@ -86,14 +84,14 @@ def test_what_is_frozen_has_no_gradients_and_keeps_its_mode() -> None:
         (("model.weights=WEIGHTS", "model.keep_statistics=false"), False),
     ],
 )
-def test_batch_normalisation_goes_on_with_the_statistics_of_its_weights(
-    words: tuple[str, ...], kept: bool, tmp_path: Path
+def test_batch_normalisation_keeps_the_statistics_of_pretrained_weights(
+    overrides: tuple[str, ...], kept: bool, tmp_path: Path
 ) -> None:
     torch.save(network("resnet18").state_dict(), tmp_path / "weights.pth")
     built = task(
         "model=resnet18",
         "model.stem=small",
-        *(word.replace("WEIGHTS", str(tmp_path / "weights.pth")) for word in words),
+        *(override.replace("WEIGHTS", str(tmp_path / "weights.pth")) for override in overrides),
     )
     layers = [layer for layer in built.network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert all(layer.training != kept for layer in layers)
@@ -104,7 +102,7 @@ def test_batch_normalisation_goes_on_with_the_statistics_of_its_weights(
     assert all(layer.weight.requires_grad for layer in layers)
 
 
-def test_rates_fall_with_the_stages() -> None:
+def test_lr_decay_lowers_the_learning_rate_from_stage_to_stage() -> None:
     built = task("model=resnet18", "model.lr_decay=0.5", "optimizer.lr=0.8")
     groups: Any = built.freezing.parameters(0.8)
     assert [group["lr"] for group in groups] == pytest.approx([0.025, 0.05, 0.1, 0.2, 0.4, 0.8])
@@ -113,37 +111,40 @@ def test_rates_fall_with_the_stages() -> None:
 
 
 @pytest.mark.parametrize("unfreeze", [None, 3])
-def test_frozen_parameters_and_statistics_are_untouched_until_they_thaw(unfreeze: int | None, tmp_path: Path) -> None:
-    # Augmentation keeps the samples passing through the backbone, and weight decay would shrink what has no gradient.
-    words = (*SMALL, "model.freeze=backbone", "augment=light", "optimizer.weight_decay=0.5")
-    words += () if unfreeze is None else (f"model.unfreeze_at_epoch={unfreeze}",)
-    first = task(*words, spec=DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))).network.state_dict()
-    train(compose(*words, "trainer.max_epochs=2"), run_dir=tmp_path / "two")
+def test_frozen_parameters_and_statistics_do_not_change(unfreeze: int | None, tmp_path: Path) -> None:
+    # With augmentation, samples pass through the backbone. Weight decay would change frozen weights too.
+    overrides = (*SMALL, "model.freeze=backbone", "augment=light", "optimizer.weight_decay=0.5")
+    overrides += () if unfreeze is None else (f"model.unfreeze_at_epoch={unfreeze}",)
+    initial = task(*overrides, spec=DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))).network.state_dict()
+    train(compose(*overrides, "trainer.max_epochs=2"), run_dir=tmp_path / "two")
     frozen = state(tmp_path / "two")
-    head = {"head.output.weight", "head.output.bias"} & first.keys() or set(list(first)[-2:])
-    assert all(torch.equal(first[name], frozen[name]) for name in first if name not in head)
-    assert not any(torch.equal(first[name], frozen[name]) for name in head)
+    head = {"head.output.weight", "head.output.bias"} & initial.keys() or set(list(initial)[-2:])
+    assert all(torch.equal(initial[name], frozen[name]) for name in initial if name not in head)
+    assert not any(torch.equal(initial[name], frozen[name]) for name in head)
     if unfreeze is not None:
-        train(compose(*words, "trainer.max_epochs=3"), run_dir=tmp_path / "three")
-        thawed = state(tmp_path / "three")
-        assert not any(torch.equal(first[name], thawed[name]) for name in first)
+        train(compose(*overrides, "trainer.max_epochs=3"), run_dir=tmp_path / "three")
+        unfrozen = state(tmp_path / "three")
+        assert not any(torch.equal(initial[name], unfrozen[name]) for name in initial)
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("overrides", "message"),
     [
-        (("model=autoencoder", "model.freeze=backbone"), "no frozen backbone .* with task=reconstruction"),
-        (("model=gan", "model.lr_decay=0.5"), "with task=adversarial"),
-        (("model=cnn", "augment=light", "augment.views=2"), "augment.views=2: .* model.freeze=backbone"),
-        (("model=cnn", "augment.views=2", "model.freeze=backbone"), "steps of augmentation"),
+        (("model=autoencoder", "model.freeze=backbone"), "task=reconstruction"),
+        (("model=gan", "model.lr_decay=0.5"), "task=adversarial"),
+        (("model=cnn", "augment=light", "augment.views=2"), "augment.views=2: .*model.freeze=backbone"),
+        (("model=cnn", "augment.views=2", "model.freeze=backbone"), "augment.views=2: "),
         (
             ("model=cnn", "augment.views=2", "model.freeze=backbone", "+augment.mixup.alpha=0.2"),
-            "cannot be mixed before their batches are known",
+            "mix",
         ),
-        (("model=conv_filters", "model.head=mlp", "model.freeze=heads"), "model.freeze=heads: backbone, or null"),
-        (("model=cnn", "model.head=tail"), "model.head=tail: linear or mlp"),
+        (
+            ("model=conv_filters", "model.head=mlp", "model.freeze=heads"),
+            "model.freeze=heads: unknown part of the network; known: backbone.",
+        ),
+        (("model=cnn", "model.head=tail"), "model.head=tail: unknown head; known: linear, mlp."),
     ],
 )
-def test_what_has_no_meaning_is_refused(words: tuple[str, ...], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        task(*words)
+def test_options_that_do_not_fit_together_raise_an_error(overrides: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        task(*overrides)

@@ -11,7 +11,7 @@ INPUTS = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
 class TwoHeads(nn.Module):
-    heads = ("one", "two")
+    head_names = ("one", "two")
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,26 +19,26 @@ class TwoHeads(nn.Module):
 
 
 class ConvolutionAtTheEnd(nn.Sequential):
-    heads = ("1",)
+    head_names = ("1",)
 
     def __init__(self) -> None:
         super().__init__(nn.Linear(4, 4), nn.Conv2d(4, 2, 1))
 
 
-def test_the_head_is_the_last_dense_layer() -> None:
+def test_the_head_is_the_last_linear_layer() -> None:
     assert head_name(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Softmax(1))) == "2"
     assert head_name(ResNet(SPEC)) == "fc"
 
 
 @pytest.mark.parametrize("network", [nn.Conv2d(1, 1, 1), TwoHeads(), ConvolutionAtTheEnd()])
-def test_there_is_none_where_no_dense_layer_gives_all_outputs(network: nn.Module) -> None:
+def test_a_network_without_a_single_linear_output_layer_has_no_head(network: nn.Module) -> None:
     assert head_name(network) is None
-    with pytest.raises(ValueError, match=r"model\.head=linear: \w+ does not end in a dense layer\."):
+    with pytest.raises(ValueError, match=r"model\.head=linear: must be null, because \w+ does not end in a linear"):
         replace_head(network, "linear", num_outputs=2)
 
 
 @pytest.mark.parametrize(("head", "layers"), [("linear", 1), ("mlp", 2)])
-def test_another_head_takes_the_place_of_the_old_one(head: str, layers: int) -> None:
+def test_replace_head_replaces_the_last_layer(head: str, layers: int) -> None:
     network = ResNet(SPEC).eval()
     replace_head(network, head, num_outputs=3)
     assert head_name(network) == "fc"
@@ -47,7 +47,7 @@ def test_another_head_takes_the_place_of_the_old_one(head: str, layers: int) -> 
     assert network(INPUTS).shape == (2, 3)
 
 
-def test_the_mlp_drops_units_in_training_alone() -> None:
+def test_the_mlp_head_has_dropout_in_training_only() -> None:
     network = ResNet(SPEC)
     replace_head(network, "mlp", num_outputs=3)
     network.eval()
@@ -57,13 +57,13 @@ def test_the_mlp_drops_units_in_training_alone() -> None:
     assert not torch.equal(network.fc(features), network.fc(features))
 
 
-def test_an_unknown_head_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.head=svm: linear or mlp\."):
+def test_an_unknown_head_raises_an_error() -> None:
+    with pytest.raises(ValueError, match=r"model\.head=svm: unknown head; known: linear, mlp\."):
         replace_head(ResNet(SPEC), "svm", num_outputs=3)
 
 
 @pytest.mark.parametrize("head", [None, "mlp"])
-def test_without_its_head_a_network_gives_what_the_head_is_given(head: str | None) -> None:
+def test_without_its_head_a_network_returns_features(head: str | None) -> None:
     network = ResNet(SPEC)
     if head:
         replace_head(network, head, num_outputs=7)
@@ -76,7 +76,7 @@ def test_without_its_head_a_network_gives_what_the_head_is_given(head: str | Non
     assert network.fc is layer
 
 
-def test_the_head_comes_back_after_an_error() -> None:
+def test_the_head_is_restored_after_an_error() -> None:
     network = ResNet(SPEC)
     with pytest.raises(RuntimeError), head_removed(network, "fc") as backbone:
         backbone(torch.rand(2, 5, 16, 16))

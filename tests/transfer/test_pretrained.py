@@ -33,7 +33,7 @@ def task_of(spec: DataSpec, *words: str) -> Task:
 
 
 def checkpoint_of(task: Task, path: Path) -> Path:
-    """What a run leaves of a task, as far as its weights go."""
+    """Save the weights and the spec of a task as a run does."""
     checkpoint: dict[str, Any] = {"state_dict": task.state_dict()}
     task.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, path)
@@ -42,35 +42,37 @@ def checkpoint_of(task: Task, path: Path) -> Path:
 
 @pytest.fixture
 def colour_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A file of ResNet's at 40x40 and in colour; the facts of ResNet's weights are `IMAGENET`."""
+    """An override that names weights of a ResNet for 40x40 colour images; the preprocessing is that of `IMAGENET`."""
     monkeypatch.setattr(ResNet, "pretrained", classmethod(lambda cls, weights, **options: IMAGENET))
     path = tmp_path / "colour.safetensors"
     save_file(ResNet(spec_of(3, 40, 40)).state_dict(), path)
     return f"model.weights={path}"
 
 
-def test_the_preprocessing_of_the_weights_stands_in_place_of_the_datas() -> None:
+def test_apply_to_replaces_the_preprocessing_of_the_data() -> None:
     data = spec_of(3, 24, 32)
     found = IMAGENET.apply_to(data)
     assert found == replace(data, mean=IMAGENET.mean, std=IMAGENET.std, size=40, interpolation="bicubic")
     assert DataSpec.from_dict(found.to_dict()) == found
 
 
-def test_where_nobody_knows_the_preprocessing_the_datas_stays() -> None:
+def test_apply_to_keeps_the_preprocessing_of_the_data_if_that_of_the_weights_is_unknown() -> None:
     assert Pretrained("file.pth", dict).apply_to(GREY) == GREY
 
 
-def test_numbers_and_tokens_have_no_such_preprocessing() -> None:
+def test_apply_to_leaves_tables_unchanged() -> None:
     numbers = DataSpec((3,), 2, ("no", "yes"), (1.0, 2.0, 3.0), (1.0, 1.0, 1.0))
     assert IMAGENET.apply_to(numbers) == numbers
 
 
-def test_data_of_two_channels_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=net: for images of 3 channels; the data's have 2\."):
+def test_apply_to_raises_an_error_for_two_channels() -> None:
+    with pytest.raises(
+        ValueError, match=r"model\.weights=net: must be for images of 2 channels, .* are for 3 channels\."
+    ):
         IMAGENET.apply_to(spec_of(2, 8, 8))
 
 
-def test_the_facts_of_the_weights_alone_are_photographs_cut_at_the_centre() -> None:
+def test_the_spec_of_weights_crops_images_at_the_centre() -> None:
     spec = IMAGENET.spec()
     assert (spec.input_shape, spec.num_outputs, spec.labels) == ((3, 40, 40), 3, ("a", "b", "c"))
     assert spec.stored_shape == (3, 50, 50)
@@ -78,21 +80,21 @@ def test_the_facts_of_the_weights_alone_are_photographs_cut_at_the_centre() -> N
 
 
 def expected_inputs(raw: Tensor) -> Tensor:
-    """Grey images as colour weights want them, the long way."""
+    """Preprocess grey images for colour weights step by step."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET.mean, IMAGENET.std))
     large = F.interpolate(raw.expand(-1, 3, -1, -1).float(), (40, 40), mode="bicubic")
     return (large / 255 - mean) / std
 
 
-def test_grey_images_are_as_the_weights_want_them_in_training_and_ever_after(colour_weights: str) -> None:
+def test_grey_images_are_preprocessed_for_colour_weights_in_training_and_in_loaded_runs(colour_weights: str) -> None:
     raw, targets = noisy_images(5, 1, 28, 28), torch.zeros(5, dtype=torch.long)
     words = "model=resnet18", "augment=none", colour_weights
     task = task_of(GREY, *words)
     expected = expected_inputs(raw)
     torch.testing.assert_close(task.train().prepared((raw, targets))[0], expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(task.eval().prepared((raw, targets))[0], expected, atol=1e-4, rtol=1e-4)
-    # As `load_run` does it: from the task's spec, and without the weights' file.
-    loaded = build_task(to_plain(compose(*words[:2], "model.weights=gone.pth")), task.spec, with_recipe=False)
+    # A loaded run has the spec of the task, and needs no file of weights.
+    loaded = build_task(to_plain(compose(*words[:2], "model.weights=gone.pth")), task.spec, with_weights=False)
     loaded.load_state_dict(task.state_dict())
     assert torch.equal(loaded.preprocess(raw), task.preprocess(raw))
     assert loaded.eval().network(loaded.preprocess(raw)).shape == (5, 10)
@@ -107,7 +109,7 @@ def test_grey_images_are_as_the_weights_want_them_in_training_and_ever_after(col
     ],
     ids=["colour", "geometry", "flip"],
 )
-def test_augmentation_that_changes_nothing_leaves_grey_images_as_the_weights_want_them(
+def test_augmentation_of_zero_strength_equals_the_preprocessing_of_the_weights(
     steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bilinear = replace(IMAGENET, interpolation="bilinear", load=ResNet(spec_of(3, 40, 40)).state_dict)
@@ -127,8 +129,8 @@ def test_grey_images_stay_grey_when_their_colours_are_augmented(colour_weights: 
     torch.testing.assert_close(pixels, pixels[:, :1].expand(-1, 3, -1, -1), atol=1e-5, rtol=0)
 
 
-def test_what_augment_says_of_the_size_wins(colour_weights: str) -> None:
-    with pytest.raises(ValueError, match=r"'conv1\.weight' is 64x3x3x3, not 64x3x7x7.* augment\.size, make it"):
+def test_augment_size_takes_precedence_over_the_size_of_the_weights(colour_weights: str) -> None:
+    with pytest.raises(ValueError, match=r"'conv1\.weight' is 64x3x3x3, not 64x3x7x7.* augment\.size"):
         task_of(GREY, "model=resnet18", "augment.size=70", colour_weights)
     assert task_of(GREY, "model=resnet18", "augment.size=48", colour_weights).preprocess.output_spec.input_shape == (
         3,
@@ -138,19 +140,19 @@ def test_what_augment_says_of_the_size_wins(colour_weights: str) -> None:
 
 
 @pytest.mark.parametrize("head", ["linear", "mlp"])
-def test_another_head_goes_with_weights_from_a_file(head: str, colour_weights: str) -> None:
+def test_a_new_head_works_with_weights_from_a_file(head: str, colour_weights: str) -> None:
     task = task_of(spec_of(3, 40, 40, classes=5), "model=resnet18", f"model.head={head}", colour_weights)
     assert task.network(torch.rand(2, 3, 40, 40)).shape == (2, 5)
 
 
-def test_the_head_begins_as_the_seed_says_where_the_classes_are_others(colour_weights: str) -> None:
+def test_a_head_for_other_classes_has_random_weights_from_the_seed(colour_weights: str) -> None:
     data = spec_of(3, 40, 40, classes=5)
     task, fresh = task_of(data, "model=resnet18", colour_weights), task_of(data, "model=resnet18")
     assert torch.equal(task.network.fc.weight, fresh.network.fc.weight)
     assert not torch.equal(task.network.conv1.weight, fresh.network.conv1.weight)
 
 
-def test_the_weights_of_a_run_bring_its_preprocessing(tmp_path: Path) -> None:
+def test_weights_of_a_run_include_its_preprocessing(tmp_path: Path) -> None:
     before = task_of(replace(spec_of(3, 20, 20), interpolation="bicubic"), "model=lenet", "augment.size=36")
     path = checkpoint_of(before, tmp_path / "best.ckpt")
     after = task_of(GREY, "model=lenet", f"model.weights={path}")
@@ -161,27 +163,27 @@ def test_the_weights_of_a_run_bring_its_preprocessing(tmp_path: Path) -> None:
     assert (after.spec.mean, after.spec.std, after.spec.interpolation) == (before.spec.mean, before.spec.std, "bicubic")
 
 
-def test_the_head_of_a_run_is_kept_where_it_fits(tmp_path: Path) -> None:
+def test_the_head_of_a_run_is_loaded_if_it_fits(tmp_path: Path) -> None:
     before = task_of(GREY, "model=lenet", "seed=5")
     path = checkpoint_of(before, tmp_path / "last.ckpt")
     after = task_of(GREY, "model=lenet", f"model.weights={path}")
     assert all(torch.equal(a, b) for a, b in zip(after.network.parameters(), before.network.parameters(), strict=True))
 
 
-def test_a_run_on_images_smaller_than_its_network_takes_goes_on_at_the_size_of_the_network(tmp_path: Path) -> None:
+def test_weights_of_a_run_on_small_images_use_the_minimum_size_of_the_network(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(spec_of(1, 8, 8), "model=lenet"), tmp_path / "digits.ckpt")
     after = task_of(spec_of(1, 64, 64), "model=lenet", f"model.weights={path}")
     assert after.preprocess.output_spec.input_shape == (1, LeNet.min_size, LeNet.min_size)
 
 
-def test_a_run_on_images_that_are_not_square_goes_on_at_the_size_of_the_data(tmp_path: Path) -> None:
+def test_weights_of_a_run_on_images_that_are_not_square_use_the_size_of_the_data(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(spec_of(3, 40, 48), "model=resnet18"), tmp_path / "wide.ckpt")
     after = task_of(spec_of(1, 48, 40), "model=resnet18", f"model.weights={path}")
     assert after.preprocess.output_spec.input_shape == (3, 48, 40)
     assert after.preprocess(noisy_images(2, 1, 48, 40)).shape == (2, 3, 48, 40)
 
 
-def test_a_run_on_a_table_goes_on_with_a_table(tmp_path: Path) -> None:
+def test_weights_of_a_run_on_a_table_fit_a_table(tmp_path: Path) -> None:
     table = DataSpec((4,), 3, tuple("abc"), (1.0,) * 4, (2.0,) * 4)
     before = task_of(table, "model=mlp", "seed=5")
     after = task_of(table, "model=mlp", f"model.weights={checkpoint_of(before, tmp_path / 'best.ckpt')}")
@@ -189,26 +191,31 @@ def test_a_run_on_a_table_goes_on_with_a_table(tmp_path: Path) -> None:
     assert torch.equal(next(after.network.parameters()), next(before.network.parameters()))
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_network_raise_an_error(tmp_path: Path) -> None:
     path = checkpoint_of(task_of(GREY, "model=mlp"), tmp_path / "mlp.ckpt")
-    with pytest.raises(ValueError, match=rf"model\.weights={path}: weights of another network than this LeNet: "):
+    with pytest.raises(
+        ValueError, match=rf"model\.weights={path}: must fit this LeNet, but these are weights of another network: "
+    ):
         task_of(GREY, "model=lenet", f"model.weights={path}")
 
 
-def test_a_network_without_weights_of_its_own_takes_files_alone(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=default: there are none for LeNet\. Without a network: "):
+def test_a_network_without_published_weights_accepts_files_only(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"model\.weights=default: must be a file or null, because LeNet has no published weights\. Without",
+    ):
         find_pretrained(LeNet, "default", {})
     torch.save(LeNet(spec_of(1, 32, 32)).state_dict(), tmp_path / "mine.pth")
     task = task_of(GREY, "model=lenet", f"model.weights={tmp_path / 'mine.pth'}")
     assert task.spec == GREY
 
 
-def test_a_file_that_is_not_there_is_told_before_the_network_is_built(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=.*none\.pth: there is no such file\."):
+def test_find_pretrained_raises_an_error_for_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"model\.weights=.*none\.pth: cannot read \(the file does not exist\)"):
         find_pretrained(LeNet, str(tmp_path / "none.pth"), {})
 
 
-def test_unknown_weights_are_told_with_the_nearest_and_what_works_offline() -> None:
+def test_the_error_for_unknown_weights_suggests_the_nearest_and_an_offline_alternative() -> None:
     error = functools.partial(unknown_weights, known=["default", "IMAGENET1K_V1"])
-    assert str(error("imagenet")).startswith("model.weights=imagenet: there are no such weights. did you mean ")
-    assert "Without a network: model=efficientnet_lite0" in str(error("cifar"))
+    assert str(error("imagenet")).startswith("model.weights=imagenet: unknown weights, did you mean ")
+    assert "Without a network connection: use model=efficientnet_lite0" in str(error("cifar"))

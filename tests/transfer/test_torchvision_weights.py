@@ -20,7 +20,7 @@ from firstlight.transfer.pretrained import Pretrained
 from helpers.served import served
 from helpers.twin import IMAGENET, images_of, random_state
 
-# The class and its options, by torchvision's name.
+# Name in torchvision -> class and options in firstlight.
 OURS = {
     "alexnet": (networks.AlexNet, {}),
     "googlenet": (networks.GoogLeNet, {}),
@@ -43,7 +43,7 @@ def pretrained(architecture: str, weights: str = "default") -> Pretrained:
 
 
 @pytest.mark.parametrize(("architecture", "weights"), NAMES)
-def test_the_facts_of_weights_are_those_of_torchvision(architecture: str, weights: str) -> None:
+def test_the_metadata_of_the_weights_is_that_of_torchvision(architecture: str, weights: str) -> None:
     found, entry = pretrained(architecture, weights.lower()), get_model_weights(architecture)[weights]
     assert found.name == weights
     assert found.labels == tuple(entry.meta["categories"])
@@ -55,17 +55,17 @@ def test_the_facts_of_weights_are_those_of_torchvision(architecture: str, weight
 
 
 @pytest.mark.parametrize("architecture", OURS)
-def test_the_default_weights_are_the_best_of_torchvision(architecture: str) -> None:
+def test_the_default_weights_are_those_of_torchvision(architecture: str) -> None:
     assert pretrained(architecture).name == get_model_weights(architecture).DEFAULT.name
 
 
 @pytest.mark.parametrize("architecture", OURS)
-def test_a_network_as_the_weights_want_it_has_the_tensors_of_torchvision(architecture: str) -> None:
+def test_names_and_shapes_of_parameters_are_those_of_torchvision(architecture: str) -> None:
     network, options = OURS[architecture]
     with torch.device("meta"):
         ours = network(pretrained(architecture).spec(), **options)
-        quiet = {"init_weights": False} if architecture == "googlenet" else {}  # else it warns of a change to come
-        theirs = getattr(torchvision.models, architecture)(**quiet)
+        arguments = {"init_weights": False} if architecture == "googlenet" else {}  # without it torchvision warns
+        theirs = getattr(torchvision.models, architecture)(**arguments)
     state = {name: tensor.shape for name, tensor in theirs.state_dict().items()}
     unused = tuple(getattr(network, "unused_prefixes", ()))
     expected = {name: shape for name, shape in state.items() if not name.startswith(unused)}
@@ -79,7 +79,7 @@ def test_a_network_as_the_weights_want_it_has_the_tensors_of_torchvision(archite
         ("googlenet", functools.partial(torchvision.models.googlenet, init_weights=False, transform_input=True)),
     ],
 )
-def test_a_task_with_downloaded_weights_gives_the_scores_of_torchvision(
+def test_a_task_with_downloaded_weights_returns_the_logits_of_torchvision(
     model: str, theirs: Callable[[], nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with torch.device("meta"):
@@ -102,27 +102,27 @@ def test_a_task_with_downloaded_weights_gives_the_scores_of_torchvision(
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_without_a_network_the_sentence_says_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_a_connection_names_an_alternative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(get_model_weights("resnet18").DEFAULT.value, "url", "http://127.0.0.1:1/resnet18-f37072fd.pth")
-    with pytest.raises(ValueError, match=r"model: .*cannot be reached(?s:.*)model=efficientnet_lite0"):
+    with pytest.raises(ValueError, match=r"^model(?s:.*)Without a network connection: use model=efficientnet_lite0"):
         build_task(to_plain(compose("model=resnet18", "model.weights=default")), images_of(32))
 
 
 @pytest.mark.parametrize(
-    ("architecture", "weights", "sentence"),
+    ("architecture", "weights", "reason"),
     [
-        ("resnet50", "IMAGENET1K_V3", r"did you mean 'IMAGENET1K_V[12]'\? Without a network"),
-        ("resnet18", "cifar", r"There are: IMAGENET1K_V1, default\."),
-        ("vgg16", "IMAGENET1K_FEATURES", r"there are no such weights"),
+        ("resnet50", "IMAGENET1K_V3", r"unknown weights, did you mean 'IMAGENET1K_V[12]'\? Without a network"),
+        ("resnet18", "cifar", r"unknown weights; known: IMAGENET1K_V1, default\."),
+        ("vgg16", "IMAGENET1K_FEATURES", r"unknown weights"),
     ],
 )
-def test_unknown_weights_are_refused_with_those_that_there_are(architecture: str, weights: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=rf"model\.weights={weights}: .*{sentence}"):
+def test_unknown_weights_raise_an_error_with_the_known_names(architecture: str, weights: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=rf"model\.weights={weights}: {reason}"):
         pretrained(architecture, weights)
 
 
 @pytest.mark.parametrize("network", [networks.ResNet, networks.VGG])
-def test_there_are_no_weights_for_a_depth_that_the_paper_does_not_have(network: type[networks.ResNet]) -> None:
-    with pytest.raises(ValueError, match=r"depth=20: (ResNet|VGG) has"):
+def test_an_unknown_depth_has_no_weights(network: type[networks.ResNet]) -> None:
+    with pytest.raises(ValueError, match=r"depth=20"):
         network.pretrained("default", depth=20)

@@ -1,29 +1,33 @@
-"""How a network goes on from what another has learned: `model`'s options besides those of the network itself."""
+"""The options of `model` that every network has: weights to start from, head, and frozen parts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Any
 
+from firstlight.checks import check_range, choose
+
 
 @dataclass(frozen=True)
 class Transfer:
-    """What `model` says of weights, head and backbone.
+    """Options for transfer learning.
 
     Attributes:
-        weights: where the network starts: a name that its class knows, or a file; None for random weights.
-        head: linear or mlp in place of the network's own last layer; None for that.
-        freeze: "backbone": all but the head stays as it is; None: nothing.
-        unfreeze_at_epoch: from which epoch on, counted from 1, the backbone learns too; None: never.
-        unfreeze_every: epochs between one stage of the backbone, the last one first, and the next (gradual
-            unfreezing; Howard & Ruder 2018, section 3.2); None: all stages at once.
-        lr_decay: the learning rate of a stage as a share of that of the stage after it (discriminative rates, ibid.).
-        keep_statistics: whether batch normalisation goes on with the statistics that it has, as in evaluation, while
-            its scale and shift may learn; None: where the network starts from weights. A small batch has others than
-            the large data set of the weights, and what was learned with these is lost on them.
+        weights: initial weights of the network: a name that its class knows, or a file; None for random weights.
+        head: `linear` or `mlp` to replace the last layer of the network; None to keep it.
+        freeze: `backbone` to train the head alone; None to train all layers.
+        unfreeze_at_epoch: first epoch, counted from 1, in which the backbone is trained too; None for never.
+        unfreeze_every: epochs between unfreezing a stage of the backbone and the stage before it, from the last
+            stage to the first (gradual unfreezing; Howard & Ruder 2018, section 3.3); None to unfreeze all stages at
+            once.
+        lr_decay: learning rate of a stage as a fraction of the rate of the next stage (discriminative fine-tuning;
+            ibid., section 3.2).
+        keep_statistics: whether batch normalisation uses its stored mean and variance in training too, while its
+            scale and shift are trained; None for True if the network starts from weights. The weights fit the
+            statistics of the large data set that they were trained on, and small batches have other statistics.
 
     Raises:
-        ValueError: a value that has no meaning, or one that needs another.
+        ValueError: a value is out of range or unknown, or needs another option.
     """
 
     weights: str | None = None
@@ -35,39 +39,42 @@ class Transfer:
     keep_statistics: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.freeze not in (None, "backbone"):
-            raise ValueError(f"model.freeze={self.freeze}: backbone, or null for nothing.")
-        if self.unfreeze_at_epoch is not None and self.freeze is None:
-            raise ValueError("model.unfreeze_at_epoch: nothing is frozen; it takes model.freeze=backbone.")
-        if self.unfreeze_every is not None and self.unfreeze_at_epoch is None:
-            raise ValueError("model.unfreeze_every: it takes model.unfreeze_at_epoch, the epoch of the first stage.")
-        for name, least in {"unfreeze_at_epoch": 2, "unfreeze_every": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"model.{name}={value}: {least} or more.")
-        if not 0 < self.lr_decay <= 1:
-            raise ValueError(f"model.lr_decay={self.lr_decay}: a share above 0, up to 1.")
+        if self.freeze is not None:
+            choose("model.freeze", self.freeze, ["backbone"], "part of the network")
+        if self.unfreeze_at_epoch is not None:
+            if self.freeze is None:
+                raise ValueError(
+                    f"model.unfreeze_at_epoch={self.unfreeze_at_epoch}: must be null without model.freeze=backbone."
+                )
+            check_range("model.unfreeze_at_epoch", self.unfreeze_at_epoch, at_least=2)
+        if self.unfreeze_every is not None:
+            if self.unfreeze_at_epoch is None:
+                raise ValueError(
+                    f"model.unfreeze_every={self.unfreeze_every}: must be null without model.unfreeze_at_epoch."
+                )
+            check_range("model.unfreeze_every", self.unfreeze_every, at_least=1)
+        check_range("model.lr_decay", self.lr_decay, above=0, at_most=1)
 
     @property
     def uses_stored_statistics(self) -> bool:
-        """Whether batch normalisation measures no batches."""
+        """Whether batch normalisation uses its stored statistics in training."""
         return self.weights is not None if self.keep_statistics is None else self.keep_statistics
 
     @property
     def asks_for_parts(self) -> bool:
-        """Whether anything is said of head and backbone."""
+        """Whether an option treats head and backbone differently."""
         return bool(self.head or self.freeze) or self.lr_decay != 1
 
 
-# Their names, with what they may hold.
+# Name of each option -> its type annotation.
 OPTIONS = {field.name: str(field.type) for field in fields(Transfer)}
 
 
 def split_model(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """What `model` holds, as these options and the network's own node.
+    """Split the config node `model` into the options for transfer learning and the node of the network.
 
     Raises:
-        ValueError: as `Transfer`.
+        ValueError: see `Transfer`.
     """
     network = {key: value for key, value in model.items() if key not in OPTIONS}
     return Transfer(**{key: value for key, value in model.items() if key in OPTIONS}), network

@@ -84,7 +84,7 @@ def _build_network(
     if config.transfer.head is not None:
         replace_head(network, config.transfer.head, network_spec.num_outputs)
     if weights is not None:
-        labels_differ = weights.tells_other_classes(spec)
+        labels_differ = weights.has_other_labels(spec)
         has_head = load_weights_into(network, call("model", weights.load), weights.name, labels_differ=labels_differ)
         logger.info(f"pretrained weights {weights.name}, with {'their' if has_head else 'a new'} head")
     # Convolutions in this memory format take up to a third less time, on CPUs too.

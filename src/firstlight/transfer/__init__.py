@@ -1,1 +1,1 @@
-"""Transfer: pretrained weights and where they come from, heads, and frozen backbones."""
+"""Transfer learning: sources of pretrained weights, heads, and frozen backbones."""

@@ -1,70 +1,83 @@
-"""Which parts of a network learn, and when."""
+"""Freezes and unfreezes parts of a network during training."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from firstlight.config.transfer import Transfer
 from firstlight.transfer.head import head_name
 
-# A backbone that falls into fewer parts is looked at more closely.
-_FEW = 4
+# With fewer stages than this, the sequences of a network are split further.
+_MIN_STAGES = 4
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def stages(network: nn.Module) -> list[list[nn.Module]]:
-    """The parts of a network in their order, its head as the last.
+    """Split a network into stages, from its input to its head.
 
-    A part is what follows each other at the top of the network: a convolution with the normalisation behind it, a
-    sequence of blocks; or each of its blocks, where there are fewer than four parts otherwise.
+    A stage starts at each top-level layer or block that has a weight matrix. Layers without one, such as
+    normalisation, belong to the stage before them. If this gives fewer than four stages, the blocks of each top-level
+    `nn.Sequential` become stages.
+
+    Returns:
+        The modules of each stage. The head is the last stage.
 
     Raises:
-        ValueError: it does not end in a dense layer.
+        ValueError: the network does not end in a linear layer.
     """
     head = head_name(network)
     if head is None:
-        raise ValueError(f"model.freeze: {type(network).__name__} does not end in a dense layer.")
-    found = _grouped(_parts(network, head, deep=False))
-    if len(found) < _FEW:
-        found = _grouped(_parts(network, head, deep=True))
+        raise ValueError(
+            f"model: freeze must be null and lr_decay must be 1, because {type(network).__name__} does not end in a"
+            " linear layer."
+        )
+    found = _group(_backbone_modules(network, head, split_sequences=False))
+    if len(found) < _MIN_STAGES:
+        found = _group(_backbone_modules(network, head, split_sequences=True))
     return [*found, [network.get_submodule(head)]]
 
 
-def _parts(network: nn.Module, head: str, *, deep: bool, path: str = "") -> Iterator[nn.Module]:
-    """What stands before the head; what the head is in is opened, and where `deep` every sequence."""
+def _backbone_modules(network: nn.Module, head: str, *, split_sequences: bool, prefix: str = "") -> Iterator[nn.Module]:
+    """Yield the modules of the backbone in order; containers of the head are split into their children."""
     for name, child in network.named_children():
-        whole = f"{path}{name}"
-        if whole == head:
+        path = f"{prefix}{name}"
+        is_sequence = isinstance(child, nn.Sequential)
+        if path == head:
             continue
-        if head.startswith(f"{whole}.") or (deep and isinstance(child, nn.Sequential)):
-            yield from _parts(child, head, deep=deep and not isinstance(child, nn.Sequential), path=f"{whole}.")
+        if head.startswith(f"{path}.") or (split_sequences and is_sequence):
+            split_further = split_sequences and not is_sequence
+            yield from _backbone_modules(child, head, split_sequences=split_further, prefix=f"{path}.")
         else:
             yield child
 
 
-def _grouped(parts: Iterator[nn.Module]) -> list[list[nn.Module]]:
-    """A part begins with a matrix of weights; what has none goes with the one before."""
+def _group(modules: Iterator[nn.Module]) -> list[list[nn.Module]]:
+    """Start a stage at each module with a weight matrix; add other modules to the stage before them."""
     found: list[list[nn.Module]] = []
-    for part in parts:
-        if any(parameter.ndim > 1 for parameter in part.parameters()) or not found:
+    for module in modules:
+        if any(parameter.ndim > 1 for parameter in module.parameters()) or not found:
             found.append([])
-        found[-1].append(part)
+        found[-1].append(module)
     return found
 
 
 class Freezing:
-    """Keeps parts of a network as they are, by the epoch.
+    """Decides in each epoch which stages of a network are frozen.
 
-    What is frozen has no gradients, and is in the mode of evaluation: batch normalisation keeps its statistics, and
-    nothing is dropped.
+    Frozen parameters have no gradients. Frozen modules are in evaluation mode: batch normalisation keeps its
+    statistics, and dropout is off.
 
     Args:
-        network: ends in a dense layer, where anything is asked of it.
-        transfer: what is asked.
+        network: must end in a linear layer if `transfer` sets `freeze` or `lr_decay`.
+        transfer: the options of `model`.
+
+    Attributes:
+        stages: see `stages`; empty if nothing is frozen and all stages have the same learning rate.
+        head_name: name of the head, or "" if the network does not end in a linear layer.
 
     Raises:
-        ValueError: it does not end so.
+        ValueError: the network does not end in a linear layer, but must.
     """
 
     def __init__(self, network: nn.Module, transfer: Transfer) -> None:
@@ -73,27 +86,27 @@ class Freezing:
         self.stages = stages(network) if transfer.freeze or transfer.lr_decay != 1 else []
         self.head_name = head_name(network) or ""
         self._frozen: list[nn.Module] = []
-        if self.always_frozen:  # at once: several processes wait only for the gradients that they know of now
+        if self.always_frozen:  # before DistributedDataParallel notes which parameters have gradients
             self.begin_epoch(0)
         self.keep_modes()
 
     @property
     def head(self) -> nn.Module:
-        """The last part."""
+        """The last layer, or the whole network if it does not end in a linear layer."""
         return self.network.get_submodule(self.head_name)
 
     @property
     def always_frozen(self) -> bool:
-        """Whether the backbone never learns."""
+        """Whether the backbone stays frozen in all epochs."""
         return self.transfer.freeze is not None and not self.unfreezes_later
 
     @property
     def unfreezes_later(self) -> bool:
-        """Whether the backbone learns, but not from the beginning."""
+        """Whether the backbone is frozen first and unfrozen in a later epoch."""
         return self.transfer.unfreeze_at_epoch is not None
 
     def num_frozen(self, epoch: int) -> int:
-        """Stages that are frozen in an epoch, counted from 0."""
+        """Return the number of frozen stages in an epoch, counted from 0."""
         begin, every = self.transfer.unfreeze_at_epoch, self.transfer.unfreeze_every
         if self.transfer.freeze is None:
             return 0
@@ -102,42 +115,45 @@ class Freezing:
         return 0 if every is None else max(0, len(self.stages) - 2 - (epoch + 1 - begin) // every)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Freeze what is to be frozen in an epoch, counted from 0."""
+        """Freeze and unfreeze the stages for an epoch, counted from 0."""
         num_frozen = self.num_frozen(epoch)
-        self._frozen = [part for stage in self.stages[:num_frozen] for part in stage]
-        self.network.requires_grad_(not num_frozen)  # parameters of no stage stand before the first one
-        for part in (part for stage in self.stages[num_frozen:] for part in stage):
-            part.requires_grad_(True)
-        self.network.train(self.network.training)  # what thaws, with the rest
+        self._frozen = [module for stage in self.stages[:num_frozen] for module in stage]
+        # Parameters outside all stages, such as a class token, learn only when nothing is frozen.
+        self.network.requires_grad_(not num_frozen)
+        for module in (module for stage in self.stages[num_frozen:] for module in stage):
+            module.requires_grad_(True)
+        self.network.train(self.network.training)  # unfrozen modules return to the mode of the network
         self.keep_modes()
 
     def keep_modes(self) -> None:
-        """Frozen parts stay in the mode of evaluation, whatever mode the network was put into."""
-        for part in self._frozen:
-            part.eval()
+        """Put frozen modules, and batch normalisation with stored statistics, into evaluation mode."""
+        for module in self._frozen:
+            module.eval()
         if self.transfer.uses_stored_statistics:
             for layer in self.network.modules():
-                if isinstance(layer, _BatchNorm):
+                if isinstance(layer, _BATCH_NORMS):
                     layer.eval()
 
     def parameters(self, lr: float | None) -> list[nn.Parameter] | list[dict[str, Any]]:
-        """All that ever learns, as optimizers take it: by stage, where each has a learning rate of its own.
+        """Return the parameters for an optimizer, without those that are always frozen.
+
+        With `lr_decay` below 1, each stage is a parameter group with its own learning rate.
 
         Args:
-            lr: of the head.
+            lr: learning rate of the head.
 
         Raises:
-            ValueError: the rates are to fall with the stages, and there is none to begin with.
+            ValueError: `lr_decay` is below 1, and `lr` is None.
         """
         learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         if self.transfer.lr_decay == 1:
             return learning
         if lr is None:
-            raise ValueError("model.lr_decay: a share of optimizer.lr, which has to be set.")
-        place = {id(p): number for number, stage in enumerate(self.stages) for part in stage for p in part.parameters()}
+            raise ValueError(f"optimizer.lr=null: must be a number, because model.lr_decay={self.transfer.lr_decay}.")
+        stage_of = {id(p): n for n, stage in enumerate(self.stages) for module in stage for p in module.parameters()}
         by_stage: list[list[nn.Parameter]] = [[] for _ in self.stages]
         for parameter in learning:
-            by_stage[place.get(id(parameter), 0)].append(parameter)
+            by_stage[stage_of.get(id(parameter), 0)].append(parameter)
         last = len(self.stages) - 1
         return [
             {"params": members, "lr": lr * self.transfer.lr_decay ** (last - number)}

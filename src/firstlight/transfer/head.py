@@ -1,4 +1,4 @@
-"""Where a network ends: the head that gives its outputs, and the backbone before it."""
+"""Finds, replaces and removes the head of a network, which turns features into outputs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,23 +6,26 @@ from typing import Any
 
 from torch import nn
 
+from firstlight.checks import choose
+
 HEADS = ("linear", "mlp")
-_HIDDEN = 256
+_HIDDEN_SIZE = 256
 
 
 class Head(nn.Sequential):
-    """Layers that stand in the place of a network's last one."""
+    """Several layers that replace the last layer of a network."""
 
 
 def head_name(network: nn.Module) -> str | None:
-    """The name of the head: of a `Head`, else of the last dense layer; None where there is neither.
+    """Return the name of a network's `Head`, or else of its last linear layer; None if it has neither.
 
-    A network that the last dense layer says nothing of names the layers that give its outputs in `head_names`.
+    A network whose last linear layer is not its head lists its output layers in `head_names`. The result is None if
+    the list has several layers, or one that is not linear.
     """
     head_names: Any = getattr(network, "head_names", None)
     if head_names is not None:
-        dense = [path for path in head_names if isinstance(network.get_submodule(path), nn.Linear | Head)]
-        return dense[0] if len(head_names) == len(dense) == 1 else None
+        linear = [path for path in head_names if isinstance(network.get_submodule(path), nn.Linear | Head)]
+        return linear[0] if len(head_names) == len(linear) == 1 else None
     name = None
     for candidate, layer in network.named_modules():
         if isinstance(layer, Head):
@@ -33,32 +36,38 @@ def head_name(network: nn.Module) -> str | None:
 
 
 def replace_head(network: nn.Module, head: str, num_outputs: int) -> None:
-    """Put another head onto a network.
+    """Replace the head of a network.
 
     Args:
-        network: one that ends in a dense layer.
-        head: linear, or mlp: with a hidden layer of 256 units and dropout before and after it.
-        num_outputs: of the network.
+        network: must end in a linear layer.
+        head: `linear`, or `mlp`: a hidden layer of 256 units, with dropout before and after it.
+        num_outputs: outputs of the new head.
 
     Raises:
-        ValueError: there is no such head, or the network does not end in a dense layer.
+        ValueError: `head` is unknown, or the network does not end in a linear layer.
     """
-    if head not in HEADS:
-        raise ValueError(f"model.head={head}: {' or '.join(HEADS)}.")
+    choose("model.head", head, HEADS, "head")
     name = head_name(network)
     if name is None:
-        raise ValueError(f"model.head={head}: {type(network).__name__} does not end in a dense layer.")
+        raise ValueError(
+            f"model.head={head}: must be null, because {type(network).__name__} does not end in a linear layer."
+        )
     last = network.get_submodule(name)
     assert isinstance(last, nn.Linear)
     layers: list[nn.Module] = [nn.Linear(last.in_features, num_outputs)]
     if head == "mlp":
-        layers = [nn.Linear(last.in_features, _HIDDEN), nn.ReLU(), nn.Dropout(0.5), nn.Linear(_HIDDEN, num_outputs)]
+        layers = [
+            nn.Linear(last.in_features, _HIDDEN_SIZE),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(_HIDDEN_SIZE, num_outputs),
+        ]
     network.set_submodule(name, Head(nn.Dropout(0.2), *layers) if head == "mlp" else layers[0])
 
 
 @contextmanager
 def head_removed(network: nn.Module, head: str) -> Iterator[nn.Module]:
-    """The network with nothing in the place of its head: it gives what the head is given."""
+    """Replace the layer named `head` by the identity inside a `with` block: the network then returns features."""
     layer = network.get_submodule(head)
     network.set_submodule(head, nn.Identity())
     try:

@@ -2,7 +2,10 @@
 
 
 def imagenet_labels() -> tuple[str, ...]:
-    """Their names, by number (Russakovsky et al. 2015, "ImageNet large scale visual recognition challenge")."""
-    from torchvision.models import EfficientNet_B0_Weights  # takes a second
+    """Return the names of the classes by index.
+
+    Source: Russakovsky et al. 2015, "ImageNet large scale visual recognition challenge".
+    """
+    from torchvision.models import EfficientNet_B0_Weights  # the import takes a second
 
     return tuple(EfficientNet_B0_Weights.DEFAULT.meta["categories"])

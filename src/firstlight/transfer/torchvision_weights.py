@@ -1,4 +1,4 @@
-"""The weights that torchvision publishes, for networks whose parameters are named as in torchvision."""
+"""Weights that torchvision publishes, for networks that use the parameter names of torchvision."""
 
 from firstlight.transfer.pretrained import Pretrained, unknown_weights
 from firstlight.transfer.published_weights import fetch
@@ -6,20 +6,20 @@ from firstlight.transfer.weights_file import read_weights
 
 
 def from_torchvision(architecture: str, weights: str) -> Pretrained:
-    """Weights of torchvision, found on the 1000 classes of ImageNet.
+    """Return weights of torchvision that were trained on the 1000 classes of ImageNet.
 
-    What they want of images is in torchvision itself: nothing is downloaded before `load`.
+    The metadata is part of torchvision. The weights are downloaded when `load` is called.
 
     Args:
         architecture: torchvision's name of the network.
-        weights: torchvision's name of the weights, in upper or lower case; `default` for its best.
+        weights: torchvision's name of the weights, in upper or lower case, or `default` for torchvision's default.
 
     Raises:
-        ValueError: there are no such weights.
+        ValueError: `weights` is unknown.
     """
-    from torchvision.models import get_model_weights  # slow to import, and most runs begin with random weights
+    from torchvision.models import get_model_weights  # slow to import, and most runs start from random weights
 
-    # Those without classes are a backbone for detection, with a head that nobody has trained.
+    # Weights without categories are backbones for detection, whose head is untrained.
     entries = {entry.name: entry for entry in get_model_weights(architecture) if entry.meta["categories"]}
     best = get_model_weights(architecture).DEFAULT
     entry = best if weights == "default" else entries.get(weights.upper())

@@ -1,4 +1,4 @@
-"""Files of weights, written by anybody: read as tensors and nothing else, and put into a network that they fit."""
+"""Read files of weights without running code from them, and load the weights into a network."""
 
 import pickle
 import warnings
@@ -16,8 +16,8 @@ from firstlight.spec import DataSpec
 from firstlight.transfer.head import head_name
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
-# What reading a file raises that is damaged, or that would run code.
-_DAMAGES = (
+# The exceptions that torch and safetensors raise for damaged files, and for files that contain code.
+_READ_ERRORS = (
     OSError,
     EOFError,
     RuntimeError,
@@ -32,31 +32,31 @@ _DAMAGES = (
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, from `.safetensors`, or from what `torch.save` has written of a `state_dict`.
+    """Read tensors by name from a `.safetensors` file, or from a `state_dict` that `torch.save` has written.
 
-    Names lose the `module.` that several GPUs leave before them.
+    The prefix `module.`, which training on several GPUs puts before names, is removed.
 
     Raises:
-        ValueError: no such file, a damaged one, or one that holds anything but tensors.
+        ValueError: the file does not exist, is damaged, or contains anything but tensors.
     """
     found: Any = _read_safetensors(path) if _is_safetensors(path) else _read_pickle(path)
     if not _is_safetensors(path):
-        for wrapping in ("state_dict", "model", "model_state_dict"):
-            if isinstance(found, dict) and isinstance(found.get(wrapping), dict):
-                found = found[wrapping]
+        for key in ("state_dict", "model", "model_state_dict"):
+            if isinstance(found, dict) and isinstance(found.get(key), dict):
+                found = found[key]
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise ValueError(f"model.weights={path}: it holds no tensors by name, as a state_dict does.")
+        raise _unreadable(path, "it is not a state_dict of tensors", "save network.state_dict() alone")
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None]:
-    """What a run knew when it wrote a checkpoint.
+    """Read a checkpoint that a firstlight run has written.
 
     Returns:
-        The weights of its network, the spec of its data, and the size of images that it asked for.
+        The weights of the network, the spec of its data, and the image size of `augment.size`.
 
     Raises:
-        ValueError: no such file, a damaged one, or no checkpoint of ours.
+        ValueError: the file does not exist, is damaged, or is not a checkpoint of firstlight.
     """
     found, prefix = _read_pickle(path), "network."
     try:
@@ -65,8 +65,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
             key.removeprefix(prefix): value for key, value in found["state_dict"].items() if key.startswith(prefix)
         }
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"model.weights={path}: no checkpoint of a run of firstlight; tensors alone are read of .pth."
+        raise _unreadable(
+            path, "it is not a checkpoint of firstlight", "save its state_dict alone, as a .pth file"
         ) from error
     return weights, spec, size
 
@@ -74,79 +74,101 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
 def load_weights_into(
     network: nn.Module, weights: Mapping[str, Tensor], name: str, *, labels_differ: bool = False, whole: bool = False
 ) -> bool:
-    """Put weights into a network; a head for other classes than theirs stays as it is.
+    """Load weights into a network; a head for other classes keeps its initial weights.
 
     Args:
-        network: to be filled; where it names prefixes in `unused_prefixes`, tensors of these are passed over. Where it
-            wraps a network of others, `prefix` is what stands before that one's names.
-        weights: names and shapes are those of its `state_dict`.
-        name: of the weights, for people.
-        labels_differ: whether their head tells other things apart, were they as many.
-        whole: the head has to be among them.
+        network: receives the weights. It may have two class attributes: `unused_prefixes`, the prefixes of tensors
+            that it ignores, and `weights_prefix`, which is put before names that lack it.
+        weights: tensors with the names and shapes of the network's `state_dict`.
+        name: name of the weights, for messages.
+        labels_differ: whether the weights are for other classes, even if their number is the same.
+        whole: whether the head must be loaded too.
 
     Returns:
-        Whether the head is theirs.
+        Whether the head was loaded.
 
     Raises:
-        ValueError: they are another network's.
+        ValueError: a tensor is missing, unknown, of another shape or type, or contains NaN or Inf.
     """
-    own, prefix = network.state_dict(), getattr(network, "weights_prefix", "")
-    given = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
-    heads = tuple(f"{head}." for head in getattr(network, "head_names", [head_name(network)]) if head)
-    unused: tuple[str, ...] = getattr(network, "unused_prefixes", ())
-    of_head = [key for key in own if key.startswith(heads)]
-    misfit = any(key not in given or given[key].shape != own[key].shape for key in of_head)
-    has_head = whole or not (misfit or labels_differ)
+    expected = network.state_dict()
+    given = _align_names(network, weights, expected)
+    heads = _head_prefixes(network)
+    has_head = whole or not (labels_differ or _head_differs(given, expected, heads))
     if not has_head:
-        own = {key: value for key, value in own.items() if key not in of_head}
-        unused += heads
-    given = {key: value for key, value in given.items() if not key.startswith(unused)}
-    for key in own:  # files from before torch 0.4.1 do without this count
-        if key.endswith(".num_batches_tracked"):
-            given.setdefault(key, own[key])
-    for key in own:
-        if key not in given:
-            raise _misfit(network, name, f"they lack '{key}'")
+        given, expected = _without(given, heads), _without(expected, heads)
+    reason = _find_difference(given, expected)
+    if reason is not None:
+        raise ValueError(
+            f"model.weights={name}: must fit this {type(network).__name__}, but these are weights of another network:"
+            f" {reason}. To fix: set the options of model, and augment.size, as they were for these weights."
+        )
     for key, value in given.items():
-        if key not in own:
-            raise _misfit(network, name, f"they hold '{key}', which it has not")
-        if value.shape != own[key].shape:
-            raise _misfit(network, name, f"'{key}' is {_shape(value)}, not {_shape(own[key])}")
-        if value.is_floating_point() != own[key].is_floating_point():
-            raise _misfit(network, name, f"'{key}' is {value.dtype}, not {own[key].dtype}")
         if value.is_floating_point() and not value.isfinite().all():
-            raise ValueError(f"model.weights={name}: '{key}' holds what is no number.")
+            raise ValueError(f"model.weights={name}: must be finite, but '{key}' contains NaN or Inf.")
     network.load_state_dict(given, strict=False)
     return has_head
 
 
-def _misfit(network: nn.Module, name: str, reason: str) -> ValueError:
-    return ValueError(
-        f"model.weights={name}: weights of another network than this {type(network).__name__}: {reason}."
-        " Options of model, and augment.size, make it another one."
-    )
+def _align_names(
+    network: nn.Module, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the weights under the names of the network, without the tensors that it ignores."""
+    prefix: str = getattr(network, "weights_prefix", "")
+    named = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
+    # Files from before torch 0.4.1 lack these counts.
+    counts = {key: value for key, value in expected.items() if key.endswith(".num_batches_tracked")}
+    return _without(counts | named, getattr(network, "unused_prefixes", ()))
 
 
-def _shape(value: Tensor) -> str:
+def _head_prefixes(network: nn.Module) -> tuple[str, ...]:
+    names = getattr(network, "head_names", None) or [head_name(network)]
+    return tuple(f"{name}." for name in names if name)
+
+
+def _head_differs(given: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: tuple[str, ...]) -> bool:
+    of_head = [key for key in expected if key.startswith(heads)]
+    return any(key not in given or given[key].shape != expected[key].shape for key in of_head)
+
+
+def _without(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    return {key: value for key, value in tensors.items() if not key.startswith(prefixes)}
+
+
+def _find_difference(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """Return the first difference in names, shapes or types, or None."""
+    for key in expected:
+        if key not in given:
+            return f"'{key}' is missing"
+    for key, value in given.items():
+        if key not in expected:
+            return f"'{key}' is unknown"
+        if value.shape != expected[key].shape:
+            return f"'{key}' is {_describe_shape(value)}, not {_describe_shape(expected[key])}"
+        if value.is_floating_point() != expected[key].is_floating_point():
+            return f"'{key}' is {value.dtype}, not {expected[key].dtype}"
+    return None
+
+
+def _describe_shape(value: Tensor) -> str:
     return "x".join(map(str, value.shape)) or "a single number"
 
 
 def _read_pickle(path: Path) -> Any:
     _check_file(path)
     try:
-        with warnings.catch_warnings():  # torch's, of files that it has not written
+        with warnings.catch_warnings():  # torch warns about files that it did not write itself
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGES as error:
-        raise _unreadable(path, error) from error
+    except _READ_ERRORS as error:
+        raise _damaged(path, error) from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     _check_file(path)
     try:
         return load_file(path)
-    except (SafetensorError, *_DAMAGES) as error:
-        raise _unreadable(path, error) from error
+    except (SafetensorError, *_READ_ERRORS) as error:
+        raise _damaged(path, error) from error
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -155,15 +177,20 @@ def _is_safetensors(path: Path) -> bool:
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
-        raise ValueError(f"model.weights={path}: there is no such file.")
+        raise _unreadable(path, "the file does not exist", f"name an existing file ({', '.join(SUFFIXES)})")
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    """torch's own words say how to run code that lies in a file; they stay in the log."""
+def _damaged(path: Path, error: Exception) -> ValueError:
+    """Return the error for a damaged file. It omits torch's message, which explains how to run code from the file."""
     with path.open("rb") as file:
         if file.read(64).lstrip()[:1] == b"<":
-            return ValueError(f"model.weights={path}: this is a web page.")
-    return ValueError(
-        f"model.weights={path}: damaged, or it holds more than tensors, as a whole module does where its state_dict"
-        f" is wanted ({type(error).__name__})."
+            return _unreadable(path, "it is a web page", "download the file that the page links to")
+    return _unreadable(
+        path,
+        f"damaged, or it contains more than tensors: {type(error).__name__}",
+        "download it again, or save network.state_dict() instead of the network",
     )
+
+
+def _unreadable(path: Path, reason: str, fix: str) -> ValueError:
+    return ValueError(f"model.weights={path}: cannot read ({reason}). To fix: {fix}.")
