@@ -127,11 +127,11 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
 @pytest.mark.parametrize(
     ("word", "complaint"),
     [
-        ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: 0 or more"),
-        ("+augment.flip.p=2", r"^augment\.flip: p=2: from 0 to 1"),
+        ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: must be at least 0"),
+        ("+augment.flip.p=2", r"^augment\.flip: p=2: must be at least 0 and at most 1"),
         ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds images"),
         ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
-        ("augment.padding=zeros", r"^augment\.padding=zeros: did you mean 'zero'\?"),
+        ("augment.padding=zeros", r"^augment\.padding=zeros: unknown padding, did you mean 'zero'\?"),
     ],
 )
 def test_wrong_values_are_told_by_their_keys(word: str, complaint: str) -> None:

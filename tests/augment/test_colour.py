@@ -121,7 +121,7 @@ def test_one_map_is_as_good_as_its_steps_one_after_another(channels: int) -> Non
 
 @pytest.mark.parametrize("step", [Brightness, Contrast, Saturation, ChannelShift])
 def test_a_negative_change_is_refused(step: type[Brightness]) -> None:
-    with pytest.raises(ValueError, match=r"change=-0\.1: 0 or more"):
+    with pytest.raises(ValueError, match=r"change=-0\.1: must be at least 0"):
         step(change=-0.1)
-    with pytest.raises(ValueError, match="p=2: from 0 to 1"):
+    with pytest.raises(ValueError, match="p=2: must be at least 0 and at most 1"):
         step(p=2)

@@ -91,13 +91,13 @@ def test_a_share_p_of_the_samples_is_changed_and_the_others_not_by_a_bit(step: N
 @pytest.mark.parametrize(
     ("step", "options", "complaint"),
     [
-        (Noise, {"std": -1}, "std=-1: 0 or more"),
-        (Blur, {"low": 0}, "low=0: 0.01 or more"),
-        (Blur, {"low": 2}, "low=2 is above high=1.0"),
-        (Cutout, {"low": -0.1}, "low=-0.1: 0 or more"),
-        (Cutout, {"high": 1.2}, "high=1.2: from 0 to 1"),
-        (Cutout, {"low": 0.5}, "low=0.5 is above high=0.4"),
-        (Cutout, {"p": 7}, "p=7: from 0 to 1"),
+        (Noise, {"std": -1}, "std=-1: must be at least 0"),
+        (Blur, {"low": 0}, "low=0: must be at least 0.01"),
+        (Blur, {"low": 2}, "low=2: must be at most high=1.0"),
+        (Cutout, {"low": -0.1}, "low=-0.1: must be at least 0"),
+        (Cutout, {"high": 1.2}, "high=1.2: must be at least 0 and at most 1"),
+        (Cutout, {"low": 0.5}, "low=0.5: must be at most high=0.4"),
+        (Cutout, {"p": 7}, "p=7: must be at least 0 and at most 1"),
     ],
 )
 def test_wrong_values_are_refused_by_their_names(step: type, options: dict[str, float], complaint: str) -> None:

@@ -64,7 +64,7 @@ def test_turns_are_uniform_for_a_share_p_of_the_samples() -> None:
 
 @pytest.mark.parametrize("turns", [-0.1, 0.6])
 def test_more_than_half_a_turn_is_refused(turns: float) -> None:
-    with pytest.raises(ValueError, match=rf"turns={turns}: from 0 to 0\.5"):
+    with pytest.raises(ValueError, match=rf"turns={turns}: must be at least 0 and at most 0\.5"):
         Hue(turns=turns)
 
 

@@ -98,7 +98,7 @@ def test_a_batch_of_one_is_left_as_it_is(step: Mixing) -> None:
 
 @pytest.mark.parametrize("step", [Mixup, Cutmix])
 def test_wrong_values_are_refused_by_their_names(step: type[Mixup]) -> None:
-    with pytest.raises(ValueError, match=r"alpha=0: 0\.01 or more"):
+    with pytest.raises(ValueError, match=r"alpha=0: must be at least 0\.01"):
         step(alpha=0)
-    with pytest.raises(ValueError, match="p=-1: from 0 to 1"):
+    with pytest.raises(ValueError, match="p=-1: must be at least 0 and at most 1"):
         step(p=-1)

@@ -224,7 +224,11 @@ AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), t
 @pytest.mark.parametrize(
     ("spec", "options", "complaint"),
     [
-        (image_spec(1, 8, 8), {"padding": "mirrors"}, "augment.padding=mirrors: did you mean 'mirror'"),
+        (
+            image_spec(1, 8, 8),
+            {"padding": "mirrors"},
+            "augment.padding=mirrors: unknown padding, did you mean 'mirror'",
+        ),
         (image_spec(1, 8, 8), {"size": 0}, "augment.size=0: images have one pixel or more"),
         (
             image_spec(1, 8, 8),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import firstlight.augment
-from firstlight.augment.step import Step, check_between, check_order
+from firstlight.augment.step import Step, check_order
 from helpers.samples import assert_uniform
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -48,7 +48,7 @@ def test_draws_follow_from_the_state_of_the_default_generator() -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_has_a_probability(step: type[Step], p: float) -> None:
     options = {"file": __file__} if "file" in inspect.signature(step).parameters else {}
-    with pytest.raises(ValueError, match=rf"p={p}: from 0 to 1"):
+    with pytest.raises(ValueError, match=rf"p={p}: must be at least 0 and at most 1"):
         step(p=p, **options)
 
 
@@ -58,19 +58,11 @@ def test_every_step_has_a_default_for_all_but_files(step: type[Step]) -> None:
     assert set(without) <= {"file"}
 
 
-def test_bounds_belong_to_their_range() -> None:
-    check_between("x", 0, 0, 1)
-    check_between("x", 1, 0, 1)
-    check_between("x", 1e9, 0)
+def test_the_bounds_of_a_range_may_be_equal() -> None:
     check_order(low=1, high=1)
 
 
-@pytest.mark.parametrize(("value", "bounds"), [(-1, (0, 1)), (2, (0, 1)), (-1, (0,))])
-def test_a_value_out_of_its_range_is_refused(value: float, bounds: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"x={value}: (from 0 to 1|0 or more)\."):
-        check_between("x", value, *bounds)
-
-
-def test_a_range_the_wrong_way_round_is_refused() -> None:
-    with pytest.raises(ValueError, match="low=2 is above high=1"):
-        check_order(low=2, high=1)
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (1, float("nan"))])
+def test_a_lower_bound_above_the_upper_bound_raises_an_error(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match=rf"^low={low}: must be at most high={high}\.$"):
+        check_order(low=low, high=high)

@@ -197,7 +197,7 @@ def test_a_thesaurus_without_a_word_of_the_text_is_refused(thesaurus: str) -> No
 
 @pytest.mark.parametrize("step", STEPS)
 def test_wrong_values_are_refused_by_their_names(step: type[ReplaceTokens]) -> None:
-    with pytest.raises(ValueError, match=r"rate=1\.5: from 0 to 1"):
+    with pytest.raises(ValueError, match=r"rate=1\.5: must be at least 0 and at most 1"):
         step(rate=1.5)
-    with pytest.raises(ValueError, match=r"p=-0\.5: from 0 to 1"):
+    with pytest.raises(ValueError, match=r"p=-0\.5: must be at least 0 and at most 1"):
         step(p=-0.5)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from firstlight.augment.constant import constant
-from firstlight.augment.step import Step, check_between
+from firstlight.augment.step import Step
+from firstlight.checks import check_range
 
 # How bright a colour is seen: ITU-R BT.601, as in Pillow and torchvision.
 LUMA = (0.299, 0.587, 0.114)
@@ -38,7 +39,7 @@ class Factor(Colour):
 
     def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("change", change, 0)
+        check_range("change", change, at_least=0)
         self.most = change
 
     def change(self, maps: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ class ChannelShift(Colour):
 
     def __init__(self, *, change: float = 0.1, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("change", change, 0)
+        check_range("change", change, at_least=0)
         self.most = change
 
     def change(self, maps: Tensor) -> Tensor:

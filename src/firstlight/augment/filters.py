@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.augment.step import Step, check_between, check_order
+from firstlight.augment.step import Step, check_order
+from firstlight.checks import check_range
 
 
 class Filter(Step, ABC):
@@ -27,7 +28,7 @@ class Noise(Filter):
 
     def __init__(self, *, std: float = 0.05, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("std", std, 0)
+        check_range("std", std, at_least=0)
         self.std = std
 
     def apply(self, images: Tensor, std: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ class Blur(Filter):
 
     def __init__(self, *, low: float = 0.1, high: float = 1.0, p: float = 0.5) -> None:
         super().__init__(p)
-        check_between("low", low, 0.01)
+        check_range("low", low, at_least=0.01)
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
@@ -67,8 +68,8 @@ class Cutout(Filter):
 
     def __init__(self, *, low: float = 0.1, high: float = 0.4, p: float = 0.5) -> None:
         super().__init__(p)
-        check_between("low", low, 0)
-        check_between("high", high, 0, 1)
+        check_range("low", low, at_least=0)
+        check_range("high", high, at_least=0, at_most=1)
         check_order(low=low, high=high)
         self.low, self.high = low, high
 

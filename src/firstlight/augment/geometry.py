@@ -9,7 +9,8 @@ from torch import Tensor
 
 from firstlight.augment.constant import constant
 from firstlight.augment.matrices import homography, rotate, scale, shear, translate
-from firstlight.augment.step import Size, Step, check_between, check_order
+from firstlight.augment.step import Size, Step, check_order
+from firstlight.checks import check_range
 
 
 class Geometry(Step, ABC):
@@ -62,7 +63,7 @@ class Rotate(Geometry):
 
     def __init__(self, *, degrees: float = 15.0, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("degrees", degrees, 0)
+        check_range("degrees", degrees, at_least=0)
         self.degrees = degrees
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -76,7 +77,7 @@ class Zoom(Geometry):
 
     def __init__(self, *, low: float = 0.9, high: float = 1.1, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("low", low, 0.01)
+        check_range("low", low, at_least=0.01)
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
@@ -93,8 +94,8 @@ class Shift(Geometry):
 
     def __init__(self, *, width: float = 0.1, height: float = 0.1, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("width", width, 0)
-        check_between("height", height, 0)
+        check_range("width", width, at_least=0)
+        check_range("height", height, at_least=0)
         self.width, self.height = width, height
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -110,7 +111,7 @@ class PadAndCrop(Geometry):
 
     def __init__(self, *, pixels: int = 4, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("pixels", pixels, 0)
+        check_range("pixels", pixels, at_least=0)
         self.pixels = pixels
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -124,8 +125,8 @@ class Shear(Geometry):
 
     def __init__(self, *, degrees: float = 10.0, vertical_degrees: float = 0.0, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("degrees", degrees, 0, 89)
-        check_between("vertical_degrees", vertical_degrees, 0, 89)
+        check_range("degrees", degrees, at_least=0, at_most=89)
+        check_range("vertical_degrees", vertical_degrees, at_least=0, at_most=89)
         self.degrees, self.vertical_degrees = degrees, vertical_degrees
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -140,7 +141,7 @@ class Perspective(Geometry):
 
     def __init__(self, *, distortion: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("distortion", distortion, 0, 0.49)  # from 0.5 on, an image could turn over
+        check_range("distortion", distortion, at_least=0, at_most=0.49)  # from 0.5 on, an image could turn over
         self.distortion = distortion
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
@@ -173,9 +174,9 @@ class RandomResizedCrop(Geometry):
         p: float = 1.0,
     ) -> None:
         super().__init__(p)
-        check_between("scale_low", scale_low, 0.0001)
-        check_between("scale_high", scale_high, 0, 1)
-        check_between("ratio_low", ratio_low, 0.01)
+        check_range("scale_low", scale_low, at_least=0.0001)
+        check_range("scale_high", scale_high, at_least=0, at_most=1)
+        check_range("ratio_low", ratio_low, at_least=0.01)
         check_order(scale_low=scale_low, scale_high=scale_high)
         check_order(ratio_low=ratio_low, ratio_high=ratio_high)
         self.scales, self.ratios = (scale_low, scale_high), (ratio_low, ratio_high)

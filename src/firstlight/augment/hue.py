@@ -7,7 +7,7 @@ from torch import Tensor
 
 from firstlight.augment.colour import Colour
 from firstlight.augment.constant import constant
-from firstlight.augment.step import check_between
+from firstlight.checks import check_range
 
 
 class Hue(Colour):
@@ -29,7 +29,7 @@ class Hue(Colour):
 
     def __init__(self, *, turns: float = 0.05, exact: bool = True, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("turns", turns, 0, 0.5)
+        check_range("turns", turns, at_least=0, at_most=0.5)
         self.turns = turns
         self.exact = exact
 

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from firstlight.augment.filters import random_rectangles
-from firstlight.augment.step import Step, check_between
+from firstlight.augment.step import Step
+from firstlight.checks import check_range
 
 
 class Mixing(Step, ABC):
@@ -24,7 +25,7 @@ class Mixing(Step, ABC):
 
     def __init__(self, *, alpha: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("alpha", alpha, 0.01)
+        check_range("alpha", alpha, at_least=0.01)
         self.alpha = alpha
 
     @abstractmethod

@@ -1,10 +1,11 @@
 """What every step of a pipeline has in common: a probability, and random draws per sample."""
 
-import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+
+from firstlight.checks import check_range
 
 Size = tuple[int, int]  # height and width, in pixels
 
@@ -25,7 +26,7 @@ class Step:
     accepts: ClassVar[str] = "images"
 
     def __init__(self, p: float) -> None:
-        check_between("p", p, 0, 1)
+        check_range("p", p, at_least=0, at_most=1)
         self.p = p
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:
@@ -44,15 +45,15 @@ class Step:
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), values, neutral)
 
 
-def check_between(name: str, value: float, least: float, most: float = math.inf) -> None:
-    """Refuse a value below `least` or above `most`."""
-    if not least <= value <= most:
-        bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
-        raise ValueError(f"{name}={value}: {bounds}.")
-
-
 def check_order(**bounds: float) -> None:
-    """Refuse two values of which the first is the larger."""
+    """Check that the first of two values is at most as large as the second.
+
+    Args:
+        bounds: the two values by the names of their options, the lower bound first: `check_order(low=low, high=high)`.
+
+    Raises:
+        ValueError: the first value is larger, or the second is NaN.
+    """
     (low_name, low), (high_name, high) = bounds.items()
-    if low > high:
-        raise ValueError(f"{low_name}={low} is above {high_name}={high}.")
+    if not low <= high:
+        raise ValueError(f"{low_name}={low}: must be at most {high_name}={high}.")

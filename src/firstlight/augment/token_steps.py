@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from firstlight.augment.step import Step, check_between
+from firstlight.augment.step import Step
+from firstlight.checks import check_range
 from firstlight.files import read_text
 
 
@@ -26,7 +27,7 @@ class TokenStep(Step, ABC):
 
     def __init__(self, *, rate: float = 0.05, p: float = 1.0) -> None:
         super().__init__(p)
-        check_between("rate", rate, 0, 1)
+        check_range("rate", rate, at_least=0, at_most=1)
         self.rate = rate
 
     def learn(self, vocabulary: tuple[str, ...]) -> None:
