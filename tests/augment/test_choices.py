@@ -129,7 +129,7 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
     [
         ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: must be at least 0"),
         ("+augment.flip.p=2", r"^augment\.flip: p=2: must be at least 0 and at most 1"),
-        ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens is for tokens; the data holds images"),
+        ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens: must be a step for images"),
         ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
         ("augment.padding=zeros", r"^augment\.padding=zeros: unknown padding, did you mean 'zero'\?"),
     ],

@@ -217,33 +217,31 @@ def test_numbers_are_standardised() -> None:
     assert (inputs.tolist(), targets.tolist()) == ([[-1, -1]], [[3]])
 
 
+GREY = image_spec(1, 8, 8)
 TOKENS = DataSpec((5,), 2, ("a", "b"), (), ())
 AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), target_std=(9.0,))
 
 
 @pytest.mark.parametrize(
-    ("spec", "options", "complaint"),
+    ("spec", "options", "message"),
     [
-        (
-            image_spec(1, 8, 8),
-            {"padding": "mirrors"},
-            "augment.padding=mirrors: unknown padding, did you mean 'mirror'",
-        ),
-        (image_spec(1, 8, 8), {"size": 0}, "augment.size=0: images have one pixel or more"),
-        (
-            image_spec(1, 8, 8),
-            {"words": augment.SwapTokens()},
-            "augment.words is for tokens; the data holds images",
-        ),
-        (TOKENS, {"flip": augment.Flip()}, "augment.flip is for images; the data holds tokens"),
-        (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup is for images; the data holds tokens"),
-        (AGES, {"mixup": augment.Mixup()}, "augment.mixup mixes classes; the data's targets are numbers"),
-        (AGES, {"own": augment.Cutmix()}, "augment.own mixes classes; the data's targets are numbers"),
-        (image_spec(1, 8, 8), {"flip": 0.5}, "augment.flip=0.5: this is no step"),
+        (GREY, {"padding": "mirrors"}, "augment.padding=mirrors: unknown padding, did you mean 'mirror'"),
+        (GREY, {"size": 0}, "augment.size=0: must be at least 1"),
+        (TOKENS, {"size": 8}, "augment.size=8: must be null, because the data holds tokens"),
+        (GREY, {"views": -1}, "augment.views=-1: must be at least 0"),
+        (GREY, {"views": 2, "mixup": augment.Mixup()}, "augment.views=2: must be 0, because augment.mixup mixes"),
+        (GREY, {"own": augment.SwapTokens()}, "augment.own: must be a step for images; SwapTokens is for tokens"),
+        (TOKENS, {"flip": augment.Flip()}, "augment.flip: must be a step for tokens; Flip is for images"),
+        (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup: must be a step for tokens; Mixup is for images"),
+        (AGES, {"own": augment.Cutmix()}, "augment.own: must be null, because the data's targets are numbers"),
+        (GREY, {"flip": 0.5}, "augment.flip: must be a geometry, .* or token step, not an instance of float"),
+        (GREY, {"own": Step(1)}, "augment.own: must be a geometry, .* or token step, not an instance of Step"),
     ],
 )
-def test_what_has_no_meaning_is_refused(spec: DataSpec, options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_options_and_steps_that_do_not_fit_raise_an_error(
+    spec: DataSpec, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
         Augment(spec, **options)
 
 

@@ -131,5 +131,5 @@ def test_tokens_come_out_as_they_are() -> None:
 
 
 def test_what_is_no_image_has_no_size() -> None:
-    with pytest.raises(ValueError, match=r"augment\.size=8: the data holds tokens"):
+    with pytest.raises(ValueError, match=r"augment\.size=8: must be null, because the data holds tokens"):
         preprocess_for(DataSpec((3,), 2, ("a", "b"), (), ()), size=8)

@@ -17,7 +17,7 @@ from firstlight.augment.preprocess import ImagePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import Step
 from firstlight.augment.token_steps import TokenStep
-from firstlight.checks import choose
+from firstlight.checks import check_range, choose
 from firstlight.spec import DataSpec
 
 # Numbers that a CPU works on at a time: its caches hold them, and memory is not asked for again and again.
@@ -59,36 +59,29 @@ class Augment(nn.Module):
     ) -> None:
         super().__init__()
         choose("augment.padding", padding, PADDINGS, "padding")
+        check_range("augment.views", views, at_least=0)
         self.spec = spec
         self.views = views
         self.padding = padding
         self.preprocess = preprocess_for(spec, min_size=min_size, size=size)
-        chosen = {name: step for name, step in steps.items() if step is not None}
-        self.has_steps = bool(chosen)
-        for name, step in chosen.items():
-            if not isinstance(step, Step):
-                raise ValueError(f"augment.{name}={step}: this is no step of a pipeline.")
-            if step.accepts != spec.kind:
-                raise ValueError(f"augment.{name} is for {step.accepts}; the data holds {spec.kind}.")
-            if isinstance(step, Mixing) and spec.targets != "classes":
-                raise ValueError(f"augment.{name} mixes classes; the data's targets are {spec.targets}.")
-        has_colours = spec.kind == "images" and spec.input_shape[0] == 3
-        everything = chosen.values()
-        self.geometry = [step for step in everything if isinstance(step, Geometry)]
-        colour_steps = [
-            step for step in everything if isinstance(step, Colour) and (has_colours or not step.mixes_channels)
-        ]
-        self.hue = [step for step in colour_steps if isinstance(step, Hue) and step.exact]
-        self.colour = [step for step in colour_steps if step not in self.hue]
-        self.filters = [step for step in everything if isinstance(step, Filter)]
-        self.mixing = [step for step in everything if isinstance(step, Mixing)]
-        self.token_steps = [step for step in everything if isinstance(step, TokenStep)]
+        named_steps = {name: step for name, step in steps.items() if step is not None}
+        for name, step in named_steps.items():
+            _check_step(name, step, spec, views)
+        self.has_steps = bool(named_steps)
+        self._group(list(named_steps.values()))
         for step in self.token_steps:
             step.learn(spec.labels)
-        if views < 0:
-            raise ValueError(f"augment.views={views}: a number of views, or 0.")
-        if views and self.mixing:
-            raise ValueError(f"augment.views={views}: samples cannot be mixed before their batches are known.")
+
+    def _group(self, steps: list[Step]) -> None:
+        """Set one list of steps per kind; colour steps that the images have too few channels for are left out."""
+        self.geometry = [step for step in steps if isinstance(step, Geometry)]
+        self.filters = [step for step in steps if isinstance(step, Filter)]
+        self.mixing = [step for step in steps if isinstance(step, Mixing)]
+        self.token_steps = [step for step in steps if isinstance(step, TokenStep)]
+        has_rgb = self.spec.kind == "images" and self.spec.input_shape[0] == 3
+        colour = [step for step in steps if isinstance(step, Colour) and (has_rgb or not step.mixes_channels)]
+        self.hue = [step for step in colour if isinstance(step, Hue) and step.exact]
+        self.colour = [step for step in colour if step not in self.hue]
 
     @torch.no_grad()
     def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,6 +173,23 @@ class Augment(nn.Module):
         for step in self.colour:
             maps = step.change(maps)
         return maps
+
+
+def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
+    """Raise a ValueError if a step is of no known kind, or does not fit the data or the views."""
+    if not isinstance(step, Geometry | Colour | Filter | Mixing | TokenStep):
+        raise ValueError(
+            f"augment.{name}: must be a geometry, colour, filter, mixing or token step,"
+            f" not an instance of {type(step).__name__}."
+        )
+    if step.accepts != spec.kind:
+        raise ValueError(
+            f"augment.{name}: must be a step for {spec.kind}; {type(step).__name__} is for {step.accepts}."
+        )
+    if isinstance(step, Mixing) and spec.targets != "classes":
+        raise ValueError(f"augment.{name}: must be null, because the data's targets are {spec.targets}, not classes.")
+    if isinstance(step, Mixing) and views:
+        raise ValueError(f"augment.views={views}: must be 0, because augment.{name} mixes the samples of each batch.")
 
 
 def _chunks(batch: Tensor) -> Iterator[slice]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from firstlight.checks import check_range
 from firstlight.spec import DataSpec
 
 
@@ -37,8 +38,8 @@ class ImagePreprocess(Preprocess):
     """
 
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
-        if size is not None and size < 1:
-            raise ValueError(f"augment.size={size}: images have one pixel or more.")
+        if size is not None:
+            check_range("augment.size", size, at_least=1)
         size = size or spec.size or (min_size if min(spec.image_size) < min_size else None)
         super().__init__(spec.resized(*((size, size) if size else spec.image_size)))
         self.spec = spec
@@ -115,5 +116,5 @@ def preprocess_for(spec: DataSpec, *, min_size: int = 1, size: int | None = None
     if spec.kind == "images":
         return ImagePreprocess(spec, min_size=min_size, size=size)
     if size is not None:
-        raise ValueError(f"augment.size={size}: the data holds {spec.kind}, which have no size.")
+        raise ValueError(f"augment.size={size}: must be null, because the data holds {spec.kind}, which have no size.")
     return NumberPreprocess(spec) if spec.kind == "numbers" else TokenPreprocess(spec)
