@@ -143,7 +143,7 @@ def test_mirrored_and_shifted_images_hold_the_pixels_of_the_data_bit_for_bit(pad
     pipe = Augment(image_spec(3, 10, 12), padding=padding, **whole_pixels())
     found = pipe(raw, CLASSES)[0]
     torch.manual_seed(0)
-    matrices = pipe._matrices(64, CPU)
+    matrices = pipe._draw_matrices(64, CPU)
     padded = F.pad(raw.float(), (3, 3, 3, 3), mode="replicate")
     if padding == "zero":
         padded = F.pad(raw, (3, 3, 3, 3))

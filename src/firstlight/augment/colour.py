@@ -30,8 +30,8 @@ class Colour(Step, ABC):
     mixes_channels: ClassVar[bool] = False
 
     @abstractmethod
-    def change(self, maps: Tensor) -> Tensor:
-        """The maps, and after them random ones of this step."""
+    def change(self, transforms: Tensor) -> Tensor:
+        """The transforms, and after them random ones of this step."""
 
 
 class Factor(Colour):
@@ -40,24 +40,24 @@ class Factor(Colour):
     def __init__(self, *, change: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
         check_range("change", change, at_least=0)
-        self.most = change
+        self.max_change = change
 
-    def change(self, maps: Tensor) -> Tensor:
+    def change(self, transforms: Tensor) -> Tensor:
         """A factor for each sample; 1 where it is not changed."""
-        draws = self.uniform((len(maps),), max(0.0, 1 - self.most), 1 + self.most, maps.device)
-        return self.by(self.for_chosen(draws, 1.0), maps)
+        draws = self.uniform((len(transforms),), max(0.0, 1 - self.max_change), 1 + self.max_change, transforms.device)
+        return self.scale_by(self.for_chosen(draws, 1.0), transforms)
 
     @abstractmethod
-    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+    def scale_by(self, factors: Tensor, transforms: Tensor) -> Tensor:
         """The same for given factors (samples,)."""
 
 
 class Brightness(Factor):
     """Pixels are multiplied by the factor."""
 
-    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+    def scale_by(self, factors: Tensor, transforms: Tensor) -> Tensor:
         """All columns alike."""
-        return brightness(maps, factors)
+        return scale_brightness(transforms, factors)
 
 
 class Contrast(Factor):
@@ -65,9 +65,9 @@ class Contrast(Factor):
 
     needs_means = True
 
-    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+    def scale_by(self, factors: Tensor, transforms: Tensor) -> Tensor:
         """All columns alike, and an offset that keeps the mean grey."""
-        return contrast(maps, factors)
+        return scale_contrast(transforms, factors)
 
 
 class Saturation(Factor):
@@ -75,9 +75,9 @@ class Saturation(Factor):
 
     mixes_channels = True
 
-    def by(self, factors: Tensor, maps: Tensor) -> Tensor:
+    def scale_by(self, factors: Tensor, transforms: Tensor) -> Tensor:
         """Between the columns and their greys, or beyond."""
-        return saturation(maps, factors)
+        return scale_saturation(transforms, factors)
 
 
 class Grey(Colour):
@@ -88,9 +88,9 @@ class Grey(Colour):
     def __init__(self, *, p: float = 0.1) -> None:
         super().__init__(p)
 
-    def change(self, maps: Tensor) -> Tensor:
+    def change(self, transforms: Tensor) -> Tensor:
         """The columns' greys, or the columns."""
-        return saturation(maps, self.for_chosen(maps.new_zeros(len(maps)), 1.0))
+        return scale_saturation(transforms, self.for_chosen(transforms.new_zeros(len(transforms)), 1.0))
 
 
 class ChannelShift(Colour):
@@ -99,56 +99,58 @@ class ChannelShift(Colour):
     def __init__(self, *, change: float = 0.1, p: float = 1.0) -> None:
         super().__init__(p)
         check_range("change", change, at_least=0)
-        self.most = change
+        self.max_change = change
 
-    def change(self, maps: Tensor) -> Tensor:
+    def change(self, transforms: Tensor) -> Tensor:
         """An offset."""
-        draws = self.uniform((len(maps), maps.shape[1]), -self.most, self.most, maps.device)
-        return shift(maps, self.for_chosen(draws, 0.0) * 255)
+        draws = self.uniform(
+            (len(transforms), transforms.shape[1]), -self.max_change, self.max_change, transforms.device
+        )
+        return add_offsets(transforms, self.for_chosen(draws, 0.0) * 255)
 
 
-def unchanged(means: Tensor) -> Tensor:
+def identity_transforms(means: Tensor) -> Tensor:
     """Maps that change nothing, of samples with the mean colours `means` (samples, channels)."""
     channels = means.shape[1]
-    maps = means.new_zeros(len(means), channels, channels + 2)
-    maps.diagonal(dim1=1, dim2=2).fill_(1)
-    maps[:, :, -1] = means
-    return maps
+    transforms = means.new_zeros(len(means), channels, channels + 2)
+    transforms.diagonal(dim1=1, dim2=2).fill_(1)
+    transforms[:, :, -1] = means
+    return transforms
 
 
-def brightness(maps: Tensor, factors: Tensor) -> Tensor:
+def scale_brightness(transforms: Tensor, factors: Tensor) -> Tensor:
     """Factors (samples,): every channel is multiplied."""
-    return maps * factors[:, None, None]
+    return transforms * factors[:, None, None]
 
 
-def contrast(maps: Tensor, factors: Tensor) -> Tensor:
+def scale_contrast(transforms: Tensor, factors: Tensor) -> Tensor:
     """Factors (samples,): blends with the mean grey."""
-    grey = maps[:, :, -1] @ _luma(maps)
-    return shift(maps * factors[:, None, None], ((1 - factors) * grey)[:, None])
+    grey = transforms[:, :, -1] @ _luma_weights(transforms)
+    return add_offsets(transforms * factors[:, None, None], ((1 - factors) * grey)[:, None])
 
 
-def saturation(maps: Tensor, factors: Tensor) -> Tensor:
+def scale_saturation(transforms: Tensor, factors: Tensor) -> Tensor:
     """Factors (samples,): blends of each colour with its grey."""
-    greys = (_luma(maps) @ maps)[:, None]
-    return torch.lerp(greys, maps, factors[:, None, None])
+    greys = (_luma_weights(transforms) @ transforms)[:, None]
+    return torch.lerp(greys, transforms, factors[:, None, None])
 
 
-def shift(maps: Tensor, offsets: Tensor) -> Tensor:
+def add_offsets(transforms: Tensor, offsets: Tensor) -> Tensor:
     """Offsets (samples, channels or 1): colours are moved by them, which channels by themselves are not; in place."""
-    maps[:, :, -2:] += offsets[:, :, None]
-    return maps
+    transforms[:, :, -2:] += offsets[:, :, None]
+    return transforms
 
 
-def apply(maps: Tensor, pixels: Tensor, out: Tensor | None = None) -> Tensor:
+def apply_transforms(transforms: Tensor, pixels: Tensor, out: Tensor | None = None) -> Tensor:
     """Colours (samples, channels, height, width), float32, after the map; in `out` where that is given."""
-    offset = maps[:, :, -2:-1]
+    offset = transforms[:, :, -2:-1]
     if pixels.shape[1] == 1:
-        return torch.addcmul(offset[..., None], pixels, maps[:, :, :1, None], out=out)
+        return torch.addcmul(offset[..., None], pixels, transforms[:, :, :1, None], out=out)
     flat = None if out is None else out.view(len(out), out.shape[1], -1)
-    return torch.baddbmm(offset, maps[:, :, :-2], pixels.flatten(2), out=flat).view(pixels.shape)
+    return torch.baddbmm(offset, transforms[:, :, :-2], pixels.flatten(2), out=flat).view(pixels.shape)
 
 
-def _luma(maps: Tensor) -> Tensor:
+def _luma_weights(transforms: Tensor) -> Tensor:
     """Weights of the channels in grey; where there are not three of them, they weigh the same."""
-    channels = maps.shape[1]
-    return constant(LUMA if channels == 3 else (1 / channels,) * channels, maps.device)
+    channels = transforms.shape[1]
+    return constant(LUMA if channels == 3 else (1 / channels,) * channels, transforms.device)

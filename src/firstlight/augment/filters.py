@@ -33,8 +33,8 @@ class Noise(Filter):
 
     def apply(self, images: Tensor, std: Tensor) -> Tensor:
         """Deviations are uniform from 0 to the largest."""
-        deviations = self.for_chosen(self.uniform((len(images),), 0, self.std, images.device), 0.0)
-        scale = deviations[:, None] / std
+        stds = self.for_chosen(self.uniform((len(images),), 0, self.std, images.device), 0.0)
+        scale = stds[:, None] / std
         return torch.addcmul(images, torch.randn_like(images), scale[:, :, None, None])
 
 
@@ -75,8 +75,8 @@ class Cutout(Filter):
 
     def apply(self, images: Tensor, std: Tensor) -> Tensor:
         """Height and width are uniform, each by itself; the rectangle lies within the image."""
-        shares = self.uniform((len(images), 2), self.low, self.high, images.device)
-        return images * ~random_rectangles(self.for_chosen(shares, 0.0), images)
+        fractions = self.uniform((len(images), 2), self.low, self.high, images.device)
+        return images * ~random_rectangles(self.for_chosen(fractions, 0.0), images)
 
 
 def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
@@ -91,12 +91,12 @@ def blur(images: Tensor, sigmas: Tensor, radius: int) -> Tensor:
     return planes.reshape(images.shape)
 
 
-def random_rectangles(shares: Tensor, images: Tensor) -> Tensor:
-    """Rectangles anywhere, of `shares` (samples, 2) of height and width: (samples, 1, height, width), bool."""
+def random_rectangles(fractions: Tensor, images: Tensor) -> Tensor:
+    """Rectangles anywhere, of `fractions` (samples, 2) of height and width: (samples, 1, height, width), bool."""
     inside = []
     for axis, length in enumerate(images.shape[2:]):
-        sides = (shares[:, axis] * length).round()
-        first = (torch.rand(len(shares), device=images.device) * (length - sides + 1)).floor()
+        sides = (fractions[:, axis] * length).round()
+        first = (torch.rand(len(fractions), device=images.device) * (length - sides + 1)).floor()
         first = torch.minimum(first, length - sides)  # a product can be rounded up
         pixels = torch.arange(length, device=images.device)
         inside.append((pixels >= first[:, None]) & (pixels < (first + sides)[:, None]))

@@ -100,8 +100,8 @@ class Shift(Geometry):
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Every number of pixels up to the largest is equally likely."""
-        most = constant((round(self.width * size[1]), round(self.height * size[0])), matrices.device)
-        return translate(matrices, self.for_chosen(_whole_pixels(len(matrices), most), 0.0))
+        max_pixels = constant((round(self.width * size[1]), round(self.height * size[0])), matrices.device)
+        return translate(matrices, self.for_chosen(_draw_whole_pixels(len(matrices), max_pixels), 0.0))
 
 
 class PadAndCrop(Geometry):
@@ -116,8 +116,8 @@ class PadAndCrop(Geometry):
 
     def change(self, matrices: Tensor, size: Size) -> Tensor:
         """Every number of pixels up to the largest is equally likely."""
-        most = constant((self.pixels, self.pixels), matrices.device)
-        return translate(matrices, self.for_chosen(_whole_pixels(len(matrices), most), 0.0))
+        max_pixels = constant((self.pixels, self.pixels), matrices.device)
+        return translate(matrices, self.for_chosen(_draw_whole_pixels(len(matrices), max_pixels), 0.0))
 
 
 class Shear(Geometry):
@@ -188,15 +188,15 @@ class RandomResizedCrop(Geometry):
         low, high = self.ratios
         log_ratio = self.uniform((num_samples,), math.log(low), math.log(high), device)
         ratio = torch.exp(log_ratio).clamp(area, 1 / area)  # beyond, one side would be larger than the image
-        shares = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1)
-        shares = self.for_chosen(shares, 1.0)
-        places = self.uniform((num_samples, 2), -0.5, 0.5, device) * (1 - shares)
-        matrices = translate(matrices, -places * constant((size[1], size[0]), device))
-        return scale(matrices, *shares.unbind(1))
+        sides = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1)
+        sides = self.for_chosen(sides, 1.0)
+        centres = self.uniform((num_samples, 2), -0.5, 0.5, device) * (1 - sides)
+        matrices = translate(matrices, -centres * constant((size[1], size[0]), device))
+        return scale(matrices, *sides.unbind(1))
 
 
-def _whole_pixels(num_samples: int, most: Tensor) -> Tensor:
+def _draw_whole_pixels(num_samples: int, max_pixels: Tensor) -> Tensor:
     """Whole numbers (samples, 2) from -most to most."""
-    draws = torch.rand(num_samples, 2, device=most.device)
+    draws = torch.rand(num_samples, 2, device=max_pixels.device)
     # The product can round up to the width of the range, one beyond its last whole number.
-    return torch.minimum((draws * (2 * most + 1)).floor(), 2 * most) - most
+    return torch.minimum((draws * (2 * max_pixels + 1)).floor(), 2 * max_pixels) - max_pixels

@@ -37,9 +37,9 @@ class Hue(Colour):
         """Uniform turns (samples,)."""
         return self.for_chosen(self.uniform((num_samples,), -self.turns, self.turns, device), 0.0)
 
-    def change(self, maps: Tensor) -> Tensor:
+    def change(self, transforms: Tensor) -> Tensor:
         """The rotation around the grey axis."""
-        return grey_rotation(self.draw(len(maps), maps.device)) @ maps
+        return grey_rotation(self.draw(len(transforms), transforms.device)) @ transforms
 
 
 def grey_rotation(turns: Tensor) -> Tensor:
@@ -51,15 +51,15 @@ def grey_rotation(turns: Tensor) -> Tensor:
     return cos * identity + (1 - cos) / 3 + angles.sin() / math.sqrt(3) * across
 
 
-def turn_hues(pixels: Tensor, turns: Tensor, most: float = 1.0) -> None:
-    """Turn the hues of (samples, 3, height, width), in place, by `turns` (samples,), none of them beyond `most`.
+def turn_hues(pixels: Tensor, turns: Tensor, max_turn: float = 1.0) -> None:
+    """Turn the hues of (samples, 3, height, width), in place, by `turns` (samples,), none of them beyond `max_turn`.
 
     Source: Smith 1978, "Color gamut transform pairs", the hexcone model: around the wheel a channel rises for a sixth,
     is full for two, falls for a sixth and is empty for two. So, within a sixth, each channel moves by a share of the
     colour's chroma on a line whose slope the two others tell, and which is cut where the channel is full or empty. No
     division and no branches, which are slow on CPUs.
     """
-    if most > 1 / 6:
+    if max_turn > 1 / 6:
         thirds = (3 * turns).round()
         turns = turns - thirds / 3
         places = (torch.arange(3, device=turns.device) - thirds[:, None].long()) % 3

@@ -35,8 +35,8 @@ class Mixing(Step, ABC):
     def mixing_fractions(self, num_samples: int, device: torch.device) -> Tensor:
         """How much of each sample comes from another one: (samples,), 0 for samples that stay alone."""
         alpha = torch.full((num_samples,), float(self.alpha), device=device)
-        shares = Beta(alpha, alpha, validate_args=False).sample()
-        return self.for_chosen(shares, 0.0)
+        fractions = Beta(alpha, alpha, validate_args=False).sample()
+        return self.for_chosen(fractions, 0.0)
 
 
 class Mixup(Mixing):
@@ -48,9 +48,9 @@ class Mixup(Mixing):
     def mix(self, images: Tensor, soft_targets: Tensor) -> tuple[Tensor, Tensor]:
         """Each sample with the one of a random order of the batch."""
         others = torch.randperm(len(images), device=images.device)
-        shares = self.mixing_fractions(len(images), images.device)
-        mixed = torch.lerp(images, images[others], shares[:, None, None, None])
-        return mixed, torch.lerp(soft_targets, soft_targets[others], shares[:, None])
+        fractions = self.mixing_fractions(len(images), images.device)
+        mixed = torch.lerp(images, images[others], fractions[:, None, None, None])
+        return mixed, torch.lerp(soft_targets, soft_targets[others], fractions[:, None])
 
 
 class Cutmix(Mixing):
@@ -64,7 +64,7 @@ class Cutmix(Mixing):
         others = torch.randperm(len(images), device=images.device)
         sides = self.mixing_fractions(len(images), images.device).sqrt()
         inside = random_rectangles(sides[:, None].expand(-1, 2), images)
-        shares = inside.float().mean((1, 2, 3))
+        fractions = inside.float().mean((1, 2, 3))
         return torch.where(inside, images[others], images), torch.lerp(
-            soft_targets, soft_targets[others], shares[:, None]
+            soft_targets, soft_targets[others], fractions[:, None]
         )

@@ -91,15 +91,15 @@ class Augment(nn.Module):
         """
         # Places of pixels take all the digits of float32, whatever precision the network is trained in.
         with torch.autocast(raw.device.type, enabled=False):
-            return self._augmented(raw, targets)
+            return self._augment(raw, targets)
 
-    def _augmented(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _augment(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         if self.token_steps:
-            return self._tokens(raw, targets)
+            return self._augment_tokens(raw, targets)
         if not isinstance(self.preprocess, ImagePreprocess):
             return self.preprocess(raw), targets
-        raw = self.preprocess.coloured(raw)
-        images = self._images(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
+        raw = self.preprocess.expand_channels(raw)
+        images = self._move_and_colour(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
         for step in self.filters:
             images = step.apply(images, 1 / (255 * self.preprocess.scale.flatten()))
         if self.mixing:
@@ -108,71 +108,73 @@ class Augment(nn.Module):
                 images, targets = mixing.mix(images, targets)
         return images, targets
 
-    def _tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _augment_tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Windows are changed together with the token that follows them, so that all targets follow."""
         windows = torch.cat([raw, targets[:, -1:]], 1).long()
         for step in self.token_steps:
             windows = step.change(windows)
         return windows[:, :-1], windows[:, 1:]
 
-    def _images(self, raw: Tensor) -> Tensor:
+    def _move_and_colour(self, raw: Tensor) -> Tensor:
         """Geometry and colour: float32 of mean 0 and deviation 1 at the network's size."""
         assert isinstance(self.preprocess, ImagePreprocess)
         num_samples, device = len(raw), raw.device
-        matrices = self._matrices(num_samples, device) if self.geometry else None
-        maps = self._maps(raw) if self.colour else None
+        matrices = self._draw_matrices(num_samples, device) if self.geometry else None
+        transforms = self._draw_transforms(raw) if self.colour else None
         turns = torch.stack([hue.draw(num_samples, device) for hue in self.hue]).sum(0) if self.hue else None
         outputs = torch.empty(num_samples, *self.preprocess.output_spec.input_shape, device=device)
-        if maps is not None and turns is None:
-            return self._coloured(raw, matrices, maps, outputs)
+        if transforms is not None and turns is None:
+            return self._apply_normalised_transforms(raw, matrices, transforms, outputs)
         for rows in _chunks(outputs):
-            pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
-            if maps is not None:
-                pixels = colour.apply(maps[rows], pixels).clamp_(0, 255)
+            pixels = self._move(raw[rows], None if matrices is None else matrices[rows])
+            if transforms is not None:
+                pixels = colour.apply_transforms(transforms[rows], pixels).clamp_(0, 255)
             if turns is not None:
                 turn_hues(pixels, turns[rows], sum(hue.turns for hue in self.hue))
             torch.mul(pixels, self.preprocess.scale, out=outputs[rows]).add_(self.preprocess.shift)
         return outputs
 
-    def _coloured(self, raw: Tensor, matrices: Tensor | None, maps: Tensor, outputs: Tensor) -> Tensor:
-        """Geometry, and the colours' maps with the normalisation in them: one pass less."""
+    def _apply_normalised_transforms(
+        self, raw: Tensor, matrices: Tensor | None, transforms: Tensor, outputs: Tensor
+    ) -> Tensor:
+        """Geometry, and the colours' transforms with the normalisation in them: one pass less."""
         assert isinstance(self.preprocess, ImagePreprocess)
         scale, shift = self.preprocess.scale, self.preprocess.shift
-        maps = colour.shift(maps * scale[:, :, 0], shift[None, :, 0, 0])
+        transforms = colour.add_offsets(transforms * scale[:, :, 0], shift[None, :, 0, 0])
         black, white = shift, shift + 255 * scale
         for rows in _chunks(outputs):
-            pixels = self._moved(raw[rows], None if matrices is None else matrices[rows])
-            coloured = colour.apply(maps[rows], pixels, out=outputs[rows])
+            pixels = self._move(raw[rows], None if matrices is None else matrices[rows])
+            coloured = colour.apply_transforms(transforms[rows], pixels, out=outputs[rows])
             # Two operations, for one with both bounds broadcast is several times slower than both.
             torch.minimum(torch.maximum(coloured, black, out=coloured), white, out=coloured)
         return outputs
 
-    def _moved(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
+    def _move(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
         """Pixels from 0 to 255 at the network's size."""
         assert isinstance(self.preprocess, ImagePreprocess)
         if matrices is None:
-            return self.preprocess.resize(self.preprocess.cut(raw).float())
+            return self.preprocess.resize(self.preprocess.crop_margin(raw).float())
         if all(step.exact for step in self.geometry):
             return self.preprocess.resize(move_whole_pixels(raw, matrices, self.spec.image_size, self.padding).float())
         return resample(raw, matrices, self.spec.image_size, self.preprocess.output_spec.image_size, self.padding)
 
-    def _matrices(self, num_samples: int, device: torch.device) -> Tensor:
+    def _draw_matrices(self, num_samples: int, device: torch.device) -> Tensor:
         """All of geometry: from an output pixel back through the last step, and so on to the first."""
         matrices = identity(num_samples, device)
         for step in self.geometry:
             matrices = step.change(matrices, self.spec.image_size)
         return matrices
 
-    def _maps(self, raw: Tensor) -> Tensor:
+    def _draw_transforms(self, raw: Tensor) -> Tensor:
         """All of colour that is linear; white is 255."""
         means = raw.new_zeros(raw.shape[:2], dtype=torch.float32)
         if any(step.needs_means for step in self.colour):
             for rows in _chunks(raw):
                 means[rows] = raw[rows].float().mean((2, 3))
-        maps = colour.unchanged(means)
+        transforms = colour.identity_transforms(means)
         for step in self.colour:
-            maps = step.change(maps)
-        return maps
+            transforms = step.change(transforms)
+        return transforms
 
 
 def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
@@ -194,6 +196,8 @@ def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
 
 def _chunks(batch: Tensor) -> Iterator[slice]:
     """The samples of a batch, as many at a time as suit the device."""
-    at_once = len(batch) if batch.device.type != "cpu" else max(1, _CHUNK * len(batch) // max(1, batch.numel()))
-    for start in range(0, len(batch), max(1, at_once)):
-        yield slice(start, start + at_once)
+    samples_per_chunk = max(1, len(batch))
+    if batch.device.type == "cpu":
+        samples_per_chunk = max(1, _CHUNK * len(batch) // max(1, batch.numel()))
+    for start in range(0, len(batch), samples_per_chunk):
+        yield slice(start, start + samples_per_chunk)

@@ -52,13 +52,13 @@ class ImagePreprocess(Preprocess):
 
     def forward(self, raw: Tensor) -> Tensor:
         """(batch, channels, any height, any width), uint8 -> (batch, *output_spec.input_shape), float32."""
-        return self.resize(self.normalise(self.cut(self.coloured(raw))))
+        return self.resize(self.normalise(self.crop_margin(self.expand_channels(raw))))
 
-    def coloured(self, raw: Tensor) -> Tensor:
+    def expand_channels(self, raw: Tensor) -> Tensor:
         """Images with the network's channels: grey becomes three times the same."""
         return raw.expand(-1, self.output_spec.input_shape[0], -1, -1)
 
-    def cut(self, raw: Tensor) -> Tensor:
+    def crop_margin(self, raw: Tensor) -> Tensor:
         """Images without the margin that a store gives them."""
         margin, (height, width) = self.spec.margin, self.spec.image_size
         if not margin or raw.shape[2:] != self.spec.stored_shape[1:]:
