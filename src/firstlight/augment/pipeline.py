@@ -1,4 +1,8 @@
-"""The pipeline: named steps, fused into one resampling and one matrix of colours."""
+"""The augmentation pipeline: named steps, fused into few passes over the pixels.
+
+All geometry steps together are one 3x3 matrix per sample, so that each image is resampled once. All colour steps
+together are one affine transform per sample, which includes the normalisation.
+"""
 
 from collections.abc import Iterator
 
@@ -20,31 +24,39 @@ from firstlight.augment.token_steps import TokenStep
 from firstlight.checks import check_range, choose
 from firstlight.spec import DataSpec
 
-# Numbers that a CPU works on at a time: its caches hold them, and memory is not asked for again and again.
+# Numbers that a CPU processes at a time. They fit into its caches, and their memory is used again.
 _CHUNK = 2**19
 
 
 class Augment(nn.Module):
-    """A raw batch of a training becomes a network's input, each sample changed by random draws of its own.
+    """Convert a raw batch of the training split to a network's input, with random changes of each sample.
 
-    Steps of one kind follow each other as they are named; the kinds have an order of their own: geometry, colour,
-    hue, filters, mixing. Geometry is one resampling however many steps there are, and the resize to the network's
-    size with it; colour is one matrix per sample, the normalisation included. Measuring and predicting go through
-    `preprocess` alone.
+    The kinds of steps are applied in this order: geometry, colour, exact hues, filters, mixing. Steps of the same kind
+    are applied in the order of the arguments. The work is fused:
+
+    - All geometry steps and the resize to the network's size become one resampling of each image. Steps that only
+      mirror, or shift by whole pixels, move pixels without interpolation instead.
+    - All colour steps and the normalisation become one affine transform of the colours per sample. Exact hues are not
+      affine and take a pass of their own, before the normalisation.
+
+    Random numbers come from torch's default generator, which is reseeded for each training step. Evaluation and
+    prediction use `preprocess` only.
 
     Args:
-        spec: of the data.
-        min_size: the smallest height and width that the network takes.
-        size: height and width to resize to, whatever the data's own.
-        views: augmented views of each sample that pass a frozen backbone once, in place of new ones in every epoch.
-        padding: what stands beyond the edges of an image that is moved: zero (black), mirror or border.
-        steps: by name, in order; None for one that is left out.
+        spec: the data's spec.
+        min_size: the smallest height and width that the network accepts.
+        size: height and width to resize to; None as in `ImagePreprocess`.
+        views: number of augmented views of each sample that a frozen backbone computes once, for all epochs; 0
+            augments the samples anew in each epoch.
+        padding: values beyond the edges of an image that is moved: zero (black), mirror or border.
+        steps: the steps by their names, in order; None leaves a step out.
 
     Attributes:
-        preprocess: what happens to samples that are not augmented.
+        preprocess: converts samples without augmentation.
+        has_steps: whether there is any step.
 
     Raises:
-        ValueError: an unknown padding, views of nothing, or a step that has no meaning for the data.
+        ValueError: an option is invalid, or a step is of no known kind or does not fit the data.
     """
 
     def __init__(
@@ -73,7 +85,7 @@ class Augment(nn.Module):
             step.learn(spec.labels)
 
     def _group(self, steps: list[Step]) -> None:
-        """Set one list of steps per kind; colour steps that the images have too few channels for are left out."""
+        """Set a list of steps for each kind. Colour steps that need three channels are left out for other images."""
         self.geometry = [step for step in steps if isinstance(step, Geometry)]
         self.filters = [step for step in steps if isinstance(step, Filter)]
         self.mixing = [step for step in steps if isinstance(step, Mixing)]
@@ -85,11 +97,11 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw inputs and targets of a batch -> the network's inputs and the targets to train on.
+        """Return the network's inputs and the targets of a batch.
 
-        Classes become class probabilities (batch, classes) where samples are mixed.
+        If there are mixing steps, the targets are class probabilities (batch, classes), otherwise `targets`.
         """
-        # Places of pixels take all the digits of float32, whatever precision the network is trained in.
+        # Positions of pixels need the precision of float32, even if the network is trained in less.
         with torch.autocast(raw.device.type, enabled=False):
             return self._augment(raw, targets)
 
@@ -109,14 +121,14 @@ class Augment(nn.Module):
         return images, targets
 
     def _augment_tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Windows are changed together with the token that follows them, so that all targets follow."""
+        """Change windows of tokens, including the last target, so that each target is still the next token."""
         windows = torch.cat([raw, targets[:, -1:]], 1).long()
         for step in self.token_steps:
             windows = step.change(windows)
         return windows[:, :-1], windows[:, 1:]
 
     def _move_and_colour(self, raw: Tensor) -> Tensor:
-        """Geometry and colour: float32 of mean 0 and deviation 1 at the network's size."""
+        """Apply geometry, colour, exact hues and the normalisation."""
         assert isinstance(self.preprocess, ImagePreprocess)
         num_samples, device = len(raw), raw.device
         matrices = self._draw_matrices(num_samples, device) if self.geometry else None
@@ -137,7 +149,7 @@ class Augment(nn.Module):
     def _apply_normalised_transforms(
         self, raw: Tensor, matrices: Tensor | None, transforms: Tensor, outputs: Tensor
     ) -> Tensor:
-        """Geometry, and the colours' transforms with the normalisation in them: one pass less."""
+        """Apply geometry, and colour transforms that include the normalisation, which saves a pass over the pixels."""
         assert isinstance(self.preprocess, ImagePreprocess)
         scale, shift = self.preprocess.scale, self.preprocess.shift
         transforms = colour.add_offsets(transforms * scale[:, :, 0], shift[None, :, 0, 0])
@@ -145,12 +157,12 @@ class Augment(nn.Module):
         for rows in _chunks(outputs):
             pixels = self._move(raw[rows], None if matrices is None else matrices[rows])
             coloured = colour.apply_transforms(transforms[rows], pixels, out=outputs[rows])
-            # Two operations, for one with both bounds broadcast is several times slower than both.
+            # Two operations are several times faster than one `clamp` that broadcasts both bounds.
             torch.minimum(torch.maximum(coloured, black, out=coloured), white, out=coloured)
         return outputs
 
     def _move(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
-        """Pixels from 0 to 255 at the network's size."""
+        """Apply geometry and resize; pixels stay on the scale from 0 to 255."""
         assert isinstance(self.preprocess, ImagePreprocess)
         if matrices is None:
             return self.preprocess.resize(self.preprocess.crop_margin(raw).float())
@@ -159,14 +171,14 @@ class Augment(nn.Module):
         return resample(raw, matrices, self.spec.image_size, self.preprocess.output_spec.image_size, self.padding)
 
     def _draw_matrices(self, num_samples: int, device: torch.device) -> Tensor:
-        """All of geometry: from an output pixel back through the last step, and so on to the first."""
+        """Draw the matrices of all geometry steps; each step appends its change to those of the previous steps."""
         matrices = identity(num_samples, device)
         for step in self.geometry:
             matrices = step.change(matrices, self.spec.image_size)
         return matrices
 
     def _draw_transforms(self, raw: Tensor) -> Tensor:
-        """All of colour that is linear; white is 255."""
+        """Draw the affine transforms of all colour steps, on the scale from 0 to 255."""
         means = raw.new_zeros(raw.shape[:2], dtype=torch.float32)
         if any(step.needs_means for step in self.colour):
             for rows in _chunks(raw):
@@ -178,7 +190,7 @@ class Augment(nn.Module):
 
 
 def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
-    """Raise a ValueError if a step is of no known kind, or does not fit the data or the views."""
+    """Raise a ValueError if a step is of no known kind, or does not fit the data or the number of views."""
     if not isinstance(step, Geometry | Colour | Filter | Mixing | TokenStep):
         raise ValueError(
             f"augment.{name}: must be a geometry, colour, filter, mixing or token step,"
@@ -195,7 +207,7 @@ def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
 
 
 def _chunks(batch: Tensor) -> Iterator[slice]:
-    """The samples of a batch, as many at a time as suit the device."""
+    """Yield slices of a batch, as large as the device processes efficiently."""
     samples_per_chunk = max(1, len(batch))
     if batch.device.type == "cpu":
         samples_per_chunk = max(1, _CHUNK * len(batch) // max(1, batch.numel()))
