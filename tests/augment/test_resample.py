@@ -90,9 +90,8 @@ def test_shifted_images_show_the_margin_before_any_padding(padding: str) -> None
     raw = noisy_images(1, 3, 14, 16)  # 10x12, and two pixels on every side
     found = move_whole_pixels(raw, translate(identity_matrix(), torch.tensor([[2.0, -2.0]])), (10, 12), padding)
     assert torch.equal(found, raw[:, :, 4:14, 0:12])
-    beyond = move_whole_pixels(raw, translate(identity_matrix(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)[
-        0, :, :, 0
-    ]
+    found = move_whole_pixels(raw, translate(identity_matrix(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)
+    beyond = found[0, :, :, 0]
     nearest = raw[0, :, 2:12, 0]
     assert torch.equal(beyond, torch.zeros_like(nearest) if padding == "zero" else nearest)
 

@@ -24,7 +24,7 @@ from firstlight.augment.token_steps import TokenStep
 from firstlight.checks import check_range, choose
 from firstlight.spec import DataSpec
 
-# Numbers that a CPU processes at a time. They fit into its caches, and their memory is used again.
+# Numbers that a CPU processes at a time, so that they fit into its caches and their memory is reused.
 _CHUNK = 2**19
 
 
@@ -36,8 +36,8 @@ class Augment(nn.Module):
 
     - All geometry steps and the resize to the network's size become one resampling of each image. Steps that only
       mirror, or shift by whole pixels, move pixels without interpolation instead.
-    - All colour steps and the normalisation become one affine transform of the colours per sample. Exact hues are not
-      affine and take a pass of their own, before the normalisation.
+    - All colour steps and the normalisation become one affine transform of the colours per sample. An exact hue is not
+      affine: it takes a pass of its own between the transform and the normalisation.
 
     Random numbers come from torch's default generator, which is reseeded for each training step. Evaluation and
     prediction use `preprocess` only.
@@ -45,15 +45,16 @@ class Augment(nn.Module):
     Args:
         spec: the data's spec.
         min_size: the smallest height and width that the network accepts.
-        size: height and width to resize to; None as in `ImagePreprocess`.
-        views: number of augmented views of each sample that a frozen backbone computes once, for all epochs; 0
-            augments the samples anew in each epoch.
+        size: height and width to resize images to, see `ImagePreprocess`.
+        views: number of augmented views of each sample. A frozen backbone computes their features once, for all
+            epochs. 0 augments the samples again in each epoch.
         padding: values beyond the edges of an image that is moved: zero (black), mirror or border.
         steps: the steps by their names, in order; None leaves a step out.
 
     Attributes:
         preprocess: converts samples without augmentation.
         has_steps: whether there is any step.
+        geometry, colour, hue, filters, mixing, token_steps: the steps of each kind; `hue` holds the exact ones.
 
     Raises:
         ValueError: an option is invalid, or a step is of no known kind or does not fit the data.
@@ -189,7 +190,7 @@ class Augment(nn.Module):
         return transforms
 
 
-def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
+def _check_step(name: str, step: object, spec: DataSpec, views: int) -> None:
     """Raise a ValueError if a step is of no known kind, or does not fit the data or the number of views."""
     if not isinstance(step, Geometry | Colour | Filter | Mixing | TokenStep):
         raise ValueError(
