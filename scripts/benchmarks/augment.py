@@ -1,10 +1,11 @@
-"""Images per second of one augmentation: ours, Kornia's batched one, and torchvision's, which goes sample by sample.
+"""Compare the images per second of the same augmentation in firstlight, Kornia and torchvision.
 
     uv run --with kornia scripts/benchmarks/augment.py
 
-A uint8 batch becomes normalised float32 on the CPU, mirrored by chance, and each image turned, shifted, zoomed, put
-in perspective and changed in brightness, contrast, saturation and hue, bilinear and with black beyond the edges. The
-three are timed in turn, round after round, and the best of each is compared.
+The augmentation runs on the CPU, on a uint8 batch: random flip, rotation, shift, zoom and perspective (bilinear, with
+black beyond the edges), then brightness, contrast, saturation, hue and normalisation. firstlight and Kornia process
+whole batches, torchvision one image at a time. The candidates are timed in turn for several rounds, and the best time
+of each is compared.
 """
 
 import time
@@ -36,7 +37,7 @@ MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 
 
 def firstlight(shape: tuple[int, ...], *, exact_hue: bool) -> Callable[[Tensor], Tensor]:
-    """One resampling, one matrix of colours; with exact hues, as the others have them, one more pass for these."""
+    """Return our pipeline: one resampling and one colour transform; exact hues, which the others use, add one pass."""
     spec = DataSpec(shape[1:], 10, tuple("abcdefghij"), MEAN, STD)
     augment = Augment(
         spec,
@@ -56,17 +57,17 @@ def firstlight(shape: tuple[int, ...], *, exact_hue: bool) -> Callable[[Tensor],
 
 
 def kornia() -> Callable[[Tensor], Tensor] | None:
-    """A resampling for each step of geometry; bilinear is its default. None where it is not installed."""
+    """Return Kornia's pipeline, which resamples once per geometry step, or None if Kornia is not installed."""
     try:
         from kornia import augmentation as K
     except ImportError:
         return None
     steps = K.AugmentationSequential(
         K.RandomHorizontalFlip(p=0.5),
-        # Turned, shifted and zoomed at once, which is the fastest that it can.
+        # One step for rotation, shift and zoom is the fastest way in Kornia.
         K.RandomAffine(DEGREES, translate=(SHIFT, SHIFT), scale=ZOOM, p=1.0),
         K.RandomPerspective(DISTORTION, p=1.0),
-        # torchvision's formulas; an order of its own for every call would be slower.
+        # The fixed order is faster than a random one.
         K.ColorJitter(CHANGE, CHANGE, CHANGE, TURNS, p=1.0, order=(0, 1, 2, 3)),
         K.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
     )
@@ -74,7 +75,7 @@ def kornia() -> Callable[[Tensor], Tensor] | None:
 
 
 def torchvision() -> Callable[[Tensor], Tensor]:
-    """Each sample by itself, for a call has one draw for all that it is handed."""
+    """Return torchvision's pipeline, one image at a time, because it draws one random number for a whole batch."""
     bilinear = InterpolationMode.BILINEAR
     steps = nn.Sequential(
         v2.RandomHorizontalFlip(p=0.5),
@@ -89,8 +90,8 @@ def torchvision() -> Callable[[Tensor], Tensor]:
 
 @torch.no_grad()
 def main() -> None:
-    """Print images per second for both batches, and by how much ours are more."""
-    keep_freed_memory()  # as in a run; it serves all three
+    """Print the images per second of each candidate for both batches, and its time relative to ours."""
+    keep_freed_memory()  # as in a training run; all candidates benefit
     random = torch.Generator().manual_seed(0)
     for shape in BATCHES:
         raw = torch.randint(0, 256, shape, dtype=torch.uint8, generator=random)

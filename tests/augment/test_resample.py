@@ -13,41 +13,41 @@ pytestmark = pytest.mark.usefixtures("the_same_draws")
 NUMPY = {"zero": "constant", "mirror": "symmetric", "border": "edge"}
 
 
-def still() -> Tensor:
+def identity_matrix() -> Tensor:
     return identity(1, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [(32, 48), (48, 48), (90, 100)])
 @pytest.mark.parametrize("padding", ["mirror", "border"])
-def test_where_nothing_moves_enlarging_is_interpolation(size: tuple[int, int], padding: str) -> None:
+def test_enlarging_by_the_identity_equals_interpolation(size: tuple[int, int], padding: str) -> None:
     raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
-    torch.testing.assert_close(resample(raw, still(), (32, 48), size, padding), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, identity_matrix(), (32, 48), size, padding), expected, atol=1e-2, rtol=0)
 
 
-def test_enlarged_images_fade_out_where_black_stands_beyond_the_edges() -> None:
+def test_enlarged_images_fade_out_at_the_edges_with_zero_padding() -> None:
     raw = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)
-    found = resample(raw, still(), (8, 8), (32, 32), "zero")
+    found = resample(raw, identity_matrix(), (8, 8), (32, 32), "zero")
     torch.testing.assert_close(found[:, :, 2:-2, 2:-2], torch.full((1, 1, 28, 28), 200.0))
     assert (found[:, :, 0] < 200).all()
 
 
 @pytest.mark.parametrize("size", [(25, 25), (17, 47)])
-def test_shrinking_by_less_than_half_is_interpolation(size: tuple[int, int]) -> None:
+def test_shrinking_by_less_than_half_equals_interpolation(size: tuple[int, int]) -> None:
     raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear")
-    torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, identity_matrix(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(16, 24), (5, 48), (64, 6)])
-def test_shrinking_by_half_and_more_sees_every_pixel(size: tuple[int, int]) -> None:
+def test_shrinking_by_half_or_more_uses_every_pixel(size: tuple[int, int]) -> None:
     raw = noisy_images(1, 3, 32, 48)
     expected = F.interpolate(raw.float(), size, mode="bilinear", antialias=True)
-    torch.testing.assert_close(resample(raw, still(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(resample(raw, identity_matrix(), (32, 48), size, "mirror"), expected, atol=1e-2, rtol=0)
 
 
-def test_a_shrunken_image_turns_as_much_as_a_large_one() -> None:
-    raw, turn = smooth_images(1, 3, 96, 128), rotate(still(), torch.tensor([20.0]))
+def test_rotating_and_shrinking_equals_rotating_the_shrunken_image() -> None:
+    raw, turn = smooth_images(1, 3, 96, 128), rotate(identity_matrix(), torch.tensor([20.0]))
     small = F.interpolate(raw.float(), (24, 32), mode="bilinear", antialias=True)
     expected = resample(small, turn, (24, 32), (24, 32), "zero")
     assert grey_levels(resample(raw, turn, (96, 128), (24, 32), "zero"), expected) < 0.05
@@ -60,8 +60,8 @@ def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, 
     raw = noisy_images(1, 3, height, width)
     border = 2 * width + 5
     for right, down in [(0, 0), (1, 0), (-2, 3), (width, -height), (-border, 4), (border, -border)]:
-        # The image is mirrored, and then moved: numpy pads it far enough and cuts it out.
-        matrix = scale(still(), x=torch.tensor([-1.0 if mirrored else 1.0]))
+        # The image is mirrored, then moved. NumPy gives the expected result by padding and cropping.
+        matrix = scale(identity_matrix(), x=torch.tensor([-1.0 if mirrored else 1.0]))
         matrix = translate(matrix, torch.tensor([[right, down]]) * 1.0)
         image = raw.numpy()[0, :, :, ::-1] if mirrored else raw.numpy()[0]
         padded = np.pad(image, ((0, 0), (border, border), (border, border)), mode=NUMPY[padding])
@@ -72,13 +72,13 @@ def test_whole_pixels_move_bit_for_bit(height: int, width: int, mirrored: bool, 
         np.testing.assert_array_equal(found[0].numpy(), expected)
 
 
-def test_every_sample_moves_by_its_own_matrix() -> None:
+def test_every_sample_is_moved_by_its_own_matrix() -> None:
     raw = noisy_images(3, 2, 6, 6)
     upside_down, moved = (
-        scale(still(), y=torch.tensor([-1.0])),
-        translate(still(), torch.tensor([[0.0, 2.0]])),
+        scale(identity_matrix(), y=torch.tensor([-1.0])),
+        translate(identity_matrix(), torch.tensor([[0.0, 2.0]])),
     )
-    matrices = torch.cat([still(), upside_down, moved])
+    matrices = torch.cat([identity_matrix(), upside_down, moved])
     found = move_whole_pixels(raw, matrices, (6, 6), "border")
     assert torch.equal(found[0], raw[0])
     assert torch.equal(found[1], raw[1].flip(1))
@@ -86,27 +86,28 @@ def test_every_sample_moves_by_its_own_matrix() -> None:
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_margin_around_the_image_is_seen_before_any_padding(padding: str) -> None:
+def test_shifted_images_show_the_margin_before_any_padding(padding: str) -> None:
     raw = noisy_images(1, 3, 14, 16)  # 10x12, and two pixels on every side
-    found = move_whole_pixels(raw, translate(still(), torch.tensor([[2.0, -2.0]])), (10, 12), padding)
+    found = move_whole_pixels(raw, translate(identity_matrix(), torch.tensor([[2.0, -2.0]])), (10, 12), padding)
     assert torch.equal(found, raw[:, :, 4:14, 0:12])
-    beyond = move_whole_pixels(raw, translate(still(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)[0, :, :, 0]
+    found = move_whole_pixels(raw, translate(identity_matrix(), torch.tensor([[3.0, 0.0]])), (10, 12), padding)
+    beyond = found[0, :, :, 0]
     nearest = raw[0, :, 2:12, 0]
     assert torch.equal(beyond, torch.zeros_like(nearest) if padding == "zero" else nearest)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_interpolation_by_whole_pixels_finds_the_same_pixels(padding: str) -> None:
+def test_interpolation_at_whole_pixels_gives_the_same_pixels(padding: str) -> None:
     raw = noisy_images(1, 3, 14, 17)  # with margin above and below, and at the sides
     for right, down in [(0, 0), (3, -1), (-9, 12), (40, -35)]:
-        matrix = translate(still(), torch.tensor([[float(right), float(down)]]))
+        matrix = translate(identity_matrix(), torch.tensor([[float(right), float(down)]]))
         matrix = scale(matrix, x=torch.tensor([-1.0]))
         exact = move_whole_pixels(raw, matrix, (10, 13), padding).float()
         torch.testing.assert_close(resample(raw, matrix, (10, 13), (10, 13), padding), exact, atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_places_far_away_and_behind_the_horizon_have_colours_too(padding: str) -> None:
+def test_positions_far_away_and_behind_the_horizon_have_valid_colours(padding: str) -> None:
     raw = noisy_images(1, 1, 8, 8)
     far = identity(3, torch.device("cpu"))
     far[0, 0, 2], far[1, 2, 0], far[2, 2, 2] = 1e30, 1.0, 0.0
@@ -115,7 +116,7 @@ def test_places_far_away_and_behind_the_horizon_have_colours_too(padding: str) -
     assert 0 <= found.min() <= found.max() <= 255
 
 
-def test_nothing_is_seen_a_second_time_behind_the_horizon() -> None:
+def test_the_image_does_not_appear_again_behind_the_horizon() -> None:
     raw = torch.full((1, 1, 9, 9), 200, dtype=torch.uint8)
     matrix = identity(1, torch.device("cpu"))
     matrix[0, 2, 0] = 0.6  # the horizon is a vertical line through x = -1.67

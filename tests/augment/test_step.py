@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import firstlight.augment
-from firstlight.augment.step import Step, check_between, check_order
+from firstlight.augment.step import Step, check_order
 from helpers.samples import assert_uniform
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -13,30 +13,30 @@ CPU = torch.device("cpu")
 STEPS = [step for _, step in inspect.getmembers(firstlight.augment, inspect.isclass) if issubclass(step, Step)]
 
 
-def test_draws_are_uniform_in_their_range() -> None:
+def test_random_numbers_are_uniform_in_their_range() -> None:
     draws = Step(1).uniform((100, 200), -3, 5, CPU)
     assert draws.shape == (100, 200)
     assert_uniform(draws, -3, 5)
 
 
 @pytest.mark.parametrize("p", [0, 0.25, 1])
-def test_a_share_p_is_chosen(p: float) -> None:
+def test_a_fraction_p_of_the_samples_is_chosen(p: float) -> None:
     chosen = Step(p).chosen(20_000, CPU)
     assert chosen.float().mean().item() == pytest.approx(p, abs=0.015)
 
 
-def test_what_was_not_chosen_gets_the_neutral_value_in_all_its_numbers() -> None:
+def test_samples_that_are_not_chosen_get_the_neutral_value() -> None:
     values = Step(0.25).for_chosen(torch.ones(20_000, 2, 3), 7)
     kinds = values.flatten(1).unique(dim=0)
     assert kinds.tolist() == [[1] * 6, [7] * 6]
     assert (values[:, 0, 0] == 1).float().mean().item() == pytest.approx(0.25, abs=0.015)
 
 
-def test_all_are_chosen_at_probability_one() -> None:
+def test_all_samples_are_chosen_at_probability_one() -> None:
     assert torch.equal(Step(1).for_chosen(torch.ones(1000), 7), torch.ones(1000))
 
 
-def test_draws_follow_from_the_state_of_the_default_generator() -> None:
+def test_random_numbers_come_from_the_default_generator() -> None:
     state = torch.get_rng_state()
     first = Step(0.5).for_chosen(torch.rand(100), 0)
     torch.set_rng_state(state)
@@ -46,31 +46,23 @@ def test_draws_follow_from_the_state_of_the_default_generator() -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_has_a_probability(step: type[Step], p: float) -> None:
+def test_every_step_checks_its_probability(step: type[Step], p: float) -> None:
     options = {"file": __file__} if "file" in inspect.signature(step).parameters else {}
-    with pytest.raises(ValueError, match=rf"p={p}: from 0 to 1"):
+    with pytest.raises(ValueError, match=rf"p={p}: must be at least 0 and at most 1"):
         step(p=p, **options)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_has_a_default_for_all_but_files(step: type[Step]) -> None:
-    without = [name for name, option in inspect.signature(step).parameters.items() if option.default is option.empty]
-    assert set(without) <= {"file"}
+def test_every_option_except_a_file_has_a_default(step: type[Step]) -> None:
+    required = [name for name, option in inspect.signature(step).parameters.items() if option.default is option.empty]
+    assert set(required) <= {"file"}
 
 
-def test_bounds_belong_to_their_range() -> None:
-    check_between("x", 0, 0, 1)
-    check_between("x", 1, 0, 1)
-    check_between("x", 1e9, 0)
+def test_the_bounds_of_a_range_may_be_equal() -> None:
     check_order(low=1, high=1)
 
 
-@pytest.mark.parametrize(("value", "bounds"), [(-1, (0, 1)), (2, (0, 1)), (-1, (0,))])
-def test_a_value_out_of_its_range_is_refused(value: float, bounds: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"x={value}: (from 0 to 1|0 or more)\."):
-        check_between("x", value, *bounds)
-
-
-def test_a_range_the_wrong_way_round_is_refused() -> None:
-    with pytest.raises(ValueError, match="low=2 is above high=1"):
-        check_order(low=2, high=1)
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (1, float("nan"))])
+def test_a_lower_bound_above_the_upper_bound_raises_an_error(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match=rf"^low={low}: must be at most high={high}\.$"):
+        check_order(low=low, high=high)

@@ -1,4 +1,4 @@
-"""Images to augment, and what draws have to be like."""
+"""Images to augment, and checks of images and of random numbers."""
 
 import math
 
@@ -9,7 +9,7 @@ from firstlight.spec import DataSpec
 
 
 def smooth_images(num_samples: int, channels: int, height: int, width: int) -> Tensor:
-    """A few waves over each other, as uint8: neighbours differ by a few grey levels, and nothing is symmetric."""
+    """Sums of a few waves, uint8. Neighbouring pixels differ by a few grey levels, and no image is symmetric."""
     random = torch.Generator().manual_seed(0)
     waves = torch.rand(num_samples, channels, 4, 3, generator=random)
     y, x = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
@@ -20,25 +20,25 @@ def smooth_images(num_samples: int, channels: int, height: int, width: int) -> T
 
 
 def noisy_images(*shape: int) -> Tensor:
-    """Every pixel is drawn by itself, as uint8."""
+    """Images whose pixels are independent random numbers, uint8."""
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 def image_spec(channels: int, height: int, width: int, margin: int = 0) -> DataSpec:
-    """Of images in seven classes."""
+    """The spec of images in seven classes."""
     mean, std = (0.3, 0.5, 0.4, 0.6)[:channels], (0.2, 0.25, 0.3, 0.22)[:channels]
     return DataSpec((channels, height, width), 7, tuple("abcdefg"), mean, std, margin)
 
 
 def grey_levels(found: Tensor, expected: Tensor, margin: int = 0) -> float:
-    """Mean absolute difference of two images on a scale to 255, `margin` pixels away from the edges."""
+    """Mean absolute difference of two images on the scale from 0 to 255, without `margin` pixels at each edge."""
     height, width = found.shape[-2:]
     inside = (..., slice(margin, height - margin), slice(margin, width - margin))
     return (found.float() - expected.float())[inside].abs().mean().item()
 
 
 def assert_uniform(draws: Tensor, low: float, high: float) -> None:
-    """Draws keep to their range, use all of it, and have the mean and the deviation of uniform ones."""
+    """Assert that range, mean and standard deviation of random numbers are those of a uniform distribution."""
     draws, span = draws.flatten().double(), high - low
     tolerance = 4 * span / len(draws) ** 0.5
     assert low - 1e-4 * span <= draws.min() < low + tolerance

@@ -1,4 +1,7 @@
-"""From a raw batch to a network's input, on the device, a whole batch at a time; steps are re-exported by name."""
+"""Augmentation: convert a raw batch to a network's input on the device, a whole batch at a time.
+
+`Augment` is the pipeline, `Preprocess` its part without random changes; the other classes are the steps.
+"""
 
 from firstlight.augment.colour import Brightness as Brightness
 from firstlight.augment.colour import ChannelShift as ChannelShift

@@ -1,4 +1,4 @@
-"""Small tensors that never change: made once for each device, not copied to it for every batch."""
+"""Small constant tensors that are created once per device, instead of being copied to the device for every batch."""
 
 from functools import cache
 
@@ -10,13 +10,13 @@ Numbers = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 @cache
 def constant(values: Numbers, device: torch.device) -> Tensor:
-    """`values` as float32; shared by all that ask for it, and not to be written to."""
-    with torch.inference_mode(False):  # whoever asks first, it serves everyone
+    """Return `values` as a float32 tensor. All callers get the same tensor, so it must not be modified."""
+    with torch.inference_mode(False):  # autograd cannot use a tensor that was created in inference mode
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 @cache
 def pixel_centres(length: int, extent: float, device: torch.device) -> Tensor:
-    """The middles of `length` equal parts of `extent`, counted from its centre: (length,)."""
+    """Divide `extent` into `length` equal parts and return their centres, relative to its centre: (length,)."""
     with torch.inference_mode(False):
         return (torch.arange(length, device=device) + 0.5) * (extent / length) - extent / 2

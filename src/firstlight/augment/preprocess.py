@@ -1,19 +1,20 @@
-"""What every sample goes through, in training and ever after, on its way from a raw batch to a network's input."""
+"""Preprocessing: the conversion of a raw batch to a network's input, in training, evaluation and prediction alike."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from firstlight.checks import check_range
 from firstlight.spec import DataSpec
 
 
 class Preprocess(nn.Module):
-    """A raw batch becomes a network's input.
+    """Convert a raw batch to a network's input.
 
-    It knows nothing but the spec, so that it goes wherever the network goes: evaluation, prediction, export.
+    A preprocess depends on the data's spec only, so that evaluation, prediction and export use the same one.
 
     Attributes:
-        output_spec: the spec as the network sees it.
+        output_spec: the spec of the converted samples.
     """
 
     def __init__(self, output_spec: DataSpec) -> None:
@@ -22,27 +23,28 @@ class Preprocess(nn.Module):
 
 
 class ImagePreprocess(Preprocess):
-    """Images of any size, uint8, to float32 of mean 0 and deviation 1 at a network's size.
+    """Convert uint8 images of any size to float32 images of mean 0 and standard deviation 1 at the network's size.
 
-    Images as a store keeps them lose their margin on the way; all others are resized as a whole. Grey ones become
-    colour where the spec has the statistics of three channels.
+    The margin of stored images is cropped; images of any other size are resized as a whole. Grey images get three
+    equal channels if the spec has the statistics of three channels.
 
     Args:
-        spec: of the data.
-        min_size: the smallest height and width that the network takes.
-        size: height and width to resize to, whatever the data's own and whatever the spec wants.
+        spec: the data's spec.
+        min_size: the smallest height and width that the network accepts.
+        size: height and width of the converted images. None uses the spec's `size`; without one, the images keep
+            their size, or get `min_size` if they are smaller.
 
     Raises:
         ValueError: `size` is less than 1.
     """
 
     def __init__(self, spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> None:
-        if size is not None and size < 1:
-            raise ValueError(f"augment.size={size}: images have one pixel or more.")
+        if size is not None:
+            check_range("augment.size", size, at_least=1)
         size = size or spec.size or (min_size if min(spec.image_size) < min_size else None)
         super().__init__(spec.resized(*((size, size) if size else spec.image_size)))
         self.spec = spec
-        # (pixel / 255 - mean) / std as one product and one sum; not in checkpoints, for the spec tells it.
+        # (pixel / 255 - mean) / std as one product and one sum. Checkpoints hold the spec, not these buffers.
         mean, std = torch.tensor(spec.mean)[:, None, None], torch.tensor(spec.std)[:, None, None]
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
@@ -50,32 +52,32 @@ class ImagePreprocess(Preprocess):
         self.shift: Tensor
 
     def forward(self, raw: Tensor) -> Tensor:
-        """(batch, channels, any height, any width), uint8 -> (batch, *output_spec.input_shape), float32."""
-        return self.resize(self.normalise(self.cut(self.coloured(raw))))
+        """Convert (batch, channels, any height, any width), uint8, to (batch, *output_spec.input_shape), float32."""
+        return self.resize(self.normalise(self.crop_margin(self.expand_channels(raw))))
 
-    def coloured(self, raw: Tensor) -> Tensor:
-        """Images with the network's channels: grey becomes three times the same."""
+    def expand_channels(self, raw: Tensor) -> Tensor:
+        """Expand grey images to the number of channels of the network."""
         return raw.expand(-1, self.output_spec.input_shape[0], -1, -1)
 
-    def cut(self, raw: Tensor) -> Tensor:
-        """Images without the margin that a store gives them."""
+    def crop_margin(self, raw: Tensor) -> Tensor:
+        """Crop the margin of stored images; other images are returned unchanged."""
         margin, (height, width) = self.spec.margin, self.spec.image_size
         if not margin or raw.shape[2:] != self.spec.stored_shape[1:]:
             return raw
         return raw[:, :, margin : margin + height, margin : margin + width]
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Pixels from 0 to 255 to mean 0 and deviation 1."""
-        # Two operations, for one with both numbers broadcast is slower than both.
+        """Convert pixels from 0 to 255 to mean 0 and standard deviation 1."""
+        # Two operations are faster than one that broadcasts both tensors.
         return (pixels.float() * self.scale).add_(self.shift)
 
     def to_pixels(self, images: Tensor) -> Tensor:
-        """Back from mean 0 and deviation 1 to pixels from 0, black, to 1, white."""
-        # Bilinear weights and rounding can lead out of the range by a hair, which a cross entropy does not forgive.
+        """Convert normalised images back to pixels from 0 (black) to 1 (white)."""
+        # Interpolation and rounding can leave the range slightly, and binary cross entropy needs targets in 0 to 1.
         return ((images - self.shift) / (255 * self.scale)).clamp(0, 1)
 
     def resize(self, images: Tensor) -> Tensor:
-        """Images of any size, float32, at the network's size."""
+        """Resize float32 images of any size to the network's size."""
         size = self.output_spec.image_size
         if images.shape[-2:] == size:
             return images
@@ -84,7 +86,7 @@ class ImagePreprocess(Preprocess):
 
 
 class NumberPreprocess(Preprocess):
-    """Columns of numbers (batch, columns) to mean 0 and deviation 1, by the statistics of the training split."""
+    """Standardise columns of numbers (batch, columns) by the mean and standard deviation of the training split."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
@@ -94,26 +96,29 @@ class NumberPreprocess(Preprocess):
         self.std: Tensor
 
     def forward(self, raw: Tensor) -> Tensor:
-        """(batch, columns), float32 -> the same, standardised."""
         return (raw - self.mean) / self.std
 
 
 class TokenPreprocess(Preprocess):
-    """Token ids (batch, sequence_length) as embeddings want them."""
+    """Convert token ids (batch, sequence_length) to int64, which embeddings need."""
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Any integers -> int64."""
         return raw.long()
 
 
 def preprocess_for(spec: DataSpec, *, min_size: int = 1, size: int | None = None) -> Preprocess:
-    """The preprocess for what the data holds.
+    """Create the preprocess for the kind of data.
+
+    Args:
+        spec: the data's spec.
+        min_size: the smallest height and width that the network accepts, for images.
+        size: height and width to resize images to, see `ImagePreprocess`.
 
     Raises:
-        ValueError: a size for what is no image, or below one pixel.
+        ValueError: `size` is less than 1, or the data holds no images.
     """
     if spec.kind == "images":
         return ImagePreprocess(spec, min_size=min_size, size=size)
     if size is not None:
-        raise ValueError(f"augment.size={size}: the data holds {spec.kind}, which have no size.")
+        raise ValueError(f"augment.size={size}: must be null, because the data holds {spec.kind}, which have no size.")
     return NumberPreprocess(spec) if spec.kind == "numbers" else TokenPreprocess(spec)
