@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from firstlight.config.compose import CONFIG_DIR, compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import CONFIG_DIR, compose
 from firstlight.data import BatchLoader, Split
 from firstlight.spec import DataSpec
 from firstlight.tasks.build import build_source, build_task, build_trainer
@@ -39,17 +40,17 @@ def words(data: str, model: str, all_data: Path) -> tuple[str, ...]:
 
 @cache
 def splits(data: str, all_data: Path) -> tuple[DataSpec, dict[str, Split]]:
-    store, found = build_source(to_plain(compose(f"data={data}", f"data.dir={all_data}"))).splits(1)
+    store, found = build_source(RunConfig.from_overrides(f"data={data}", f"data.dir={all_data}")).splits(1)
     return store.spec, found
 
 
 @pytest.mark.parametrize(("data", "model"), PAIRS)
 def test_a_data_set_and_a_network_train_validate_and_test(data: str, model: str, all_data: Path) -> None:
-    config: dict[str, Any] = to_plain(compose(*words(data, model, all_data)))
+    config: dict[str, Any] = RunConfig.from_overrides(*words(data, model, all_data))
     spec, found = splits(data, all_data)
     silence_lightning()
     task = build_task(config, spec)
-    trainer = build_trainer(config | {"trainer": config["trainer"] | {"fast_dev_run": True}})
+    trainer = build_trainer(config.with_trainer(fast_dev_run=True))
     loaders = {name: BatchLoader(split, 4, seed=1 if name == "train" else None) for name, split in found.items()}
     trainer.fit(task, loaders["train"], loaders["val"])
     trainer.test(task, loaders["test"], verbose=False)

@@ -5,7 +5,8 @@ from statistics import mean
 
 import pytest
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.tasks.build import build_source
 from firstlight.training.run import train
 
@@ -42,7 +43,7 @@ def test_official_files_have_the_known_sizes_and_labels(
 ) -> None:
     data, *more = overrides
     folder = real_data / more.pop() if more == ["doggy-door"] else real_data
-    store = build_source(to_plain(compose(data, *more, f"data.dir={folder}"))).store()
+    store = build_source(RunConfig.from_overrides(data, *more, f"data.dir={folder}")).store()
     assert tuple(len(store.splits[name]) for name in ("train", "test")) == samples
     assert store.spec.input_shape == shape
     assert f"{store.spec.labels[0]} {store.spec.labels[-1]}" == labels

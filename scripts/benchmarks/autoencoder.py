@@ -10,7 +10,6 @@ import sys
 import torch
 from sklearn.decomposition import PCA
 
-from firstlight.config.compose import to_plain
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks.build import build_source
@@ -19,9 +18,9 @@ from firstlight.tasks.build import build_source
 def main() -> None:
     """Print both mean squared errors, for pixels from 0 to 1, and their ratio."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
-    config = to_plain(RunFolder.open(run).config())
+    config = RunFolder.open(run).config()
     latent_dim = config["model"]["latent_dim"]
-    _, splits = build_source(config).splits(config["seed"])
+    _, splits = build_source(config).splits(config.seed)
     train, test = (
         splits[name].take(torch.arange(len(splits[name])))[0].flatten(1).numpy() / 255 for name in ("train", "test")
     )

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.data import BatchLoader, Split
 from firstlight.tasks.build import build_source
 
@@ -54,8 +54,8 @@ def loaders(split: Split, data_dir: str, batch_size: int, *, shuffle: bool) -> d
 
 def main() -> None:
     """Check that all give the same pixels; print samples per second, and how much longer than ours the others take."""
-    config = to_plain(compose("data=mnist", "data.batch_size=256", *sys.argv[1:]))
-    split, data_dir = build_source(config).store().splits["train"], config["data"]["dir"]
+    config = RunConfig.from_overrides("data=mnist", "data.batch_size=256", *sys.argv[1:])
+    split, data_dir = build_source(config).store().splits["train"], config.data["dir"]
     batch_size = config["data"]["batch_size"]
     for batches in zip(*loaders(split, data_dir, batch_size, shuffle=False).values(), strict=True):
         (pixels, targets), *others = batches

@@ -30,7 +30,7 @@ def main() -> None:
         compose("data=mnist", f"model={model}", "trainer.max_epochs=1", "+trainer.limit_val_batches=0", *sys.argv[2:])
     )
     source = build_source(config)
-    store, splits = source.splits(config["seed"])
+    store, splits = source.splits(config.seed)
     times: dict[str, list[float]] = {"plain loop": [], "firstlight": []}
     for _ in range(ROUNDS):
         task = build_task(config, store.spec)
@@ -46,7 +46,7 @@ def main() -> None:
 
         task = build_task(config, store.spec)
         with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config | {"trainer": config["trainer"] | {"default_root_dir": folder}})
+            trainer = build_trainer(config.with_trainer(default_root_dir=folder))
             started = time.perf_counter()
             trainer.fit(task, BatchLoader(splits["train"], source.batch_size, seed=1), BatchLoader(splits["val"], 1))
             times["firstlight"].append(time.perf_counter() - started)

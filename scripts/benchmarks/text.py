@@ -10,7 +10,6 @@ import math
 import sys
 from collections import Counter, defaultdict
 
-from firstlight.config.compose import to_plain
 from firstlight.data import Text
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.run_folder import RunFolder
@@ -23,7 +22,7 @@ DISCOUNT = 0.75
 def main() -> None:
     """Print the bits per character of all three."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
-    source = build_source(to_plain(RunFolder.open(run).config()))
+    source = build_source(RunFolder.open(run).config())
     assert isinstance(source, Text)
     parts = source.parts()
     ours = evaluate(run)["test/bits_per_character"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.tasks.build import build_source, build_task, build_trainer
 from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import read_features
@@ -29,9 +29,9 @@ def main() -> None:
     speed_up_cuda_checks()
     keep_freed_memory()
     words = ("data=folder", "model=efficientnet_lite0", "model.freeze=backbone", "trainer.max_epochs=5")
-    config = to_plain(compose(*words, *sys.argv[1:]))
+    config = RunConfig.from_overrides(*words, *sys.argv[1:])
     source = build_source(config)
-    store, splits = source.splits(config["seed"])
+    store, splits = source.splits(config.seed)
     num_epochs = config["trainer"]["max_epochs"]
 
     def forward() -> float:
@@ -47,12 +47,12 @@ def main() -> None:
     def training(cache_dir: Path | None) -> float:
         task = build_task(config, store.spec)
         with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config | {"trainer": config["trainer"] | {"default_root_dir": folder}})
+            trainer = build_trainer(config.with_trainer(default_root_dir=folder))
             started = time.perf_counter()
             inputs = splits
             if cache_dir is not None:
-                inputs = read_features(task, store, splits, trainer, config["seed"], cache_dir)
-            train = make_loader(inputs["train"], source.batch_size, trainer, config["seed"])
+                inputs = read_features(task, store, splits, trainer, config.seed, cache_dir)
+            train = make_loader(inputs["train"], source.batch_size, trainer, config.seed)
             val, test = (make_loader(inputs[name], source.batch_size, trainer) for name in ("val", "test"))
             trainer.fit(task, train, val)
             trainer.test(task, test, verbose=False)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from firstlight import augment
 from firstlight.augment.step import Step
+from firstlight.config import RunConfig
 from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
@@ -25,7 +26,7 @@ COLOUR = image_spec(3, 32, 32)
 
 
 def build_linear_task(*overrides: str) -> Task:
-    return build_task(to_plain(compose("model=linear", *overrides)), COLOUR)
+    return build_task(RunConfig.from_overrides("model=linear", *overrides), COLOUR)
 
 
 @pytest.mark.parametrize("choice", PIPELINES)
@@ -141,7 +142,7 @@ def test_errors_name_the_key_of_the_step(override: str, message: str) -> None:
 
 def test_evaluation_needs_no_thesaurus(tmp_path: Path) -> None:
     spec, file = DataSpec((4,), 2, ("big", "large"), (), ()), tmp_path / "thesaurus.txt"
-    config = to_plain(compose("model=rnn", "task=language", f"+augment.replace_synonyms.file={file}"))
+    config = RunConfig.from_overrides("model=rnn", "task=language", f"+augment.replace_synonyms.file={file}")
     file.write_text("big large")
     assert build_task(config, spec).augment.token_steps
     file.unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from firstlight.config.checking.config import check
 from firstlight.config.compose import compose, to_plain
-from firstlight.config.transfer import OPTIONS, Transfer, split_model
+from firstlight.config.transfer import OPTIONS, Transfer
 
 
 def error_of(*words: str) -> str:
@@ -16,7 +16,7 @@ def error_of(*words: str) -> str:
 
 
 def test_the_config_contains_every_option_with_its_default() -> None:
-    transfer, network = split_model(to_plain(compose("model=resnet18"))["model"])
+    transfer, network = Transfer.split(to_plain(compose("model=resnet18"))["model"])
     assert transfer == Transfer()
     assert network["depth"] == 18
     assert not network.keys() & OPTIONS.keys()
@@ -70,4 +70,4 @@ def test_the_error_for_a_misspelled_option_suggests_the_right_name(
 
 def test_split_model_separates_the_options_from_the_arguments_of_the_network() -> None:
     model: dict[str, Any] = {"_target_": "a.Network", "weights": "default", "width": 3}
-    assert split_model(model) == (Transfer(weights="default"), {"_target_": "a.Network", "width": 3})
+    assert Transfer.split(model) == (Transfer(weights="default"), {"_target_": "a.Network", "width": 3})

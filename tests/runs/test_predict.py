@@ -15,12 +15,11 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from timm.data import create_transform
 
-from firstlight.commands.predict import predict
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
 from firstlight.data.images import read_image
-from firstlight.runs.load import load_run
-from firstlight.tasks.build import build_pretrained
+from firstlight.runs.load import load_pretrained, load_run
+from firstlight.runs.predict import predict
 from firstlight.training.run import train
 from helpers.generate import write_classes
 
@@ -209,7 +208,7 @@ def test_weights_see_photographs_as_timm_shows_them_to_them(tmp_path: Path) -> N
     with Image.open(FLOWER) as photograph:
         square = photograph.crop((100, 0, 500, 400))
     square.save(tmp_path / "square.png")
-    task = build_pretrained(LITE)
+    task = load_pretrained(LITE)
     facts = timm.get_pretrained_cfg("tf_efficientnet_lite0")
     assert facts is not None
     show = create_transform(
@@ -231,7 +230,7 @@ def test_a_checkpoint_predicts_as_its_run_does(trained_run: Path, digits_folder:
 def test_weights_that_do_not_make_a_classifier_are_refused(tmp_path: Path, trained_run: Path) -> None:
     photograph = tmp_path / "photo.jpg"
     shutil.copy(FLOWER, photograph)
-    other_head = dict(build_pretrained(LITE).network.state_dict())
+    other_head = dict(load_pretrained(LITE).network.state_dict())
     other_head["classifier.weight"], other_head["classifier.bias"] = torch.zeros(10, 1280), torch.zeros(10)
     torch.save(other_head, tmp_path / "ten.pth")
     torch.save({"weight": torch.zeros(2, 3)}, tmp_path / "lenet.pth")

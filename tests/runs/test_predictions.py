@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from firstlight.commands.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
+from firstlight.runs.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
 
 LABELS = ("ant", "bee", "cat", "dog", "elk", "fox")
 SHARES = torch.tensor([0.05, 0.1, 0.5, 0.2, 0.12, 0.03])

@@ -10,22 +10,22 @@ import torch
 from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from firstlight.commands.preview import _caption, preview, preview_sheet
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.runs.preview import _caption, augmentation_sheet, preview
 from firstlight.tasks.build import build_source, build_task
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def config(*words: str) -> dict[str, Any]:
-    return to_plain(compose(*words))
+    return RunConfig.from_overrides(*words)
 
 
 def sheet_of(*words: str, samples: int = 2, versions: int = 3) -> np.ndarray:
     plain = config(*words)
-    store, splits = build_source(plain).splits(plain["seed"])
+    store, splits = build_source(plain).splits(plain.seed)
     task = build_task(plain, store.spec)
-    return np.asarray(preview_sheet(task, splits["train"], plain["seed"], samples, versions))
+    return np.asarray(augmentation_sheet(task, splits["train"], plain.seed, samples, versions))
 
 
 def tiles(sheet: np.ndarray, columns: int) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_rows_of_mixed_images_are_wide_enough_for_their_captions() -> None:
     plain = config("model=linear", "+augment.mixup.alpha=1")
     store, splits = build_source(plain).splits(1)
     task = build_task(plain, replace(store.spec, labels=labels))
-    sheet = preview_sheet(task, splits["train"], 1, samples=1, versions=1)
+    sheet = augmentation_sheet(task, splits["train"], 1, samples=1, versions=1)
     assert sheet.width > 2 * ImageFont.load_default().getlength("a digit that is a 7 55%")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import to_plain
 from firstlight.runs.run_folder import RunFolder
 from firstlight.spec import DataSpec
 
@@ -78,7 +79,7 @@ def test_a_run_dir_that_cannot_be_made_is_refused_by_its_own_key(config: dict[st
 
 
 def test_a_complete_config_comes_back_as_it_was(tmp_path: Path) -> None:
-    config = to_plain(compose("trainer.devices='0,1'", "name='1e-3'", "run_dir='null'", "optimizer.lr=1e-5"))
+    config = RunConfig.from_overrides("trainer.devices='0,1'", "name='1e-3'", "run_dir='null'", "optimizer.lr=1e-5")
     assert to_plain(RunFolder.create(config, tmp_path / "run").config()) == config
 
 

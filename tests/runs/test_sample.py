@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from firstlight.commands.sample import sample
 from firstlight.config.compose import compose
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.load import load_run
+from firstlight.runs.sample import sample
 from firstlight.training.run import train
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.runs.summary import metrics_table, shown
+from firstlight.runs.summary import metrics_table
 
 
 def test_a_path_is_shown_from_here_and_as_a_shell_takes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert shown(tmp_path / "outputs" / "run") == "outputs/run"
-    assert shown(tmp_path / "my runs" / "first") == "'my runs/first'"
-    assert shown(Path("/elsewhere/run")) == "/elsewhere/run"
+    assert relative_path(tmp_path / "outputs" / "run") == "outputs/run"
+    assert relative_path(tmp_path / "my runs" / "first") == "'my runs/first'"
+    assert relative_path(Path("/elsewhere/run")) == "/elsewhere/run"
 
 
 def test_a_split_is_a_row_and_a_metric_a_column() -> None:

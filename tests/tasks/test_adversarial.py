@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.networks import GAN, Linear
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Adversarial
 from firstlight.tasks.build import build_task, build_trainer
 from firstlight.tasks.distance import sliced_wasserstein
-from helpers.small import IMAGES, augment, fit, images, measured
+from helpers.small import IMAGES, augment, fit, images
 
 SMALL = ("model=gan", "model.base_channels=4", "model.latent_dim=3")
 
@@ -114,19 +114,19 @@ def test_the_metrics_are_means_over_the_images_of_the_average_generator() -> Non
     task, (raw, classes) = adversarial(), images(10)
     with torch.no_grad():
         task.network.generator[0].weight.zero_()  # the average alone is measured
-    found = [measured(task, batch) for batch in ((raw[:6], classes[:6]), (raw[6:], classes[6:]))]
-    both = measured(task, (raw[:6], classes[:6]), (raw[6:], classes[6:]))
+    found = [metrics_of(task, batch) for batch in ((raw[:6], classes[:6]), (raw[6:], classes[6:]))]
+    both = metrics_of(task, (raw[:6], classes[:6]), (raw[6:], classes[6:]))
     assert set(both) == set(task.metric_names)
     for name, value in both.items():
         assert value == pytest.approx(0.6 * found[0][name] + 0.4 * found[1][name], rel=1e-5)
         assert value > 0
     assert both["loss"] == pytest.approx(both["generator_loss"] + both["discriminator_loss"], rel=1e-6)
-    assert measured(adversarial(), (raw[:6], classes[:6]))["distance"] == found[0]["distance"]
+    assert metrics_of(adversarial(), (raw[:6], classes[:6]))["distance"] == found[0]["distance"]
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:
     task, (raw, classes) = adversarial(), images(4)
-    assert measured(task, (raw, classes), (raw[:0], classes[:0])) == measured(task, (raw, classes))
+    assert metrics_of(task, (raw, classes), (raw[:0], classes[:0])) == metrics_of(task, (raw, classes))
 
 
 def test_the_distance_tells_of_missing_variety() -> None:
@@ -163,9 +163,9 @@ def test_together_they_come_nearer_to_the_data() -> None:
     images = load_digits().images[:320, None] / 16
     batch = torch.from_numpy(images * 255).to(torch.uint8), torch.zeros(320, dtype=torch.int64)
     words = ("model=gan", "model.base_channels=16", "trainer.max_epochs=12", "task.ema=0.9")
-    before = measured(build_task(to_plain(compose(*words)), IMAGES), batch)["distance"]
+    before = metrics_of(build_task(RunConfig.from_overrides(*words), IMAGES), batch)["distance"]
     task, _ = fit(IMAGES, batch, *words, batch_size=16)
-    assert measured(task, batch)["distance"] < 0.6 * before
+    assert metrics_of(task, batch)["distance"] < 0.6 * before
 
 
 def test_images_are_generated_by_their_seed_from_0_to_1() -> None:
@@ -199,13 +199,13 @@ def test_a_network_that_does_not_generate_is_refused() -> None:
 
 def test_a_schedule_that_waits_for_a_plateau_is_refused() -> None:
     with pytest.raises(ValueError, match="scheduler=plateau: the losses of an adversarial training have no plateau"):
-        build_task(to_plain(compose(*SMALL, "scheduler=plateau")), IMAGES)
+        build_task(RunConfig.from_overrides(*SMALL, "scheduler=plateau"), IMAGES)
 
 
 @pytest.mark.parametrize("option", ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"])
 def test_what_lightning_does_for_one_optimizer_alone_is_refused(option: str) -> None:
     with pytest.raises(ValueError, match=f"{option}: not where two networks learn in turn"):
-        build_trainer(to_plain(compose(*SMALL, option)))
+        build_trainer(RunConfig.from_overrides(*SMALL, option))
 
 
 class FlopCount(Callback):

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.data import BatchLoader, Split
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
@@ -22,7 +23,7 @@ def split(indices: torch.Tensor | None = None) -> Split:
 
 
 def task(*words: str) -> Task:
-    return build_task(to_plain(compose("model=linear", *words)), SPEC)
+    return build_task(RunConfig.from_overrides("model=linear", *words), SPEC)
 
 
 def test_classes_are_counted_in_the_part_that_is_trained_on() -> None:

@@ -6,12 +6,12 @@ import torch
 from torch.nn import functional as F
 
 from firstlight.augment import Augment, Mixup
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.networks import Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Classification
 from firstlight.tasks.build import build_task
-from helpers.small import IMAGES, augment, images, learn, measured
+from helpers.small import IMAGES, augment, images, train_on
 
 TWO = replace(IMAGES, num_outputs=2, labels=("no", "yes"))
 
@@ -33,18 +33,18 @@ def test_one_score_for_two_classes_is_binary_cross_entropy() -> None:
     expected = F.binary_cross_entropy_with_logits(scores[:, 0], classes.float())
     torch.testing.assert_close(loss_of(task, (raw, classes)), expected)
     torch.testing.assert_close(task.class_logits(scores).softmax(1)[:, 1], scores[:, 0].sigmoid())
-    found = measured(task, (raw, classes))
+    found = metrics_of(task, (raw, classes))
     assert found["accuracy"] == pytest.approx(float(((scores[:, 0] > 0) == classes).float().mean()))
 
 
 def test_build_gives_the_network_one_output_and_keeps_both_classes() -> None:
-    task = build_task(to_plain(compose("model=linear", "task.binary=true")), TWO)
+    task = build_task(RunConfig.from_overrides("model=linear", "task.binary=true"), TWO)
     assert (task.network.output.out_features, task.spec.labels) == (1, ("no", "yes"))
 
 
 def test_one_score_for_three_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="task: binary=true: one score tells two classes apart, not 3"):
-        build_task(to_plain(compose("model=linear", "task.binary=true")), IMAGES)
+        build_task(RunConfig.from_overrides("model=linear", "task.binary=true"), IMAGES)
 
 
 def test_class_weights_count_in_training_alone() -> None:
@@ -95,18 +95,18 @@ def test_top5_is_told_of_more_than_five_classes() -> None:
     with torch.no_grad():
         best = task.network(task.preprocess(raw)).topk(5).indices
     expected = float((best == classes[:, None]).any(1).float().mean())
-    found = measured(task, (raw, classes))
+    found = metrics_of(task, (raw, classes))
     assert 0 < expected < 1
     assert found["top5"] == pytest.approx(expected)
     assert set(found) == set(task.metric_names)
     few = classification()
     assert "top5" not in few.metric_names
-    assert set(measured(few, images(4))) == set(few.metric_names)
+    assert set(metrics_of(few, images(4))) == set(few.metric_names)
 
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_it_learns_a_batch_by_heart(binary: bool) -> None:
-    assert learn(classification(TWO, binary=binary), images(8, TWO), steps=100, lr=0.05) < 0.01
+    assert train_on(classification(TWO, binary=binary), images(8, TWO), steps=100, lr=0.05) < 0.01
 
 
 @pytest.mark.parametrize(

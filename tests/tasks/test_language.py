@@ -12,7 +12,7 @@ from firstlight.data.tokens import UNKNOWN
 from firstlight.networks import GRU, LSTM, Transformer
 from firstlight.spec import DataSpec
 from firstlight.tasks import Language
-from helpers.small import TOKENS, augment, fit, learn, measured, text
+from helpers.small import TOKENS, augment, fit, metrics_of, text, train_on
 
 WORDS = DataSpec((5,), 5, ("<unk>", "ab", " cde", "!", " "), (), ())
 
@@ -33,7 +33,7 @@ def losses_of(task: Language, tokens: Tensor, targets: Tensor) -> Tensor:
 def test_windows_add_up_to_one_long_pass_because_the_state_is_carried(network_class: Any) -> None:
     task, (tokens, targets) = language(network_class), text(12)
     streams = [part.view(3, 4, 5) for part in (tokens, targets)]
-    found = measured(task, *((streams[0][:, window], streams[1][:, window]) for window in range(4)))
+    found = metrics_of(task, *((streams[0][:, window], streams[1][:, window]) for window in range(4)))
     expected = losses_of(task, *(part.flatten(1) for part in streams))
     assert found["loss"] == pytest.approx(float(expected.mean()), rel=1e-6)
     alone = losses_of(task, tokens, targets)
@@ -48,12 +48,12 @@ def test_streams_that_end_before_the_others_leave_a_smaller_last_batch() -> None
         losses_of(task, *(part[rows].flatten()[None] for part in batch))
         for rows in (slice(3), slice(3, 6), slice(6, 8))
     ]
-    assert measured(task, *loader)["loss"] == pytest.approx(float(torch.cat(expected, 1).mean()), rel=1e-6)
+    assert metrics_of(task, *loader)["loss"] == pytest.approx(float(torch.cat(expected, 1).mean()), rel=1e-6)
 
 
 def test_every_pass_begins_at_the_beginning() -> None:
     task, batch = language(), text(4)
-    assert measured(task, batch) == measured(task, batch)
+    assert metrics_of(task, batch) == metrics_of(task, batch)
 
 
 def test_what_was_read_in_training_is_kept_aside_during_a_validation() -> None:
@@ -74,14 +74,14 @@ def test_no_gradient_flows_from_a_window_into_the_one_before() -> None:
 
 def test_a_share_without_tokens_changes_nothing() -> None:
     task, (tokens, targets) = language(), text(4)
-    alone = measured(task, (tokens, targets))
-    assert measured(task, (tokens, targets), (tokens[:0], targets[:0])) == alone
+    alone = metrics_of(task, (tokens, targets))
+    assert metrics_of(task, (tokens, targets), (tokens[:0], targets[:0])) == alone
 
 
 @pytest.mark.parametrize("spec", [TOKENS, WORDS])
 def test_perplexity_and_bits_follow_from_the_losses_of_the_tokens(spec: DataSpec) -> None:
     task, (tokens, targets) = language(spec=spec), text(6, spec)
-    found, losses = measured(task, (tokens, targets)), losses_of(task, tokens, targets)
+    found, losses = metrics_of(task, (tokens, targets)), losses_of(task, tokens, targets)
     lengths = {"<unk>": 1, "ab": 2, " cde": 4, "!": 1, " ": 1} | dict.fromkeys("abcde", 1)
     characters = sum(lengths[spec.labels[number]] for number in targets.flatten().tolist())
     assert found["loss"] == pytest.approx(float(losses.mean()), rel=1e-6)
@@ -97,7 +97,7 @@ def test_a_loss_beyond_all_bounds_gives_a_perplexity_all_the_same() -> None:
     task = language()
     with torch.no_grad():
         task.network.output.bias[1:] = -1e6
-    found = measured(task, (torch.zeros(2, 5), torch.ones(2, 5)))
+    found = metrics_of(task, (torch.zeros(2, 5), torch.ones(2, 5)))
     assert found["loss"] > 1e5
     assert math.isfinite(found["perplexity"])
 
@@ -107,7 +107,7 @@ def test_it_learns_a_text_by_heart_and_writes_it_down(network_class: Any, option
     spec = replace(TOKENS, input_shape=(10,))
     task = language(network_class, spec, **options)
     tokens = torch.tensor([[1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 1]])
-    assert learn(task, (tokens[:, :-1], tokens[:, 1:]), steps=150, lr=0.01) < 0.05
+    assert train_on(task, (tokens[:, :-1], tokens[:, 1:]), steps=150, lr=0.01) < 0.05
     assert task.sample("abcd", length=7, temperature=0.0) == "abcdeedcbaa"
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from firstlight.networks import Autoencoder, Linear
 from firstlight.tasks import Reconstruction
-from helpers.small import IMAGES, augment, images, learn, measured
+from helpers.small import IMAGES, augment, images, train_on
 
 
 def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Reconstruction:
@@ -17,7 +17,7 @@ def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Rec
 
 def test_the_loss_is_the_mean_squared_error_of_the_pixels() -> None:
     task, batch = reconstruction(), images(10)
-    found = measured(task, *zip(batch[0].split([4, 5, 1]), batch[1].split([4, 5, 1]), strict=True))
+    found = metrics_of(task, *zip(batch[0].split([4, 5, 1]), batch[1].split([4, 5, 1]), strict=True))
     with torch.no_grad():
         expected = F.mse_loss(task.network(task.preprocess(batch[0])), batch[0] / 255)
     assert found == pytest.approx({"loss": float(expected), "mse": float(expected)}, rel=1e-5)
@@ -28,7 +28,7 @@ def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
     task, batch = reconstruction(loss="bce"), images(10)
     with torch.no_grad():
         told = task.network(task.preprocess(batch[0])).sigmoid()
-    found, pixels = measured(task, batch), batch[0] / 255
+    found, pixels = metrics_of(task, batch), batch[0] / 255
     assert found["loss"] == pytest.approx(float(F.binary_cross_entropy(told, pixels)), rel=1e-5)
     assert found["mse"] == pytest.approx(float(F.mse_loss(told, pixels)), rel=1e-5)
 
@@ -36,7 +36,7 @@ def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
 @pytest.mark.parametrize("kl_weight", [0.0, 1.0, 4.0])
 def test_latents_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
     task, batch = reconstruction({"variational": True, "latent_dim": 6}, kl_weight=kl_weight), images(10)
-    found = measured(task, batch)
+    found = metrics_of(task, batch)
     with torch.no_grad():
         mean, log_variance = task.network.posterior(task.preprocess(batch[0]))
     expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0, 1)).sum(1).mean()
@@ -53,22 +53,22 @@ def test_latents_cost_what_torch_says_that_they_diverge(kl_weight: float) -> Non
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
     task, batch = reconstruction({"variational": True, "convolutional": False}, loss=loss), images(8)
-    learn(task, batch, steps=250, lr=3e-3)
-    found, pixels = measured(task, batch), batch[0] / 255
+    train_on(task, batch, steps=250, lr=3e-3)
+    found, pixels = metrics_of(task, batch), batch[0] / 255
     assert found["kl"] > 1
     assert found["mse"] < float((pixels - pixels.mean(0)).square().mean()) / 2
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:
     task, batch = reconstruction({"variational": True}), images(4)
-    assert measured(task, batch, (batch[0][:0], batch[1][:0])) == measured(task, batch)
+    assert metrics_of(task, batch, (batch[0][:0], batch[1][:0])) == metrics_of(task, batch)
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_it_learns_a_batch_by_heart(loss: str) -> None:
     task, batch = reconstruction({"convolutional": False}, loss=loss), images(8)
-    learn(task, batch, steps=250, lr=3e-3)
-    found, pixels = measured(task, batch), batch[0] / 255
+    train_on(task, batch, steps=250, lr=3e-3)
+    found, pixels = metrics_of(task, batch), batch[0] / 255
     assert found["mse"] < 0.002
     # Grey pixels cost something even where they are told exactly.
     least = F.binary_cross_entropy(pixels, pixels) if loss == "bce" else torch.zeros(())

@@ -13,7 +13,7 @@ from firstlight.networks import MLP, Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Regression
 from firstlight.tasks.task import Batch
-from helpers.small import NUMBERS, augment, learn, measured
+from helpers.small import NUMBERS, augment, train_on
 
 LINE = DataSpec((1,), 1, ("y",), (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
 POINTS = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]])
@@ -31,7 +31,7 @@ def regression(**options: Any) -> Regression:
 
 def test_the_metrics_are_those_of_scikit_learn_in_the_units_of_the_data() -> None:
     task, (inputs, targets) = regression(), samples(50)
-    found = measured(task, *zip(inputs.split([20, 29, 1]), targets.split([20, 29, 1]), strict=True))
+    found = metrics_of(task, *zip(inputs.split([20, 29, 1]), targets.split([20, 29, 1]), strict=True))
     with torch.no_grad():
         told = task.network(task.preprocess(inputs)) * 3 + 10
     expected = {
@@ -57,27 +57,27 @@ def test_weights_cost_in_training_alone_and_biases_never() -> None:
     plain, costly = (regression(l1=l1).train() for l1 in (0.0, 2.0))
     losses = [task.batch_loss(batch, task.new_meter()).item() for task in (plain, costly)]
     assert losses[1] - losses[0] == pytest.approx(2 * (1.0 + 0.5), rel=1e-5)
-    assert measured(plain, batch) == measured(costly, batch)
+    assert metrics_of(plain, batch) == metrics_of(costly, batch)
 
 
 def test_an_empty_share_of_a_batch_changes_nothing() -> None:
     task, (inputs, targets) = regression(), samples(20)
-    assert measured(task, (inputs, targets), (inputs[:0], targets[:0])) == measured(task, (inputs, targets))
+    assert metrics_of(task, (inputs, targets), (inputs[:0], targets[:0])) == metrics_of(task, (inputs, targets))
 
 
 def test_targets_that_are_all_the_same_have_no_share_explained() -> None:
-    assert np.isnan(measured(regression(), (samples(5)[0], torch.full((5, 1), 4.0)))["r2"])
+    assert np.isnan(metrics_of(regression(), (samples(5)[0], torch.full((5, 1), 4.0)))["r2"])
 
 
 def test_it_learns_a_batch_by_heart() -> None:
     torch.manual_seed(0)
     task = Regression(NUMBERS, MLP(NUMBERS, hidden_sizes=(64,), activation="tanh"), augment(NUMBERS))
-    assert learn(task, samples(8), steps=400, lr=0.02) < 0.001
+    assert train_on(task, samples(8), steps=400, lr=0.02) < 0.001
 
 
 def test_a_line_through_two_points_is_two_and_a_half_off_before_the_first_step() -> None:
     task = Regression(LINE, Linear(LINE, start=[-1, 5]), augment(LINE))
-    found = measured(task, POINTS)
+    found = metrics_of(task, POINTS)
     assert (found["mse"], found["mae"]) == (2.5, 1.5)
     assert task.in_words() == "y = -1.0000 x + 5.0000"
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.data import Split
 from firstlight.runs.evaluate import evaluate
 from firstlight.tasks import Task
@@ -49,11 +50,11 @@ def images(tmp_path: Path) -> str:
 
 def read(*words: str) -> tuple[Task, dict[str, Split], dict[str, Split]]:
     """The task, the splits, and what is read of them."""
-    config = to_plain(compose(*words))
+    config = RunConfig.from_overrides(*words)
     source = build_source(config)
-    store, splits = source.splits(config["seed"])
+    store, splits = source.splits(config.seed)
     task, trainer = build_task(config, store.spec), build_trainer(config)
-    return task, splits, read_features(task, store, splits, trainer, config["seed"], source.cache_dir)
+    return task, splits, read_features(task, store, splits, trainer, config.seed, source.cache_dir)
 
 
 def test_features_are_what_the_head_is_given(passes: list[int]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.runs.load import load_run
 from firstlight.tasks.build import build_source
 from firstlight.training.run import train
@@ -34,9 +35,9 @@ def test_a_network_sets_out_from_where_data_or_model_say() -> None:
 
 
 def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path) -> None:
-    config = to_plain(compose("data=diabetes", "trainer.accelerator=cpu"))
+    config = RunConfig.from_overrides("data=diabetes", "trainer.accelerator=cpu")
     train(config, run_dir=tmp_path / "run")
-    _, splits = build_source(config).splits(config["seed"])
+    _, splits = build_source(config).splits(config.seed)
     inputs, targets = splits["train"].take(torch.arange(len(splits["train"])))
     for checkpoint in ("best", "last"):
         task = load_run(tmp_path / "run", checkpoint)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Trainer
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.data import MNIST
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Task
@@ -90,7 +91,7 @@ def test_an_interrupted_sweep_still_ranks_its_jobs(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_that_cannot_go_on_keeps_its_folder(tmp_path: Path) -> None:
-    folder = RunFolder.create(to_plain(compose("data=mnist", f"data.dir={tmp_path}")), tmp_path / "run")
+    folder = RunFolder.create(RunConfig.from_overrides("data=mnist", f"data.dir={tmp_path}"), tmp_path / "run")
     before = sorted(path.name for path in folder.path.iterdir())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MNIST, "url", "http://127.0.0.1:9/")
@@ -101,7 +102,7 @@ def test_a_resumed_run_that_cannot_go_on_keeps_its_folder(tmp_path: Path) -> Non
 
 def test_a_resumed_run_finds_data_that_has_moved(tmp_path: Path) -> None:
     write_mnist(tmp_path / "there")
-    config = to_plain(compose("model=linear", "trainer.max_epochs=1", "data=mnist", "data.dir=/nowhere"))
+    config = RunConfig.from_overrides("model=linear", "trainer.max_epochs=1", "data=mnist", "data.dir=/nowhere")
     folder = RunFolder.create(config, tmp_path / "run")
     assert resume(folder.path, data_dir=tmp_path / "there")["status"] == "completed"
 

@@ -9,16 +9,16 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.data import BatchLoader
 from firstlight.tasks.build import build_source, build_task, build_trainer
 from firstlight.training import schedulers
-from firstlight.training.fit import silence_lightning
-from firstlight.training.schedulers import Plan
+from firstlight.training.environment import silence_lightning
+from firstlight.training.schedulers import RunLength
 
 LR = 0.5
-PLAN = Plan(total_steps=40, steps_per_epoch=4, mode="min")
-ENDLESS = Plan(total_steps=math.inf, steps_per_epoch=4, mode="min")
+PLAN = RunLength(total_steps=40, steps_per_epoch=4, mode="min")
+ENDLESS = RunLength(total_steps=math.inf, steps_per_epoch=4, mode="min")
 
 
 def optimizer(kind: type[Optimizer] = SGD, **options: Any) -> Optimizer:
@@ -27,7 +27,7 @@ def optimizer(kind: type[Optimizer] = SGD, **options: Any) -> Optimizer:
     return kind([parameter], lr=LR, **options)
 
 
-def factors(name: str, plan: Plan = PLAN, **options: Any) -> list[float]:
+def factors(name: str, plan: RunLength = PLAN, **options: Any) -> list[float]:
     """The share of the optimizer's rate at each step; the scheduler is told of the last one too, as by Lightning."""
     own = optimizer()
     scheduler = getattr(schedulers, name)(own, plan, **options)
@@ -90,7 +90,7 @@ def test_onecycle_goes_up_from_start_and_down_to_final() -> None:
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25, 0.3, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", ["constant", "cosine", "onecycle"])
 def test_a_run_of_any_length_ends_without_an_error(name: str, warmup: float, total_steps: int) -> None:
-    found = factors(name, Plan(total_steps, 4, "min"), warmup=warmup)
+    found = factors(name, RunLength(total_steps, 4, "min"), warmup=warmup)
     assert len(found) == total_steps
     assert all(0 < factor <= 1 for factor in found)
 
@@ -183,14 +183,14 @@ def test_plateau_does_not_fall_below_its_lowest_rate() -> None:
 
 
 def test_with_accumulation_the_plan_counts_optimizer_steps(tmp_path: Path) -> None:
-    plans: list[Plan] = []
+    plans: list[RunLength] = []
 
-    def watched(own: Optimizer, plan: Plan) -> LRScheduler:
+    def watched(own: Optimizer, plan: RunLength) -> LRScheduler:
         plans.append(plan)
         return schedulers.onecycle(own, plan)
 
     overrides = ["model=linear", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=3", "trainer.accelerator=cpu"]
-    config = to_plain(compose(*overrides, f"data.dir={tmp_path}", f"+trainer.default_root_dir={tmp_path}"))
+    config = RunConfig.from_overrides(*overrides, f"data.dir={tmp_path}", f"+trainer.default_root_dir={tmp_path}")
     store, splits = build_source(config).splits(1)
     task = build_task(config, store.spec)
     assert task.recipe is not None
@@ -198,7 +198,7 @@ def test_with_accumulation_the_plan_counts_optimizer_steps(tmp_path: Path) -> No
     silence_lightning()
     trainer = build_trainer(config)
     trainer.fit(task, BatchLoader(splits["train"].part(torch.arange(50)), 10, seed=1), BatchLoader(splits["val"], 200))
-    assert plans == [Plan(total_steps=4, steps_per_epoch=2, mode="min")]
+    assert plans == [RunLength(total_steps=4, steps_per_epoch=2, mode="min")]
     assert trainer.global_step == 4
     assert task.optimizers().param_groups[0]["lr"] < 1e-3
 

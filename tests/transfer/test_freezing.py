@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.config.transfer import Transfer
 from firstlight.runs.load import load_run
 from firstlight.spec import DataSpec
@@ -20,7 +21,7 @@ SMALL = ("data=digits", "model=cnn", "model.filters=[4,6,8]", "trainer.accelerat
 
 
 def task(*overrides: str, spec: DataSpec = SPEC) -> Task:
-    return build_task(to_plain(compose(*overrides)), spec)
+    return build_task(RunConfig.from_overrides(*overrides), spec)
 
 
 def network(name: str) -> nn.Module:

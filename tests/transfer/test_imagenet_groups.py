@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from firstlight.commands.imagenet_groups import GROUPS, check_group, check_labels, verdicts
 from firstlight.transfer.imagenet import imagenet_labels
+from firstlight.transfer.imagenet_groups import GROUPS, check_group, check_labels, verdicts
 
 
 def probabilities(**shares: float) -> torch.Tensor:

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.networks import LeNet, ResNet
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
@@ -29,7 +29,7 @@ GREY = spec_of(1, 28, 28)
 
 
 def task_of(spec: DataSpec, *words: str) -> Task:
-    return build_task(to_plain(compose(*words)), spec)
+    return build_task(RunConfig.from_overrides(*words), spec)
 
 
 def checkpoint_of(task: Task, path: Path) -> Path:
@@ -94,7 +94,7 @@ def test_grey_images_are_preprocessed_for_colour_weights_in_training_and_in_load
     torch.testing.assert_close(task.train().prepared((raw, targets))[0], expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(task.eval().prepared((raw, targets))[0], expected, atol=1e-4, rtol=1e-4)
     # A loaded run has the spec of the task, and needs no file of weights.
-    loaded = build_task(to_plain(compose(*words[:2], "model.weights=gone.pth")), task.spec, with_weights=False)
+    loaded = build_task(RunConfig.from_overrides(*words[:2], "model.weights=gone.pth"), task.spec, pretrained=False)
     loaded.load_state_dict(task.state_dict())
     assert torch.equal(loaded.preprocess(raw), task.preprocess(raw))
     assert loaded.eval().network(loaded.preprocess(raw)).shape == (5, 10)

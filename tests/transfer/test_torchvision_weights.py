@@ -13,7 +13,7 @@ from torchvision.models import get_model_weights
 from torchvision.transforms.functional import normalize
 
 from firstlight import networks
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.tasks.build import build_task
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import Pretrained
@@ -92,7 +92,8 @@ def test_a_task_with_downloaded_weights_returns_the_logits_of_torchvision(
     with served({name: file.getvalue()}) as site:
         monkeypatch.setattr(get_model_weights(model).DEFAULT.value, "url", site.url + name)
         task = build_task(
-            to_plain(compose(f"model={model}", "model.weights=default")), replace(IMAGENET, labels=imagenet_labels())
+            RunConfig.from_overrides(f"model={model}", "model.weights=default"),
+            replace(IMAGENET, labels=imagenet_labels()),
         ).eval()
     raw = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -106,7 +107,7 @@ def test_the_error_without_a_connection_names_an_alternative(tmp_path: Path, mon
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(get_model_weights("resnet18").DEFAULT.value, "url", "http://127.0.0.1:1/resnet18-f37072fd.pth")
     with pytest.raises(ValueError, match=r"^model(?s:.*)Without a network connection: use model=efficientnet_lite0"):
-        build_task(to_plain(compose("model=resnet18", "model.weights=default")), images_of(32))
+        build_task(RunConfig.from_overrides("model=resnet18", "model.weights=default"), images_of(32))
 
 
 @pytest.mark.parametrize(

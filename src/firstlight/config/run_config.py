@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from firstlight.config.checking.config import check
 from firstlight.config.compose import compose, to_plain
-from firstlight.config.transfer import Transfer, split_model
+from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
 
 # The `_target_` of a class or function, and the values of its arguments.
@@ -64,7 +64,7 @@ class RunConfig:
         plain = to_plain(config) if isinstance(config, DictConfig) else dict(config)
         plain.pop("resume", None)  # a word of the command line, not a setting of the run
         check(plain)
-        transfer, model = split_model(plain["model"])
+        transfer, model = Transfer.split(plain["model"])
         return cls(**plain | {"transfer": transfer, "model": model})
 
     @classmethod

@@ -65,16 +65,16 @@ class Transfer:
         """Whether an option treats head and backbone differently."""
         return bool(self.head or self.freeze) or self.lr_decay != 1
 
+    @classmethod
+    def split(cls, model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
+        """Split the config node `model` into the options for transfer learning and the node of the network.
+
+        Raises:
+            ValueError: see `Transfer`.
+        """
+        network = {key: value for key, value in model.items() if key not in OPTIONS}
+        return cls(**{key: value for key, value in model.items() if key in OPTIONS}), network
+
 
 # Name of each option -> its type annotation.
 OPTIONS = {field.name: str(field.type) for field in fields(Transfer)}
-
-
-def split_model(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """Split the config node `model` into the options for transfer learning and the node of the network.
-
-    Raises:
-        ValueError: see `Transfer`.
-    """
-    network = {key: value for key, value in model.items() if key not in OPTIONS}
-    return Transfer(**{key: value for key, value in model.items() if key in OPTIONS}), network

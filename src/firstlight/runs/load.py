@@ -8,7 +8,7 @@ from firstlight.augment import Augment
 from firstlight.config.checking.config import check_model
 from firstlight.config.instantiate import bind, call
 from firstlight.config.run_config import Node
-from firstlight.config.transfer import split_model
+from firstlight.config.transfer import Transfer
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_task
@@ -55,7 +55,7 @@ def load_pretrained(model: Node) -> Task:
         ValueError: there are no such weights, their classes or image size are unknown, or an option is for training.
     """
     check_model(model)
-    transfer, node = split_model(model)
+    transfer, node = Transfer.split(model)
     if transfer.asks_for_parts:
         raise ValueError("model: must have neither head, freeze nor lr_decay without training.")
     network_class = bind("model", node)

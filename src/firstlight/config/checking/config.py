@@ -9,7 +9,7 @@ from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.values import as_yaml, check_value
 from firstlight.config.transfer import OPTIONS as TRANSFER
-from firstlight.config.transfer import Transfer, split_model
+from firstlight.config.transfer import Transfer
 
 # The types of the keys of train.yaml that are not groups.
 SETTINGS = {
@@ -107,7 +107,7 @@ def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
     """Check the options that every network has, and return them apart from the network's own options."""
     for key in model.keys() & TRANSFER.keys():
         check_value(f"model.{key}", model[key], _annotation(TRANSFER[key]))
-    return split_model(model)
+    return Transfer.split(model)
 
 
 def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
