@@ -1,36 +1,73 @@
-"""Seconds until train.py has printed its help or told of a typo, against those that Python takes to import torch.
+"""Seconds until a command has done its first useful thing, compared with the seconds that Python takes for imports.
 
 uv run scripts/benchmarks/startup.py
 
-The commands are timed in turn, round after round, and the best of each is compared.
+The commands run in turn, round after round, and the best time of each is compared. "first step" is the time from the
+start of the process to the end of the first training step: the time of the whole process, less what the run itself has
+measured after that step. So it includes the end of the process.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 ROUNDS = 5
-TRAIN = str(Path(__file__).resolve().parents[1] / "train.py")
-COMMANDS = {
-    "import torch": ["-c", "import torch"],
-    "train.py --help": [TRAIN, "--help"],
-    "train.py --cfg job": [TRAIN, "--cfg", "job"],
-    "train.py modle=mlp": [TRAIN, "modle=mlp"],
-    "train.py +trainer.max_epoch=3": [TRAIN, "+trainer.max_epoch=3"],
-}
+SCRIPTS = Path(__file__).resolve().parents[1]
+PACKAGES = "import torch, torchvision, torchmetrics, lightning, hydra"
+
+
+def seconds(*arguments: str) -> float:
+    """Return the time of a Python process."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=False, capture_output=True)
+    return time.perf_counter() - started
+
+
+def script(name: str, *words: str) -> Callable[[], float]:
+    """Return a function that times one of the commands."""
+    return lambda: seconds(str(SCRIPTS / f"{name}.py"), *words)
+
+
+def first_step(folder: Path) -> float:
+    """Return the time to the first training step on digits."""
+    run = folder / f"run-{time.time_ns()}"
+    whole = script("train", "trainer.max_epochs=1", "trainer.accelerator=cpu", f"run_dir={run}")()
+    metrics = json.loads((run / "metrics.json").read_text())
+    return whole - (metrics["seconds/total"] - metrics["seconds/to_first_step"])
 
 
 def main() -> None:
-    """Print the best time of each command and its ratio to the import of torch."""
-    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(ROUNDS):
-        for name, arguments in COMMANDS.items():
-            started = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], check=False, capture_output=True)
-            times[name].append(time.perf_counter() - started)
-    for name, seconds in times.items():
-        print(f"{name:30} {min(seconds):6.2f} s  {min(seconds) / min(times['import torch']):5.2f}")
+    """Print the best time of each command and its ratio to the imports."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Image.new("L", (8, 8)).save(folder / "image.png")
+        run = folder / "run"
+        script("train", "trainer.max_epochs=1", "trainer.accelerator=cpu", f"run_dir={run}")()
+        commands: dict[str, Callable[[], float]] = {
+            "import torch": lambda: seconds("-c", "import torch"),
+            PACKAGES: lambda: seconds("-c", PACKAGES),
+            "train.py to the first step": lambda: first_step(folder),
+            "predict.py of one image": script("predict", f"run={run}", f"input={folder / 'image.png'}"),
+            "evaluate.py": script("evaluate", f"run={run}"),
+            "train.py --help": script("train", "--help"),
+            "train.py --cfg job": script("train", "--cfg", "job"),
+            "train.py modle=mlp": script("train", "modle=mlp"),
+            "train.py +trainer.max_epoch=3": script("train", "+trainer.max_epoch=3"),
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(ROUNDS):
+            for name, command in commands.items():
+                times[name].append(command())
+    best = {name: min(found) for name, found in times.items()}
+    print(f"{'':60} seconds  of all imports  of import torch")
+    for name, value in best.items():
+        print(f"{name:60} {value:7.2f} {value / best[PACKAGES]:15.2f} {value / best['import torch']:16.2f}")
 
 
 if __name__ == "__main__":
