@@ -33,7 +33,7 @@ def explain(error: BaseException, config_name: str = "train") -> str:
 def _explain(error: BaseException, config_name: str) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        return f"{group}={option}: unknown {group}{suggestion(option, error.options)}"
+        return f"{group}={option}: unknown {group}{suggestion(option, [o for o in error.options if o[0] != '_'])}"
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rsplit(" ", 1)[-1]
         return f"{key} is missing. Give it as {key}=...; --help shows an example."

@@ -18,5 +18,5 @@ def help_text(config_name: str) -> str:
 def _groups() -> list[str]:
     """A line for each group: its name and its options."""
     folders = sorted(folder for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
-    options = {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+    options = {folder.name: sorted(path.stem for path in folder.glob("[!_]*.yaml")) for folder in folders}
     return [f"{group:10} {', '.join(names)}" for group, names in options.items() if names]
