@@ -2,21 +2,22 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from firstlight.data.images import read_image, refuse_decompression_bombs
+from firstlight.data.images import refuse_decompression_bombs
+from firstlight.data.read_ahead import read_batches
 from firstlight.data.store import Arrays
 from firstlight.log import logger
 
 MAX_SKIPPED = 0.01  # share of the images; with more of them damaged, something else is wrong
 _NAMED = 10
-_CHUNK = 512  # images in the threads' queue: contents from an archive wait in memory
+_BATCH_SIZE = 128  # images in the threads' queue; two batches are in memory, with their contents from an archive
 
 
 def decode(
@@ -47,29 +48,20 @@ def decode(
     assert len(rows) == len(labelled)
     pixels = _scratch_array((len(labelled), *shape), scratch_dir)
 
-    def fill(image: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
-        path, content = image
-        try:
-            pixels[rows[path]] = read_image(path, shape, content)
-        except ValueError as error:
-            return path, error
-        return path, None
-
     problems: dict[int, str] = {}
-    waiting: Iterator[tuple[Path, bytes | None]] = iter(
-        [(path, None) for path in rows] if contents is None else contents
-    )
+    images = contents if contents is not None else ((path, None) for path in rows)
     bar = tqdm(total=len(rows), desc="decoding", unit="image", leave=False, dynamic_ncols=True, disable=None)
     with refuse_decompression_bombs(), ThreadPoolExecutor() as pool, bar:
-        while chunk := list(islice(waiting, _CHUNK)):
-            for path, error in pool.map(fill, chunk):
-                bar.update()
-                if error is not None and on_corrupt == "error":
-                    raise ValueError(f"{error}\ndata.on_corrupt=skip leaves such images out.") from error
-                if error is not None:
-                    problems[rows[path]] = str(error)
-                    _give_up_where_many(problems, len(rows))
-    _tell(problems)
+        for path, image in chain.from_iterable(read_batches(pool, images, shape, _BATCH_SIZE)):
+            bar.update()
+            if isinstance(image, np.ndarray):
+                pixels[rows[path]] = image
+                continue
+            if on_corrupt == "error":
+                raise ValueError(f"{image} Or leave such images out with data.on_corrupt=skip") from image
+            problems[rows[path]] = str(image)
+            _check_number(problems, len(rows))
+    _log(problems)
     kept = np.delete(np.arange(len(rows)), list(problems))
     if problems:
         for row, before in enumerate(kept):  # in place: the array may be as large as the memory
@@ -89,7 +81,7 @@ def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
-def _give_up_where_many(problems: Mapping[int, str], num_images: int) -> None:
+def _check_number(problems: Mapping[int, str], num_images: int) -> None:
     if len(problems) > MAX_SKIPPED * num_images:
         shown = "\n".join(list(problems.values())[:3])
         raise ValueError(
@@ -97,7 +89,7 @@ def _give_up_where_many(problems: Mapping[int, str], num_images: int) -> None:
         )
 
 
-def _tell(problems: Mapping[int, str]) -> None:
+def _log(problems: Mapping[int, str]) -> None:
     """Which images are left out: the first ones on the screen, all of them in train.log."""
     for number, problem in enumerate(problems.values()):
         if number < _NAMED:
