@@ -11,7 +11,7 @@ import pytest
 import torch
 from filelock import FileLock, Timeout
 
-from firstlight.data.store import Arrays, Split, open_store
+from firstlight.data.store import Arrays, Split, content_key, open_store
 from firstlight.spec import DataSpec
 
 SPEC = DataSpec((3, 4, 5), 2, ("no", "yes"), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
@@ -176,3 +176,10 @@ def test_a_damaged_store_is_told_with_its_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ValueError, match=r"store: damaged .*Delete it"):
         open_store(tmp_path / "store", lambda: (spec, arrays))
+
+
+def test_a_content_key_depends_on_every_part_and_not_on_the_order_of_keys() -> None:
+    key = content_key(1, "features", {"a": 1, "b": [2]})
+    assert key == content_key(1, "features", {"b": [2], "a": 1}) == "716bda88a18d12e7"
+    others = [(2, "features", {"a": 1, "b": [2]}), (1, "views", {"a": 1, "b": [2]}), (1, "features", {"a": 1, "b": [3]})]
+    assert len({key, *(content_key(*parts) for parts in others)}) == 4

@@ -1,7 +1,5 @@
 """What every data set has in common: where its files lie, how it becomes a store, how it is split and batched."""
 
-import hashlib
-import json
 import os
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -12,7 +10,7 @@ import pooch
 import torch
 
 from firstlight.data.statistics import describe
-from firstlight.data.store import Arrays, Split, Store, open_store
+from firstlight.data.store import Arrays, Split, Store, content_key, open_store
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
@@ -110,9 +108,8 @@ class Source(ABC):
 
     def _key(self) -> str:
         """Names the store by all that it is built from: a changed file or option makes another one."""
-        stats = [(self._name(path), *_size_and_times(path)) for path in self.files()]
-        facts = json.dumps([_FORMAT, self.options, stats], sort_keys=True)
-        return hashlib.sha256(facts.encode()).hexdigest()[:12]
+        files = [(self._name(path), *_size_and_times(path)) for path in self.files()]
+        return content_key(_FORMAT, self.options, files)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.dir).as_posix() if path.is_relative_to(self.dir) else path.name

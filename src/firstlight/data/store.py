@@ -1,5 +1,6 @@
 """A data set on disk as arrays: built once from its official files, mapped into memory on every use."""
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -68,6 +69,15 @@ class Store:
 
     spec: DataSpec
     splits: Mapping[str, Split]
+
+
+def content_key(*parts: object) -> str:
+    """Return a file name for content that depends on `parts` alone: 16 hexadecimal digits of their SHA-256.
+
+    Args:
+        parts: values that JSON can hold; the order of the keys of a dict does not matter.
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]]) -> Store:
