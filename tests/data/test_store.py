@@ -148,6 +148,7 @@ def test_a_part_shares_the_arrays_and_a_part_of_a_part_counts_in_the_part() -> N
     split = Split(torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1), torch.arange(10))
     part = split.part(torch.tensor([9, 5, 3, 1])).part(torch.tensor([0, 2]))
     assert len(part) == 2
+    assert (split.own_targets.tolist(), part.own_targets.tolist()) == (list(range(10)), [9, 3])
     assert part.inputs.data_ptr() == split.inputs.data_ptr()
     inputs, targets = part.take(torch.tensor([1, 0]))
     assert (inputs.flatten().tolist(), targets.tolist()) == ([3, 9], [3, 9])

@@ -115,7 +115,7 @@ class BatchLoader:
 
     def _balanced(self, random: torch.Generator) -> Tensor:
         """As many samples as there are, equally many of each class: each has all of its own before one comes again."""
-        targets = self.split.targets if self.split.indices is None else self.split.targets[self.split.indices]
+        targets = self.split.own_targets
         members = [(targets == label).nonzero()[:, 0].cpu() for label in targets.unique()]
         share = -(-len(self.split) // len(members))
 

@@ -40,6 +40,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets if self.indices is None else self.indices)
 
+    @property
+    def own_targets(self) -> Tensor:
+        """Targets of the samples of this split alone: (samples,) of classes."""
+        return self.targets if self.indices is None else self.targets[self.indices]
+
     def take(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Copies of the inputs and targets of the samples with these numbers."""
         rows = samples if self.indices is None else self.indices[samples]
