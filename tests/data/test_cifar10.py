@@ -74,7 +74,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, version: str, cut: int) 
     path = tmp_path / f"cifar-10-{version}.tar.gz"
     write_archive(path, "cifar-10-batches", cifar10_binary() if version == "binary" else pickled())
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(ValueError, match=f"{path}: not an archive that can be read"):
+    with pytest.raises(ValueError, match=f"{path}: cannot read"):
         CIFAR10(str(tmp_path)).store()
     assert not list(tmp_path.rglob("*.npy"))
 
@@ -85,7 +85,7 @@ def test_an_archive_with_an_altered_byte_is_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100_000] ^= 1  # a pixel, for what is noise is stored as it is
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{path}: not an archive that can be read \(CRC check failed"):
+    with pytest.raises(ValueError, match=rf"{path}: cannot read \(CRC check failed"):
         CIFAR10(str(tmp_path)).store()
 
 
@@ -93,23 +93,6 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
     write_archive(tmp_path / "cifar-10-binary.tar.gz", "photos", {"one.jpg": b"..."})
     with pytest.raises(ValueError, match="no data_batch_1 in it"):
         CIFAR10(str(tmp_path)).store()
-
-
-@pytest.mark.parametrize("name", ["../outside", "{tmp_path}/outside"])
-def test_an_archive_member_that_points_outside_is_refused(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "data" / "cifar-10-binary.tar.gz"
-    path.parent.mkdir()
-    name = name.format(tmp_path=tmp_path)
-    members = {f"cifar-10-batches-bin/{batch}": content for batch, content in cifar10_binary().items()}
-    with tarfile.open(path, "w:gz") as archive:
-        for place, content in (members | {name: b"harm"}).items():
-            member = tarfile.TarInfo(place)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    with pytest.raises(ValueError, match=rf"{path}: .*member {name} points outside of it"):
-        CIFAR10(str(path.parent)).store()
-    assert [found.name for found in tmp_path.iterdir()] == ["data"]
-    assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
 import hashlib
-import io
-import re
 import tarfile
 from pathlib import Path
 
@@ -85,34 +83,6 @@ def test_without_a_network_the_offline_way_is_told(tmp_path: Path, monkeypatch: 
         Dogs(str(tmp_path)).store()
 
 
-@pytest.mark.parametrize("name", ["images", "annotations"])
-@pytest.mark.parametrize("member", ["../outside.jpg", "{tmp_path}/outside.jpg", "images/../../outside.jpg"])
-def test_an_archive_member_that_points_outside_is_refused(pets: Path, tmp_path: Path, name: str, member: str) -> None:
-    pack(pets, tmp_path / "data")
-    path = tmp_path / "data" / f"{name}.tar.gz"
-    outside = tarfile.TarInfo(member.format(tmp_path=tmp_path))
-    outside.size = 7
-    with tarfile.open(path, "w:gz") as archive:
-        archive.add(pets / name, name)
-        archive.addfile(outside, io.BytesIO(b"outside"))
-    with pytest.raises(ValueError, match=rf"{path}: .*{re.escape(outside.name)} points outside of it"):
-        Dogs(str(tmp_path / "data"), image_size=8).store()
-    assert not (tmp_path / "outside.jpg").exists()
-    assert not list(tmp_path.rglob("*.npy"))
-
-
-def test_a_link_in_an_archive_is_refused(pets: Path, tmp_path: Path) -> None:
-    pack(pets, tmp_path / "data")
-    path = tmp_path / "data" / "images.tar.gz"
-    link = tarfile.TarInfo("images/american_bulldog_0.jpg")
-    link.type, link.linkname = tarfile.SYMTYPE, "basset_hound_0.jpg"
-    with tarfile.open(path, "w:gz") as archive:
-        archive.addfile(link)
-        archive.add(pets / "images", "images")
-    with pytest.raises(ValueError, match=rf"{path}: .*images/american_bulldog_0\.jpg is a link"):
-        Dogs(str(tmp_path / "data"), image_size=8).store()
-
-
 def test_an_image_that_is_missing_is_told_with_the_line_that_names_it(pets: Path) -> None:
     (pets / "images" / "basset_hound_3.jpg").unlink()
     with pytest.raises(ValueError, match=rf"basset_hound_3\.jpg: missing; {pets}/annotations/trainval.txt, line 16"):
@@ -131,7 +101,7 @@ def test_a_truncated_archive_is_refused(pets: Path, tmp_path: Path) -> None:
     pack(pets, tmp_path / "data")
     path = tmp_path / "data" / "images.tar.gz"
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r"images\.tar\.gz: not an archive that can be read"):
+    with pytest.raises(ValueError, match=r"images\.tar\.gz: cannot read"):
         Dogs(str(tmp_path / "data")).store()
 
 
@@ -140,7 +110,7 @@ def test_an_archive_with_a_wrong_checksum_is_refused(pets: Path, tmp_path: Path,
     pack(pets, tmp_path / "data")
     path = tmp_path / "data" / f"{name}.tar.gz"
     path.write_bytes(path.read_bytes()[:-8] + bytes(8))
-    with pytest.raises(ValueError, match=rf"{path}: not an archive that can be read"):
+    with pytest.raises(ValueError, match=rf"{path}: cannot read"):
         Dogs(str(tmp_path / "data"), image_size=8).store()
     assert not list(tmp_path.rglob("*.npy"))
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from firstlight.commands.check_predict import check_predict
 from firstlight.commands.imagenet_groups import check_labels, verdicts
 from firstlight.commands.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
-from firstlight.data.read_ahead import read_ahead
 from firstlight.data.images import find_images, refuse_decompression_bombs
+from firstlight.data.read_ahead import read_ahead
 from firstlight.files import atomic_write, output_file, write_csv
 from firstlight.runs.load import load_run
 from firstlight.runs.run_folder import RunFolder
