@@ -130,9 +130,16 @@ def test_a_file_of_the_user_is_found_where_they_are_and_then_in_the_folder(
     assert source._locate("numbers.txt") == folder / "numbers.txt"
     assert source._locate(str(folder / "numbers.txt")) == folder / "numbers.txt"
     (tmp_path / "numbers.txt").touch()
-    assert source._locate("numbers.txt") == Path("numbers.txt")
+    assert source._locate("numbers.txt") == tmp_path / "numbers.txt"
     with pytest.raises(ValueError, match=rf"data\.file=letters\.txt: there is no such file here or in {folder}"):
         source._locate("letters.txt")
+
+
+def test_a_tilde_is_the_home_directory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = Numbers("~/official")
+    assert source.dir == folder
+    assert source._locate("~/official/numbers.txt") == folder / "numbers.txt"
 
 
 def test_a_folder_that_cannot_be_written_is_left_alone(

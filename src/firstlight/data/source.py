@@ -11,6 +11,7 @@ import torch
 
 from firstlight.data.statistics import describe
 from firstlight.data.store import Arrays, Split, Store, content_key, open_store
+from firstlight.files import user_path
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
@@ -45,7 +46,7 @@ class Source(ABC):
             raise ValueError(f"data.batch_size={batch_size}: a batch has one sample or more.")
         if not 0 < val_fraction < 1:
             raise ValueError(f"data.val_fraction={val_fraction}: a share between 0 and 1.")
-        self.dir = Path(dir)
+        self.dir = user_path(dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.options: dict[str, Any] = {}
@@ -120,10 +121,9 @@ class Source(ABC):
         Raises:
             ValueError: it is in neither.
         """
-        path = Path(file).expanduser()
-        for candidate in (path, self.dir / path):
-            if candidate.is_file():
-                return candidate
+        for path in (user_path(file), self.dir / file):
+            if path.is_file():
+                return path
         raise ValueError(f"data.file={file}: there is no such file here or in {self.dir}.")
 
     @property
