@@ -31,8 +31,8 @@ def hold_out(targets: np.ndarray, labels: Sequence[str], fraction: float, seed: 
         num_test = max(1, round(len(members) * fraction))
         if len(members) - num_test < 2:
             raise ValueError(
-                f"data.test_fraction={fraction}: must leave two samples of each class for train and val;"
-                f" '{label}' has {len(members)} samples in all. Add samples or remove the class."
+                f"data.test_fraction={fraction}: must leave two samples of each class for train and val,"
+                f" but '{label}' has {len(members)} in all. Add samples or remove the class."
             )
         order = torch.randperm(len(members), generator=generator(seed, "test", target)).numpy()
         is_test[members[order[:num_test]]] = True

@@ -121,7 +121,9 @@ class Table(Source):
         if not any(header) or all(_number(name) is not None for name in header):
             raise _table_error(path, "it does not name the columns", "write the names of the columns.", line=1)
         if len(header) == 1 and (mark := next((mark for mark in ",;\t|" if mark in header[0]), None)):
-            raise _table_error(path, f"one column, '{header[0]}'", f"""'data.delimiter="{mark}"'""", line=1)
+            raise _table_error(
+                path, f"one column, '{header[0]}'", f"""write 'data.delimiter="{mark}"' in a shell.""", line=1
+            )
         if repeated := [name for name in header if header.count(name) > 1]:
             raise _table_error(path, f"several columns '{repeated[0]}'", "rename these columns.", line=1)
         if not numbered:
