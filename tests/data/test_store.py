@@ -131,10 +131,10 @@ def test_an_error_in_writing_leaves_no_files(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="requires Linux")
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="requires Linux")
 def test_the_arrays_are_memory_mapped(tmp_path: Path) -> None:
     store = open_store(tmp_path / "digits", two_splits)
-    mapped = Path("/proc/self/maps").read_text()
+    mapped = Path("/proc/self/smaps").read_text()
     assert all(str(tmp_path / "digits" / f"{name}.inputs.npy") in mapped for name in store.splits)
 
 
