@@ -47,6 +47,19 @@ def output_file(key: str, path: Path) -> Iterator[None]:
         raise ValueError(f"{key}={path}: must be a writable path ({error}).") from error
 
 
+def cannot_read(path: str | Path, why: str, fix: str, line: int | None = None) -> ValueError:
+    """Return the error for a file or folder that cannot be read.
+
+    Args:
+        path: the file or folder.
+        why: the reason, without a capital and a full stop.
+        fix: what the user can do, as a sentence without a capital.
+        line: number of the line, if it is known.
+    """
+    place = path if line is None else f"{path}, line {line}"
+    return ValueError(f"{place}: cannot read ({why}). To fix: {fix}")
+
+
 def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8, without a byte order mark.
 
@@ -57,10 +70,8 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         wrong = error.object[error.start]
-        raise ValueError(
-            f"{path}, byte {error.start:,}: cannot read (0x{wrong:02x} is not UTF-8, {error.reason})."
-            " To fix: convert the file to UTF-8."
-        ) from error
+        why = f"0x{wrong:02x} is not UTF-8, {error.reason}"
+        raise cannot_read(f"{path}, byte {error.start:,}", why, "convert the file to UTF-8.") from error
 
 
 def write_text(path: Path, text: str) -> None:

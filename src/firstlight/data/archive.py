@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from firstlight.files import cannot_read
+
 # Errors of the standard library for archives that are damaged, truncated or encrypted.
 _ARCHIVE_ERRORS = (
     tarfile.TarError,
@@ -68,4 +70,4 @@ def _archive_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except _ARCHIVE_ERRORS as error:
-        raise ValueError(f"{path}: cannot read ({error}). To fix: delete this archive and get it again.") from error
+        raise cannot_read(path, str(error), "delete this archive and get it again.") from error

@@ -8,6 +8,7 @@ import numpy as np
 from firstlight.data.archive import zip_files, zip_names
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _SIDE = 28
 _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
@@ -78,7 +79,7 @@ class ASL(Source):
             if wrong.any():
                 row = int(wrong.argmax())
                 why = f"label is {table.codes[row]}"
-                raise _table_error(origin, why, f"use the labels {allowed}.", table.lines[row])
+                raise cannot_read(origin, why, f"use the labels {allowed}.", table.lines[row])
             targets = np.searchsorted(codes, table.codes)
             splits[split] = Arrays(table.pixels.reshape(-1, 1, _SIDE, _SIDE), targets.astype(np.int64))
         return self.labels, splits
@@ -97,10 +98,10 @@ def _parse(content: bytes, origin: str) -> _Images:
     if columns != _HEADER:
         missing = [name for name in _HEADER if name not in columns]
         why = f"the column {missing[0]} is missing" if missing else "the columns are in a wrong order or too many"
-        raise _table_error(origin, why, f"name the columns label,pixel1,...,pixel{_SIDE * _SIDE}.", line=1)
+        raise cannot_read(origin, why, f"name the columns label,pixel1,...,pixel{_SIDE * _SIDE}.", line=1)
     lines = {number: line for number, line in enumerate(body, start=2) if line.strip()}
     if not lines:
-        raise _table_error(origin, "it contains no image", "get the file again.")
+        raise cannot_read(origin, "it contains no image", "get the file again.")
     try:
         table = np.loadtxt(list(lines.values()), delimiter=",", dtype=np.int64, ndmin=2, comments=None)
         if table.shape[1] != len(_HEADER) or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
@@ -115,18 +116,13 @@ def _find_mistake(lines: dict[int, bytes], origin: str) -> ValueError:
     for number, line in lines.items():
         cells = line.decode(errors="replace").split(",")
         if len(cells) != len(_HEADER):
-            return _table_error(origin, f"it has {len(cells)} values", f"write {len(_HEADER)} values.", number)
+            return cannot_read(origin, f"it has {len(cells)} values", f"write {len(_HEADER)} values.", number)
         for name, cell in zip(_HEADER, cells, strict=True):
             is_integer = cell.isascii() and cell.isdecimal() and len(cell) < 9
             if not is_integer or (name != "label" and int(cell) > 255):
                 fix = "write an integer." if name == "label" else "write an integer from 0 to 255."
-                return _table_error(origin, f"{name} is '{cell[:40]}'", fix, number)
+                return cannot_read(origin, f"{name} is '{cell[:40]}'", fix, number)
     raise AssertionError("np.loadtxt fails only if a line has a mistake")
-
-
-def _table_error(origin: str, why: str, fix: str, line: int | None = None) -> ValueError:
-    place = origin if line is None else f"{origin}, line {line}"
-    return ValueError(f"{place}: cannot read ({why}). To fix: {fix}")
 
 
 def _fetch(handle: str, folder: Path) -> Path:

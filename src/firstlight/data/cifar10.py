@@ -11,6 +11,7 @@ from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 _PIXELS = 3 * 32 * 32
@@ -67,7 +68,7 @@ def _read_archive(archive: Path) -> dict[Path, bytes]:
             found[file.removesuffix(".bin")] = archive / file, content
     missing = [batch for batch in _BATCHES if batch not in found]
     if missing:
-        raise ValueError(f"{archive}: cannot read ({missing[0]} is missing). To fix: get this archive again.")
+        raise cannot_read(archive, f"{missing[0]} is missing", "get this archive again.")
     return dict(found[batch] for batch in _BATCHES)
 
 
@@ -94,7 +95,7 @@ def _decode(path: Path, content: bytes) -> Arrays:
 
 
 def _file_error(path: Path, why: str) -> ValueError:
-    return ValueError(f"{path}: cannot read ({why}). To fix: get this file of CIFAR-10 again.")
+    return cannot_read(path, why, "get this file of CIFAR-10 again.")
 
 
 class _ArrayUnpickler(pickle.Unpickler):

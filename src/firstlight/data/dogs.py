@@ -10,6 +10,7 @@ from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.image_files import ImageFiles
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 _LINE = re.compile(r"(?P<name>(?P<breed>\w+)_\d+) +(?P<number>\d+) +(?P<species>[12]) +\d+")
@@ -101,14 +102,14 @@ class Dogs(ImageFiles):
         pets: dict[str, list[_Pet]] = {}
         for split, name in _LISTS.items():
             if name not in contents:
-                raise ValueError(f"{lists}: cannot read ({name} is missing). To fix: get this archive again.")
+                raise cannot_read(lists, f"{name} is missing", "get this archive again.")
             pets[split] = _parse(contents[name].decode(errors="replace"), lists / name, images)
         _check_unique([pet for found in pets.values() for pet in found])
         for split, name in _LISTS.items():
             pets[split] = [pet for pet in pets[split] if pet.species == 2 or self.target != "breed"]
             if not pets[split]:
                 why = f"it lists no image for data.target={self.target}"
-                raise ValueError(f"{lists / name}: cannot read ({why}). To fix: get the lists again.")
+                raise cannot_read(lists / name, why, "get the lists again.")
         known = {self._label(pet) for pet in pets["train"]}
         for pet in pets["test"]:
             if self._label(pet) not in known:
@@ -165,8 +166,8 @@ def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Pa
 
 
 def _line_error(origin: str, why: str) -> ValueError:
-    return ValueError(f"{origin}: cannot read ({why}). To fix: get the lists of Oxford-IIIT Pet again.")
+    return cannot_read(origin, why, "get the lists of Oxford-IIIT Pet again.")
 
 
 def _missing(path: Path, pet: _Pet) -> ValueError:
-    return ValueError(f"{path}: cannot read (it is missing, but {pet.origin} names it). To fix: get the images again.")
+    return cannot_read(path, f"it is missing, but {pet.origin} names it", "get the images again.")

@@ -10,6 +10,7 @@ from firstlight.data.hold_out import hold_out
 from firstlight.data.image_files import ImageFiles
 from firstlight.data.images import images_in
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _LAYOUT = "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as CLASS/image.jpg."
@@ -51,7 +52,7 @@ class Folder(ImageFiles):
             lost = set(range(len(labels))) - set(arrays.targets.tolist())
             if lost:
                 why = f"all images of '{labels[min(lost)]}' in {split} are damaged"
-                raise _folder_error(self.dir, why, "replace the images or remove the class.")
+                raise cannot_read(self.dir, why, "replace the images or remove the class.")
         return labels, splits
 
     def _images(self) -> tuple[tuple[str, ...], dict[str, Images]]:
@@ -61,19 +62,19 @@ class Folder(ImageFiles):
             ValueError: a folder is missing, empty or superfluous.
         """
         if not self.dir.is_dir():
-            raise _folder_error(self.dir, "this folder does not exist", f"{_LAYOUT} Name the folder with data.dir=")
+            raise cannot_read(self.dir, "this folder does not exist", f"{_LAYOUT} Name the folder with data.dir=")
         folders = self._split_folders()
         classes = {split: _classes(folder) for split, folder in folders.items()}
         labels = tuple(classes["train"])
         if len(labels) < 2:
             why = f"it contains one class, '{labels[0]}', not two or more" if labels else "it contains no class"
-            raise _folder_error(folders["train"], why, _LAYOUT)
+            raise cannot_read(folders["train"], why, _LAYOUT)
         for split, by_name in classes.items():
             if different := set(by_name) ^ set(labels):
                 name = min(different)
                 has, lacks = ("train", split) if name in labels else (split, "train")
                 why = f"the class '{name}' is missing, but {folders[has]} contains it"
-                raise _folder_error(folders[lacks], why, "add or remove the class.")
+                raise cannot_read(folders[lacks], why, "add or remove the class.")
         splits = {
             split: [(path, number) for number, paths in enumerate(by_name.values()) for path in paths]
             for split, by_name in classes.items()
@@ -88,10 +89,10 @@ class Folder(ImageFiles):
                 if folder.name.lower() in names:
                     if split in found:
                         why = f"{found[split].name} and {folder.name} are both for {split}"
-                        raise _folder_error(self.dir, why, "remove or rename one of them.")
+                        raise cannot_read(self.dir, why, "remove or rename one of them.")
                     found[split] = folder
         if found and "train" not in found:
-            raise _folder_error(self.dir, f"it contains a folder {min(found)}, but no folder train", _LAYOUT)
+            raise cannot_read(self.dir, f"it contains a folder {min(found)}, but no folder train", _LAYOUT)
         return found or {"train": self.dir}
 
     def _add_test_split(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
@@ -105,7 +106,7 @@ class Folder(ImageFiles):
             target, number = Counter(target for _, target in train).most_common()[-1]
             if number < 2:
                 why = f"'{labels[target]}' has one image for train and val"
-                raise _folder_error(self.dir, why, "add images or remove the class.")
+                raise cannot_read(self.dir, why, "add images or remove the class.")
         return splits
 
 
@@ -118,9 +119,5 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
     classes = {path.name: images_in(path) for path in _folders_in(folder)}
     for name, images in classes.items():
         if not images:
-            raise _folder_error(folder / name, "this class has no image", "add images or delete the folder.")
+            raise cannot_read(folder / name, "this class has no image", "add images or delete the folder.")
     return classes
-
-
-def _folder_error(folder: Path, why: str, fix: str) -> ValueError:
-    return ValueError(f"{folder}: cannot read ({why}). To fix: {fix}")

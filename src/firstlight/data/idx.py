@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firstlight.files import cannot_read
+
 
 def read_idx(path: Path) -> np.ndarray:
     """Return the uint8 array in an IDX file; a file whose name ends in `.gz` is decompressed.
@@ -34,4 +36,4 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def _file_error(path: Path, why: str) -> ValueError:
-    return ValueError(f"{path}: cannot read ({why}). To fix: delete this file and get it again.")
+    return cannot_read(path, why, "delete this file and get it again.")

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from firstlight.files import cannot_read
+
 # Other formats are not read: Pillow passes EPS to a program that executes it. WEBP and TIFF come last, because Pillow
 # imports all of its plugins to read them.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
@@ -100,7 +102,7 @@ def read_image(
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             image = image.convert("L" if channels == 1 else "RGB")
     except _IMAGE_ERRORS as error:
-        raise ValueError(f"{path}: cannot read ({error}). To fix: replace or delete this image.") from error
+        raise cannot_read(path, str(error), "replace or delete this image.") from error
     fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling[interpolation.upper()]))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1)
 

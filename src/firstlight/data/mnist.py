@@ -9,6 +9,7 @@ from firstlight.data.download import download
 from firstlight.data.idx import read_idx
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 
 class MNIST(Source):
@@ -66,4 +67,4 @@ def _split(images_path: Path, labels_path: Path) -> Arrays:
 
 
 def _file_error(path: Path, why: str) -> ValueError:
-    return ValueError(f"{path}: cannot read ({why}). To fix: delete this file and get it again.")
+    return cannot_read(path, why, "delete this file and get it again.")

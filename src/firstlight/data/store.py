@@ -15,7 +15,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from firstlight.files import write_json
+from firstlight.files import cannot_read, write_json
 from firstlight.spec import DataSpec
 
 
@@ -101,7 +101,7 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
     try:
         return _open(path)
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: cannot read ({error}). To fix: delete this folder; it is built again.") from error
+        raise cannot_read(path, str(error), "delete this folder; it is built again.") from error
 
 
 @contextmanager

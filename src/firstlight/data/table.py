@@ -11,6 +11,7 @@ from firstlight.data.bundled import BUNDLED, bundled_files, bundled_lines
 from firstlight.data.hold_out import hold_out
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 from firstlight.log import logger
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -92,7 +93,7 @@ class Table(Source):
         columns = {name: _numbers(sheet, name) for name in sheet.header if name != target}
         inputs = [column for column in columns.values() if column is not None]
         if not inputs:
-            raise _table_error(sheet.origin, "only the target column has numbers", "add a numeric column.")
+            raise cannot_read(sheet.origin, "only the target column has numbers", "add a numeric column.")
         left_out = [name for name, column in columns.items() if column is None]
         if left_out:
             logger.warning("%s: columns without numbers are left out: %s", sheet.origin, ", ".join(left_out))
@@ -117,21 +118,21 @@ class Table(Source):
                 header = [name.strip() for name in next(reader, [])]
                 numbered = [(row, reader.line_num) for row in reader if row]
         except (csv.Error, UnicodeDecodeError) as error:
-            raise _table_error(path, str(error), "save the table as CSV in UTF-8.") from error
+            raise cannot_read(path, str(error), "save the table as CSV in UTF-8.") from error
         if not any(header) or all(_number(name) is not None for name in header):
-            raise _table_error(path, "it does not name the columns", "write the names of the columns.", line=1)
+            raise cannot_read(path, "it does not name the columns", "write the names of the columns.", line=1)
         if len(header) == 1 and (mark := next((mark for mark in ",;\t|" if mark in header[0]), None)):
-            raise _table_error(
+            raise cannot_read(
                 path, f"one column, '{header[0]}'", f"""write 'data.delimiter="{mark}"' in a shell.""", line=1
             )
         if repeated := [name for name in header if header.count(name) > 1]:
-            raise _table_error(path, f"several columns '{repeated[0]}'", "rename these columns.", line=1)
+            raise cannot_read(path, f"several columns '{repeated[0]}'", "rename these columns.", line=1)
         if not numbered:
-            raise _table_error(path, "there are no rows below the names of the columns", "add rows.")
+            raise cannot_read(path, "there are no rows below the names of the columns", "add rows.")
         for row, line in numbered:
             if len(row) != len(header):
                 why = f"{len(row)} values, but {len(header)} columns"
-                raise _table_error(path, why, f"separate the values by '{self.delimiter}' (data.delimiter).", line)
+                raise cannot_read(path, why, f"separate the values by '{self.delimiter}' (data.delimiter).", line)
         return _Sheet(str(path), header, [row for row, _ in numbered], [line for _, line in numbered])
 
 
@@ -151,7 +152,7 @@ def _numbers(sheet: _Sheet, name: str) -> np.ndarray | None:
         return None
     for line, cell, value in zip(sheet.lines, cells, values, strict=True):
         if value is None or not abs(value) <= _LARGEST:
-            raise _table_error(sheet.origin, f"{name} is '{cell}'", "write a finite number.", line)
+            raise cannot_read(sheet.origin, f"{name} is '{cell}'", "write a finite number.", line)
     return np.array(values, dtype=np.float32)
 
 
@@ -160,7 +161,7 @@ def _targets(sheet: _Sheet, name: str) -> np.ndarray:
     column = _numbers(sheet, name)
     if column is None:
         fix = "name another column with data.target=, or use data.classes=true task=classification"
-        raise _table_error(sheet.origin, f"the target column {name} has no numbers", fix)
+        raise cannot_read(sheet.origin, f"the target column {name} has no numbers", fix)
     return column[:, None]
 
 
@@ -169,13 +170,8 @@ def _classes(sheet: _Sheet, name: str) -> tuple[tuple[str, ...], np.ndarray]:
     cells = sheet.column(name)
     for line, cell in zip(sheet.lines, cells, strict=True):
         if not cell:
-            raise _table_error(sheet.origin, f"the class {name} is empty", "write a class.", line)
+            raise cannot_read(sheet.origin, f"the class {name} is empty", "write a class.", line)
     labels = sorted(set(cells), key=lambda cell: (_number(cell) is None, _number(cell) or 0.0, cell))
     if len(labels) < 2:
-        raise _table_error(sheet.origin, f"all rows have the class '{labels[0]}'", "add rows of another class.")
+        raise cannot_read(sheet.origin, f"all rows have the class '{labels[0]}'", "add rows of another class.")
     return tuple(labels), np.array([labels.index(cell) for cell in cells], dtype=np.int64)
-
-
-def _table_error(path: str | Path, why: str, fix: str, line: int | None = None) -> ValueError:
-    place = path if line is None else f"{path}, line {line}"
-    return ValueError(f"{place}: cannot read ({why}). To fix: {fix}")
