@@ -39,7 +39,7 @@ def test_missing_files_are_downloaded(site: Site, tmp_path: Path) -> None:
 def test_existing_files_are_not_downloaded_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / "images.gz").write_bytes(CONTENT["images.gz"])
     download(HASHES, site.url, tmp_path, HINT)
-    assert site.requests == ["labels.gz"]
+    assert site.asked == ["labels.gz"]
 
 
 def test_no_request_is_sent_if_all_files_exist(tmp_path: Path) -> None:
@@ -60,14 +60,14 @@ def test_two_broken_transfers_raise_an_error_and_leave_no_file(site: Site, tmp_p
     site.missing_bytes = 8000
     with pytest.raises(ValueError, match=HINT):
         download(HASHES, site.url, tmp_path, HINT)
-    assert site.requests == ["images.gz", "images.gz"]
+    assert site.asked == ["images.gz", "images.gz"]
     assert names(tmp_path) == []
 
 
 def test_a_broken_transfer_is_tried_a_second_time(site: Site, tmp_path: Path) -> None:
     class TruncatedOnce(dict[str, bytes]):
         def get(self, name: str, default: Any = None) -> Any:
-            return self[name][:10] if site.requests.count(name) == 1 else self[name]
+            return self[name][:10] if site.asked.count(name) == 1 else self[name]
 
     site.content = TruncatedOnce(CONTENT)
     download(HASHES, site.url, tmp_path, HINT)

@@ -14,13 +14,13 @@ class Site:
     Attributes:
         content: the content of each file, by name.
         missing_bytes: number by which the announced length of a file exceeds its content.
-        requests: names of the requested files.
+        asked: names of the requested files.
         url: address of the server.
     """
 
     content: dict[str, bytes]
     missing_bytes: int = 0
-    requests: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     url: str = ""
 
 
@@ -39,7 +39,7 @@ def served(content: dict[str, bytes]) -> Iterator[Site]:
         def _answer(self, with_body: bool) -> None:
             name = self.path.removeprefix("/files/")
             if with_body:
-                site.requests.append(name)
+                site.asked.append(name)
             body = site.content.get(name, b"")
             self.send_response(200 if name in site.content else 404)
             self.send_header("Content-Length", str(len(body) + site.missing_bytes))
