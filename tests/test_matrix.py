@@ -21,8 +21,8 @@ NETWORKS = {
     "numbers": ["linear", "mlp"],
     "tokens": ["gru", "lstm", "rnn", "transformer"],
 }
-DATA = sorted(path.stem for path in (CONFIG_DIR / "data").glob("*.yaml"))
-MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
+DATA = sorted(path.stem for path in (CONFIG_DIR / "data").glob("[!_]*.yaml"))
+MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 NETWORKS["images"] = [name for name in MODELS if name != "transformer"]
 PAIRS = [(data, model) for data in DATA for model in NETWORKS[KINDS.get(data, "images")]]
 

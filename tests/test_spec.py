@@ -8,11 +8,11 @@ from firstlight.spec import DataSpec
 SPEC = DataSpec((3, 8, 6), 2, ("cat", "dog"), (0.5, 0.4, 0.3), (0.2, 0.1, 0.25))
 
 
-def test_a_spec_survives_the_way_through_json() -> None:
+def test_a_spec_can_be_saved_as_json() -> None:
     assert DataSpec.from_dict(json.loads(json.dumps(SPEC.to_dict()))) == SPEC
 
 
-def test_a_spec_becomes_plain_values() -> None:
+def test_to_dict_returns_plain_values() -> None:
     assert SPEC.to_dict() == {
         "input_shape": [3, 8, 6],
         "num_outputs": 2,
@@ -30,7 +30,7 @@ def test_a_spec_becomes_plain_values() -> None:
 @pytest.mark.parametrize(
     ("shape", "mean", "kind"), [((3, 8, 6), (0.1,) * 3, "images"), ((16,), (), "tokens"), ((2,), (0.5, 3), "numbers")]
 )
-def test_a_spec_tells_what_a_sample_is(shape: tuple[int, ...], mean: tuple[float, ...], kind: str) -> None:
+def test_the_kind_follows_from_shape_and_mean(shape: tuple[int, ...], mean: tuple[float, ...], kind: str) -> None:
     assert DataSpec(shape, 2, ("a", "b"), mean, mean).kind == kind
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their target, flushed to the disk, then renamed."""
+"""Read and write files; atomic writes replace a file completely or not at all."""
 
 import csv
 import io
@@ -13,7 +13,10 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes the place of `path` when the block ends without an error."""
+    """Open a temporary file for writing, which replaces `path` if the block ends without an error.
+
+    The file is flushed to the disk before it is renamed.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
@@ -32,41 +35,53 @@ def user_path(text: str | Path) -> Path:
 
 @contextmanager
 def output_file(key: str, path: Path) -> Iterator[None]:
-    """Make the folder of a file that the user names with `key`, for the block that writes it.
+    """Create the folder of a file that the user names with `key`, for the block that writes the file.
 
     Raises:
-        ValueError: the folder cannot be made, or the block cannot write the file.
+        ValueError: the folder cannot be created, or the block raises an `OSError`.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise ValueError(f"{key}={path}: cannot be written ({error}).") from error
+        raise ValueError(f"{key}={path}: must be a writable path ({error}).") from error
+
+
+def cannot_read(path: str | Path, why: str, fix: str, line: int | None = None) -> ValueError:
+    """Return the error for a file or folder that cannot be read.
+
+    Args:
+        path: the file or folder.
+        why: the reason, without a capital and a full stop.
+        fix: what the user can do, as a sentence without a capital.
+        line: number of the line, if it is known.
+    """
+    place = path if line is None else f"{path}, line {line}"
+    return ValueError(f"{place}: cannot read ({why}). To fix: {fix}")
 
 
 def read_text(path: Path) -> str:
-    """What is in a file in UTF-8, without a byte order mark.
+    """Return the text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        ValueError: it is not UTF-8; names the file and the byte.
+        ValueError: the file is not in UTF-8; the message names the file and the byte.
     """
     try:
         return path.read_bytes().decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         wrong = error.object[error.start]
-        raise ValueError(
-            f"{path}, byte {error.start:,}: 0x{wrong:02x} is not UTF-8 ({error.reason}). Convert the file to UTF-8."
-        ) from error
+        why = f"0x{wrong:02x} is not UTF-8, {error.reason}"
+        raise cannot_read(f"{path}, byte {error.start:,}", why, "convert the file to UTF-8.") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` into `path`, all or nothing."""
+    """Write a text to `path` atomically, in UTF-8."""
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Put `rows` into `path` as CSV, all or nothing; the columns are all their keys, in the order of their coming."""
+    """Write rows to `path` atomically as CSV; the columns are the keys of all rows in order of first occurrence."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()
@@ -75,5 +90,5 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Put `values` into `path` as JSON, all or nothing."""
+    """Write values to `path` atomically as JSON."""
     write_text(path, json.dumps(values, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Random numbers that follow from what they are for (a seed, an epoch, a step), never from what was drawn before."""
+"""Random numbers that depend on a seed and their purpose (such as an epoch or a step), not on earlier draws."""
 
 import hashlib
 
@@ -6,20 +6,21 @@ import torch
 
 
 def derive(seed: int, *keys: int | str) -> int:
-    """A 63-bit seed of its own for every combination of `seed` and `keys`, the same on every machine."""
+    """Return a 63-bit seed that differs for every combination of `seed` and `keys`, and is equal on all machines."""
     digest = hashlib.blake2b(repr((seed, *keys)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator that stands at the beginning of the sequence of `seed` and `keys`."""
+    """Return a new generator, seeded by `seed` and `keys`."""
     return torch.Generator(device).manual_seed(derive(seed, *keys))
 
 
 def reseed(seed: int, device: torch.device) -> None:
-    """Begin the sequence that layers such as dropout draw from, on the CPU and on `device`.
+    """Seed the global generators, from which layers such as dropout draw, of the CPU and of `device`.
 
-    Not `torch.manual_seed`: before CUDA is in use, that keeps a traceback of every call, a millisecond each.
+    `torch.manual_seed` is slower: before CUDA is initialised it stores a traceback in every call, which takes a
+    millisecond.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":

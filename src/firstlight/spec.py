@@ -1,4 +1,4 @@
-"""The one fact sheet that data hands to everything after it."""
+"""Metadata of a data set, which networks, tasks and augmentation are built from."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a network needs to know of its data.
+    """Metadata of a data set: shapes, labels and statistics.
 
     Attributes:
-        input_shape: shape of one sample as a network sees it: (channels, height, width) of an image,
-            (sequence_length,) of tokens, (columns,) of numbers.
-        num_outputs: classes, vocabulary or regression targets.
+        input_shape: shape of a network's input: (channels, height, width) for images, (sequence_length,) for tokens,
+            (columns,) for numbers.
+        num_outputs: number of classes, tokens in the vocabulary or regression targets.
         labels: names of the classes, tokens or targets, by index.
-        mean: mean of each channel or column over the training split, pixels counted from 0 to 1; none for tokens.
-        std: standard deviation of each channel or column, likewise.
-        margin: pixels that stored images have on every side beyond `input_shape`, so that crops and shifts find some.
-        target_mean: mean of each regression target over the training split; none where targets are classes or tokens.
-        target_std: standard deviation of each regression target, likewise.
-        size: height and width that the network or its pretrained weights want; None for the images' own. With such
-            weights `mean`, `std` and `interpolation` are theirs, and grey images become colour where they know
-            colour alone.
-        interpolation: bilinear or bicubic: how images are resized to the network's size.
+        mean: mean of each channel or column over the training split, with pixels from 0 to 1; empty for tokens.
+        std: standard deviation of each channel or column over the training split; empty for tokens.
+        margin: stored pixels on every side beyond `input_shape`, which random crops and shifts use.
+        target_mean: mean of each regression target over the training split; empty for classes and tokens.
+        target_std: standard deviation of each regression target over the training split; empty for classes and tokens.
+        size: height and width that the network or its pretrained weights require; None keeps the images' size.
+            Pretrained weights also set `mean`, `std` and `interpolation`, and grey images become colour images if the
+            weights require three channels.
+        interpolation: "bilinear" or "bicubic", for resizing images to `size`.
     """
 
     input_shape: tuple[int, ...]
@@ -37,47 +37,47 @@ class DataSpec:
 
     @property
     def kind(self) -> str:
-        """What a sample is: "images", "tokens" or "numbers"."""
+        """Type of the inputs: "images", "tokens" or "numbers"."""
         if len(self.input_shape) == 3:
             return "images"
         return "numbers" if self.mean else "tokens"
 
     @property
     def targets(self) -> str:
-        """What a sample's target is: "classes", "tokens" or "numbers"."""
+        """Type of the targets: "classes", "tokens" or "numbers"."""
         if self.target_mean:
             return "numbers"
         return "tokens" if self.kind == "tokens" else "classes"
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of an image."""
+        """Height and width of the input images."""
         _, height, width = self.input_shape
         return height, width
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """Shape of one raw sample: `input_shape`, and images with their margin."""
+        """Shape of a stored sample: `input_shape`, with the margin on every side of an image."""
         if not self.margin:
             return self.input_shape
         channels, height, width = self.input_shape
         return (channels, height + 2 * self.margin, width + 2 * self.margin)
 
     def resized(self, height: int, width: int) -> "DataSpec":
-        """The same images at this height and width, with as many channels as there are means."""
+        """Return the spec of the images at this height and width, with a channel for each element of `mean`."""
         return replace(self, input_shape=(len(self.mean), height, width))
 
     def preprocessed_as(self, other: "DataSpec") -> "DataSpec":
-        """The same data with the preprocessing of another spec."""
+        """Return the spec with the preprocessing of another spec: mean, std, size and interpolation."""
         return replace(self, mean=other.mean, std=other.std, size=other.size, interpolation=other.interpolation)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and strings, for JSON and for checkpoints."""
+        """Return the fields as lists, numbers and strings, for JSON and for checkpoints."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataSpec":
-        """The inverse of `to_dict`."""
+        """Return the spec with the fields that `to_dict` returned."""
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }

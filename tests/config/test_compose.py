@@ -12,7 +12,7 @@ from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from helpers.runs import REPOSITORY
 
 CHOICES = sorted(
-    f"{path.parent.name}={path.stem}" for path in CONFIG_DIR.glob("*/*.yaml") if path.parent.name != "hydra"
+    f"{path.parent.name}={path.stem}" for path in CONFIG_DIR.glob("*/[!_]*.yaml") if path.parent.name != "hydra"
 )
 
 

@@ -12,7 +12,7 @@ from helpers.generate import CIFAR10_BATCHES, CIFAR10_SAMPLES, cifar10_batch, ci
 
 
 def pickled() -> dict[str, bytes]:
-    """The six files of the python version."""
+    """Return the six files of the Python version."""
     batches = {name: cifar10_batch(number) for number, name in enumerate(CIFAR10_BATCHES)}
     return {name: pickle.dumps({b"data": x, b"labels": y.tolist()}, protocol=2) for name, (x, y) in batches.items()}
 
@@ -27,7 +27,7 @@ def write_archive(path: Path, folder: str, files: dict[str, bytes]) -> None:
 
 @pytest.fixture(params=["binary", "python", "binary archive", "python archive"])
 def official(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder with one of the four forms in which CIFAR-10 comes."""
+    """A folder with CIFAR-10 in one of its four official forms."""
     files = cifar10_binary() if "binary" in request.param else pickled()
     folder = "cifar-10-batches-bin" if "binary" in request.param else "cifar-10-batches-py"
     if "archive" in request.param:
@@ -50,109 +50,94 @@ def test_every_official_form_gives_the_same_images(official: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 3072, 3073 * CIFAR10_SAMPLES - 1])
-def test_a_truncated_binary_file_is_refused(tmp_path: Path, length: int) -> None:
+def test_a_truncated_binary_file_raises_an_error(tmp_path: Path, length: int) -> None:
     folder = write_files(tmp_path / "cifar-10-batches-bin", cifar10_binary())
     path = folder / "data_batch_3.bin"
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"data_batch_3\.bin has"):
+    with pytest.raises(ValueError, match=r"data_batch_3\.bin: cannot read \([\d,]+ bytes are not a multiple of 3,073"):
         CIFAR10(str(tmp_path)).store()
     assert not list(tmp_path.rglob("*.npy"))
 
 
 @pytest.mark.parametrize("length", [0, 10, 1000, 30_000])
-def test_a_truncated_python_file_is_refused(tmp_path: Path, length: int) -> None:
+def test_a_truncated_python_file_raises_an_error(tmp_path: Path, length: int) -> None:
     folder = write_files(tmp_path / "cifar-10-batches-py", pickled())
     path = folder / "test_batch"
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match="test_batch is not a whole file"):
+    with pytest.raises(ValueError, match=r"test_batch: cannot read \("):
         CIFAR10(str(tmp_path)).store()
 
 
 @pytest.mark.parametrize("version", ["binary", "python"])
 @pytest.mark.parametrize("cut", [-1, -4, -8, 50_000])
-def test_a_truncated_archive_is_refused(tmp_path: Path, version: str, cut: int) -> None:
+def test_a_truncated_archive_raises_an_error(tmp_path: Path, version: str, cut: int) -> None:
     path = tmp_path / f"cifar-10-{version}.tar.gz"
     write_archive(path, "cifar-10-batches", cifar10_binary() if version == "binary" else pickled())
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(ValueError, match=f"{path}: not an archive that can be read"):
+    with pytest.raises(ValueError, match=f"{path}: cannot read"):
         CIFAR10(str(tmp_path)).store()
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_an_archive_with_an_altered_byte_is_refused(tmp_path: Path) -> None:
+def test_an_archive_with_an_altered_byte_raises_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cifar-10-binary.tar.gz"
     write_archive(path, "cifar-10-batches-bin", cifar10_binary())
     content = bytearray(path.read_bytes())
-    content[100_000] ^= 1  # a pixel, for what is noise is stored as it is
+    content[100_000] ^= 1  # a pixel, because gzip stores noise without compression
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{path}: not an archive that can be read \(CRC check failed"):
+    with pytest.raises(ValueError, match=rf"{path}: cannot read \(CRC check failed"):
         CIFAR10(str(tmp_path)).store()
 
 
-def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_an_archive_without_the_files_raises_an_error(tmp_path: Path) -> None:
     write_archive(tmp_path / "cifar-10-binary.tar.gz", "photos", {"one.jpg": b"..."})
-    with pytest.raises(ValueError, match="no data_batch_1 in it"):
+    with pytest.raises(ValueError, match=r"cannot read \(data_batch_1 is missing\)"):
         CIFAR10(str(tmp_path)).store()
 
 
-@pytest.mark.parametrize("name", ["../outside", "{tmp_path}/outside"])
-def test_an_archive_member_that_points_outside_is_refused(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "data" / "cifar-10-binary.tar.gz"
-    path.parent.mkdir()
-    name = name.format(tmp_path=tmp_path)
-    members = {f"cifar-10-batches-bin/{batch}": content for batch, content in cifar10_binary().items()}
-    with tarfile.open(path, "w:gz") as archive:
-        for place, content in (members | {name: b"harm"}).items():
-            member = tarfile.TarInfo(place)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    with pytest.raises(ValueError, match=rf"{path}: .*member {name} points outside of it"):
-        CIFAR10(str(path.parent)).store()
-    assert [found.name for found in tmp_path.iterdir()] == ["data"]
-    assert not list(tmp_path.rglob("*.npy"))
-
-
-def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
+def test_a_pickle_with_a_command_raises_an_error_and_runs_nothing(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[object, ...]:
             return os.system, (f"touch {tmp_path}/harm",)
 
     files = pickled() | {"data_batch_1": pickle.dumps(Hostile())}
     write_files(tmp_path / "cifar-10-batches-py", files)
-    with pytest.raises(ValueError, match=r"it asks for posix\.system"):
+    with pytest.raises(ValueError, match=r"the pickle loads posix\.system"):
         CIFAR10(str(tmp_path)).store()
     assert not (tmp_path / "harm").exists()
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
-        ([1, 2], "is not a whole file"),
-        ({b"data": [1, 2], b"labels": [0, 1]}, r"holds int64 of \(2,\) with 2 classes, not images"),
-        ({b"data": b"pixels", b"labels": [0]}, r"holds \|S6 of \(\)"),
-        ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, r"holds uint8 of \(0, 3072\) with 0 classes"),
-        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, r"holds uint8 of \(2, 3072\) with 1 classes"),
-        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10**30]}, "is not a whole file"),
+        ([1, 2], "cannot read"),
+        ({b"data": [1, 2], b"labels": [0, 1]}, r".*contains int64 of \(2,\) with 2 classes"),
+        ({b"data": b"pixels", b"labels": [0]}, r".*contains \|S6 of \(\)"),
+        ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, r".*contains uint8 of \(0, 3072\) with 0 classes"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, r".*contains uint8 of \(2, 3072\) with 1 classes"),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10**30]}, "cannot read"),
     ],
 )
-def test_a_pickle_of_something_else_is_refused(tmp_path: Path, values: object, told: str) -> None:
+def test_a_pickle_of_other_data_raises_an_error(tmp_path: Path, values: object, message: str) -> None:
     write_files(tmp_path / "cifar-10-batches-py", pickled() | {"data_batch_4": pickle.dumps(values)})
-    with pytest.raises(ValueError, match=f"{tmp_path}: data_batch_4 {told}") as caught:
+    with pytest.raises(ValueError, match=f"{tmp_path}/cifar-10-batches-py/data_batch_4: {message}") as caught:
         CIFAR10(str(tmp_path)).store()
-    assert "get it again" in str(caught.value)
+    assert "get this file of CIFAR-10 again" in str(caught.value)
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_a_class_out_of_range_is_refused(tmp_path: Path) -> None:
+def test_a_class_out_of_range_raises_an_error(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "cifar-10-batches-bin", cifar10_binary())
     content = bytearray((folder / "test_batch.bin").read_bytes())
     content[3073 * 7] = 10
     (folder / "test_batch.bin").write_bytes(content)
-    with pytest.raises(ValueError, match=r"test_batch\.bin, image 7: class 10"):
+    with pytest.raises(ValueError, match=r"test_batch\.bin: cannot read \(image 7 has the class 10"):
         CIFAR10(str(tmp_path)).store()
 
 
-def test_without_a_network_the_offline_way_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_a_network_says_where_to_put_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/")
     with pytest.raises(ValueError, match=r"put cifar-10-binary\.tar\.gz or cifar-10-python\.tar\.gz into"):
         CIFAR10(str(tmp_path)).store()

@@ -18,7 +18,7 @@ SHAPE = (3, 6, 6)
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """200 images in a folder of their own."""
+    """200 images in one folder."""
     found = [tmp_path / "images" / f"{number:03}.png" for number in range(200)]
     for number, path in enumerate(found):
         write_image(path, number, height=7, width=8)
@@ -26,7 +26,7 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def decoded(paths: list[Path], scratch: Path, **options: Any) -> dict[str, Arrays]:
-    """Number i has the class i; the last 50 are for testing."""
+    """Decode the images; image i has the class i, and the last 50 are for testing."""
     labelled = [(path, number) for number, path in enumerate(paths)]
     return decode({"train": labelled[:150], "test": labelled[150:]}, SHAPE, scratch, **options)
 
@@ -36,7 +36,7 @@ def damage(paths: list[Path], *numbers: int) -> None:
         paths[number].write_bytes(paths[number].read_bytes()[:100])
 
 
-def test_every_image_lies_beside_its_class(paths: list[Path], tmp_path: Path) -> None:
+def test_every_image_keeps_its_class(paths: list[Path], tmp_path: Path) -> None:
     splits = decoded(paths, tmp_path / "scratch")
     assert [len(splits[name].inputs) for name in ("train", "test")] == [150, 50]
     for arrays in splits.values():
@@ -45,7 +45,7 @@ def test_every_image_lies_beside_its_class(paths: list[Path], tmp_path: Path) ->
             assert np.array_equal(pixels, read_image(paths[target], SHAPE))
 
 
-def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_path: Path) -> None:
+def test_contents_replace_files_in_any_order(paths: list[Path], tmp_path: Path) -> None:
     from_files = decoded(paths, tmp_path)
     contents = [(path, path.read_bytes()) for path in reversed(paths)]
     for path in paths:
@@ -56,19 +56,19 @@ def test_contents_take_the_place_of_files_in_any_order(paths: list[Path], tmp_pa
     assert from_contents["train"].targets.tolist() == list(range(200))
 
 
-def test_an_image_has_one_row(paths: list[Path], tmp_path: Path) -> None:
+def test_a_path_must_not_occur_twice(paths: list[Path], tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         decode({"train": [(paths[0], 0)], "test": [(paths[0], 0)]}, SHAPE, tmp_path)
 
 
-def test_the_first_damaged_image_is_named_with_what_to_do(paths: list[Path], tmp_path: Path) -> None:
+def test_the_error_names_the_first_damaged_image_and_how_to_skip_it(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 7, 160)
-    with pytest.raises(ValueError, match=rf"{paths[7]}: not an image that can be read[\s\S]*data\.on_corrupt=skip"):
+    with pytest.raises(ValueError, match=rf"{paths[7]}: cannot read .*data\.on_corrupt=skip"):
         decoded(paths, tmp_path / "scratch")
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_damaged_images_are_skipped_and_named(
+def test_damaged_images_are_skipped_and_logged(
     paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(paths, 7, 160)
@@ -81,7 +81,7 @@ def test_damaged_images_are_skipped_and_named(
     assert [str(paths[number]) in record.message for number, record in zip((7, 160), caplog.records, strict=True)]
 
 
-def test_of_many_damaged_images_ten_are_on_the_screen_and_all_in_the_file(
+def test_ten_warnings_are_shown_and_all_damaged_images_are_in_the_log_file(
     paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_module, "MAX_SKIPPED", 0.1)
@@ -90,20 +90,20 @@ def test_of_many_damaged_images_ten_are_on_the_screen_and_all_in_the_file(
         decoded(paths, tmp_path, on_corrupt="skip")
     warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warned) == 11
-    assert warned[-1] == "left out: 3 more, which train.log names"
+    assert warned[-1] == "left out: 3 more images; train.log lists them"
     assert all(any(str(path) in record.message for record in caplog.records) for path in paths[:13])
 
 
-def test_more_than_one_in_a_hundred_is_too_many_to_skip(paths: list[Path], tmp_path: Path) -> None:
+def test_more_than_one_percent_of_damaged_images_raises_an_error(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 3, 4, 190)
-    with pytest.raises(ValueError, match=r"more than 1% of 200 images cannot be read") as caught:
+    with pytest.raises(ValueError, match="must be used with at most 1% damaged images") as caught:
         decoded(paths, tmp_path / "scratch", on_corrupt="skip")
     assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190))
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-@pytest.mark.parametrize("limit", [30, 60])  # Pillow refuses from twice the limit on, and warns below
-def test_a_decompression_bomb_is_refused_without_a_warning(
+@pytest.mark.parametrize("limit", [30, 60])  # Pillow warns above the limit, and raises an error above twice the limit
+def test_a_decompression_bomb_raises_an_error_without_a_warning(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     write_image(paths[9], 9, height=10, width=10)
@@ -115,23 +115,23 @@ def test_a_decompression_bomb_is_refused_without_a_warning(
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>Not found</title>", b"\xff\xd8\xff\xe0\x00"])
-def test_what_is_no_image_is_refused(paths: list[Path], tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_image_raises_an_error(paths: list[Path], tmp_path: Path, content: bytes) -> None:
     paths[0].write_bytes(content)
-    with pytest.raises(ValueError, match=f"{paths[0]}: not an image"):
+    with pytest.raises(ValueError, match=f"{paths[0]}: cannot read"):
         decoded(paths, tmp_path)
 
 
-def test_metadata_that_pillow_warns_of_do_no_harm(paths: list[Path], tmp_path: Path) -> None:
+def test_metadata_that_pillow_warns_about_are_ignored(paths: list[Path], tmp_path: Path) -> None:
     image = Image.new("P", (8, 8))
     image.putpalette([200, 0, 0])
     image.save(paths[0], transparency=bytes([255, 0]))
-    facts = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x63"  # says that 99 entries follow
-    Image.new("RGB", (8, 8)).save(paths[1], format="JPEG", exif=facts)
+    metadata = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x63"  # says that 99 entries follow
+    Image.new("RGB", (8, 8)).save(paths[1], format="JPEG", exif=metadata)
     assert decoded(paths, tmp_path)["train"].inputs[0, 0, 0, 0] == 200
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="only there the disk is asked beforehand")
-def test_a_full_disk_is_told_before_anything_is_decoded(
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="requires posix_fallocate")
+def test_a_full_disk_raises_an_error_before_decoding(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: int) -> None:
@@ -143,7 +143,7 @@ def test_a_full_disk_is_told_before_anything_is_decoded(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_the_array_leaves_no_file(paths: list[Path], tmp_path: Path) -> None:
+def test_the_array_is_a_memory_map_without_a_visible_file(paths: list[Path], tmp_path: Path) -> None:
     splits = decoded(paths, tmp_path / "scratch")
     assert list((tmp_path / "scratch").iterdir()) == []
     assert all(isinstance(arrays.inputs, np.memmap) for arrays in splits.values())

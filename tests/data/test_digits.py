@@ -14,24 +14,24 @@ def splits() -> dict[str, Arrays]:
     return Digits("nowhere").read()[1]
 
 
-def test_there_are_1442_digits_to_train_on_and_355_to_test_on(splits: dict[str, Arrays]) -> None:
+def test_there_are_1442_digits_for_training_and_355_for_testing(splits: dict[str, Arrays]) -> None:
     assert splits["train"].inputs.shape == (1442, 1, 8, 8)
     assert splits["test"].inputs.shape == (355, 1, 8, 8)
 
 
-def test_both_splits_hold_all_ten_classes_alike(splits: dict[str, Arrays]) -> None:
+def test_the_test_split_has_a_fifth_of_every_class(splits: dict[str, Arrays]) -> None:
     train, test = (np.bincount(splits[name].targets) for name in ("train", "test"))
     assert len(train) == len(test) == 10
     assert np.array_equal(test, (train + test) // 5)
 
 
-def test_the_sixteen_grey_levels_reach_from_0_to_255(splits: dict[str, Arrays]) -> None:
+def test_the_grey_levels_are_scaled_to_0_to_255(splits: dict[str, Arrays]) -> None:
     levels = np.unique(splits["train"].inputs)
     assert levels.dtype == np.uint8
     assert np.array_equal(levels, np.rint(np.arange(17) * 255 / 16))
 
 
-def test_the_digits_are_those_of_scikit_learn(splits: dict[str, Arrays]) -> None:
+def test_the_digits_equal_those_of_scikit_learn(splits: dict[str, Arrays]) -> None:
     images, targets = load_digits(return_X_y=True)
     ours = np.concatenate([arrays.inputs for arrays in splits.values()]).reshape(-1, 64)
     our_targets = np.concatenate([arrays.targets for arrays in splits.values()])
@@ -46,6 +46,6 @@ def test_the_test_split_is_the_same_for_every_seed(tmp_path: Path) -> None:
     assert len(tests[0]) == 355
 
 
-def test_digits_need_no_files_and_no_folder_beforehand(tmp_path: Path) -> None:
+def test_digits_need_no_existing_folder(tmp_path: Path) -> None:
     spec = Digits(str(tmp_path / "new" / "folder")).store().spec
     assert (spec.input_shape, spec.num_outputs, spec.labels) == ((1, 8, 8), 10, tuple("0123456789"))

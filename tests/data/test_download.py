@@ -12,7 +12,7 @@ from firstlight.data.download import download
 from helpers.generate import write_mnist
 from helpers.served import Site, served
 
-HINT = "Without a network: put them there by hand."
+HINT = "To fix: copy the files to the folder."
 CONTENT = {"images.gz": b"images" * 1000, "labels.gz": b"labels" * 100}
 HASHES = {
     "images.gz": f"md5:{hashlib.md5(CONTENT['images.gz']).hexdigest()}",
@@ -30,33 +30,33 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_the_files_arrive(site: Site, tmp_path: Path) -> None:
+def test_missing_files_are_downloaded(site: Site, tmp_path: Path) -> None:
     into = tmp_path / "new" / "raw"
     download(HASHES, site.url, into, HINT)
     assert {name: (into / name).read_bytes() for name in names(into)} == CONTENT
 
 
-def test_files_that_are_there_are_not_fetched_again(site: Site, tmp_path: Path) -> None:
+def test_existing_files_are_not_downloaded_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / "images.gz").write_bytes(CONTENT["images.gz"])
     download(HASHES, site.url, tmp_path, HINT)
     assert site.asked == ["labels.gz"]
 
 
-def test_nothing_is_asked_for_where_all_files_are_there(tmp_path: Path) -> None:
+def test_no_request_is_sent_if_all_files_exist(tmp_path: Path) -> None:
     for name, content in CONTENT.items():
         (tmp_path / name).write_bytes(content)
     download(HASHES, "http://127.0.0.1:1/", tmp_path, HINT)
     assert names(tmp_path) == sorted(CONTENT)
 
 
-def test_an_altered_byte_is_refused_and_nothing_is_left(site: Site, tmp_path: Path) -> None:
+def test_a_wrong_checksum_raises_an_error_and_leaves_no_file(site: Site, tmp_path: Path) -> None:
     site.content["images.gz"] = b"P" + CONTENT["images.gz"][1:]
-    with pytest.raises(ValueError, match=r"(?s)images\.gz.*put them there by hand"):
+    with pytest.raises(ValueError, match=r"(?s)images\.gz.*To fix: copy the files"):
         download(HASHES, site.url, tmp_path, HINT)
     assert names(tmp_path) == []
 
 
-def test_a_broken_transfer_is_tried_twice_and_then_refused(site: Site, tmp_path: Path) -> None:
+def test_two_broken_transfers_raise_an_error_and_leave_no_file(site: Site, tmp_path: Path) -> None:
     site.missing_bytes = 8000
     with pytest.raises(ValueError, match=HINT):
         download(HASHES, site.url, tmp_path, HINT)
@@ -64,12 +64,12 @@ def test_a_broken_transfer_is_tried_twice_and_then_refused(site: Site, tmp_path:
     assert names(tmp_path) == []
 
 
-def test_a_transfer_that_broke_once_arrives_at_the_second_try(site: Site, tmp_path: Path) -> None:
-    class Once(dict[str, bytes]):
+def test_a_broken_transfer_is_tried_a_second_time(site: Site, tmp_path: Path) -> None:
+    class TruncatedOnce(dict[str, bytes]):
         def get(self, name: str, default: Any = None) -> Any:
             return self[name][:10] if site.asked.count(name) == 1 else self[name]
 
-    site.content = Once(CONTENT)
+    site.content = TruncatedOnce(CONTENT)
     download(HASHES, site.url, tmp_path, HINT)
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == CONTENT
 
@@ -79,33 +79,33 @@ def test_the_first_digits_of_a_checksum_are_enough(site: Site, tmp_path: Path) -
     download(first, site.url, tmp_path, HINT)
     assert names(tmp_path) == sorted(CONTENT)
     site.content["images.gz"] = site.content["labels.gz"]
-    with pytest.raises(ValueError, match=rf"{site.url}images\.gz gives is another file.*{first['images.gz']}"):
+    with pytest.raises(ValueError, match=rf"the checksum of {site.url}images\.gz is not {first['images.gz']}"):
         download(first, site.url, tmp_path / "again", HINT)
 
 
-def test_a_file_that_the_server_does_not_have_is_refused(site: Site, tmp_path: Path) -> None:
+def test_a_file_missing_on_the_server_raises_an_error(site: Site, tmp_path: Path) -> None:
     del site.content["labels.gz"]
-    with pytest.raises(ValueError, match=r"(?s)404.*labels\.gz.*put them there by hand"):
+    with pytest.raises(ValueError, match=r"(?s)404.*labels\.gz.*To fix: copy the files"):
         download(HASHES, site.url, tmp_path, HINT)
     assert "labels.gz" not in names(tmp_path)
 
 
-def test_a_closed_port_cannot_be_reached_and_the_hint_says_what_to_do(tmp_path: Path) -> None:
-    with socket.socket() as reserved:  # bound but not listening: nobody answers, and nobody else takes it
+def test_a_closed_port_raises_an_error_with_the_hint(tmp_path: Path) -> None:
+    with socket.socket() as reserved:  # bound but not listening, so that connections to it are refused
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/files/"
-        with pytest.raises(ValueError, match=rf"{url} cannot be reached \(ConnectionError\)\.\n{HINT}"):
+        with pytest.raises(ValueError, match=rf"{url}: cannot be reached \(ConnectionError\)\. {HINT}"):
             download(HASHES, url, tmp_path / "raw", HINT)
     assert not (tmp_path / "raw").exists()
 
 
-def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("firstlight.data.download.PATIENCE", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/files/"
-        with pytest.raises(ValueError, match=f"{url} cannot be reached"):
+        with pytest.raises(ValueError, match=f"{url}: cannot be reached"):
             download(HASHES, url, tmp_path / "raw", HINT)
 
 

@@ -10,7 +10,7 @@ from helpers.generate import write_classes
 
 
 @pytest.mark.parametrize(("image_size", "stored"), [(64, 72), (224, 256), (28, 32), (8, 8)])
-def test_stored_images_have_margin_around_what_a_network_sees(tmp_path: Path, image_size: int, stored: int) -> None:
+def test_stored_images_have_a_margin_on_every_side(tmp_path: Path, image_size: int, stored: int) -> None:
     write_classes(tmp_path, 5)
     store = Folder(str(tmp_path), image_size=image_size).store()
     assert store.spec.input_shape == (3, image_size, image_size)
@@ -18,7 +18,7 @@ def test_stored_images_have_margin_around_what_a_network_sees(tmp_path: Path, im
     assert store.splits["train"].inputs.shape == (8, 3, stored, stored)
 
 
-def test_the_short_side_is_resized_and_the_centre_kept(tmp_path: Path) -> None:
+def test_the_short_side_is_resized_and_the_centre_is_cropped(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
     image = Image.new("RGB", (160, 32), "red")
     image.paste("blue", (64, 0, 96, 32))
@@ -29,7 +29,7 @@ def test_the_short_side_is_resized_and_the_centre_kept(tmp_path: Path) -> None:
     assert dogs.tolist() == pytest.approx([0, 0, 254], abs=12)  # JPEG blurs the edges
 
 
-def test_grey_has_one_channel(tmp_path: Path) -> None:
+def test_grey_images_have_one_channel(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
     grey = Folder(str(tmp_path), image_size=8, channels=1).store()
     colour = Folder(str(tmp_path), image_size=8).store()
@@ -38,14 +38,14 @@ def test_grey_has_one_channel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        ({"image_size": 0}, r"data\.image_size=0"),
-        ({"channels": 2}, r"data\.channels=2: 3 for colour or 1 for grey"),
-        ({"on_corrupt": "ignore"}, r"data\.on_corrupt=ignore: error or skip"),
+        ({"image_size": 0}, r"data\.image_size=0: must be at least 1"),
+        ({"channels": 2}, r"data\.channels=2: must be 3 \(colour\) or 1 \(grey\)"),
+        ({"on_corrupt": "ignore"}, r"data\.on_corrupt=ignore: unknown way"),
         ({"batch_size": 0}, r"data\.batch_size=0"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_options_out_of_range_raise_an_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Folder("anywhere", **options)

@@ -10,7 +10,7 @@ Numbers = list[list[int]]
 
 
 def numbers(num_samples: int) -> Split:
-    """Every target is the number of its sample, and every image shows it."""
+    """Return a split in which the target and all pixels of sample i are i."""
     targets = torch.arange(num_samples)
     return Split(targets.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2), targets)
 
@@ -27,20 +27,20 @@ def flat(lists: Numbers) -> list[int]:
     return [number for numbers in lists for number in numbers]
 
 
-def test_every_sample_comes_once_per_epoch() -> None:
+def test_every_sample_occurs_once_per_epoch() -> None:
     loader = BatchLoader(numbers(50), 8, seed=1)
     for epoch in range(3):
         loader.set_epoch(epoch)
         assert sorted(flat(batches(loader))) == list(range(50))
 
 
-def test_the_last_batch_is_as_large_as_what_is_left() -> None:
+def test_the_last_batch_has_the_remaining_samples() -> None:
     loader = BatchLoader(numbers(50), 8, seed=1)
     assert [len(batch) for batch in batches(loader)] == [8, 8, 8, 8, 8, 8, 2]
     assert len(loader) == 7
 
 
-def test_a_batch_larger_than_the_split_is_the_split() -> None:
+def test_a_batch_size_above_the_number_of_samples_gives_one_batch() -> None:
     assert batches(BatchLoader(numbers(3), 8)) == [[0, 1, 2]]
 
 
@@ -63,21 +63,21 @@ def test_the_order_does_not_depend_on_the_batch_size() -> None:
     assert flat(batches(BatchLoader(numbers(50), 8, seed=1))) == flat(batches(BatchLoader(numbers(50), 3, seed=1)))
 
 
-def test_without_a_seed_the_order_is_that_of_the_split_in_every_epoch() -> None:
+def test_without_a_seed_the_order_is_that_of_the_split() -> None:
     loader = BatchLoader(numbers(10), 4)
     for epoch in range(2):
         loader.set_epoch(epoch)
         assert batches(loader) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-def test_samples_are_counted_within_a_part() -> None:
+def test_a_part_of_a_split_gives_its_own_samples() -> None:
     part = numbers(20).part(torch.tensor([3, 17, 5, 11]))
     assert batches(BatchLoader(part, 3)) == [[3, 17, 5], [11]]
     assert sorted(flat(batches(BatchLoader(part, 3, seed=1)))) == [3, 5, 11, 17]
 
 
-@pytest.mark.parametrize("handed_out", range(8))
-def test_a_restored_loader_goes_on_with_the_very_next_batch(handed_out: int) -> None:
+@pytest.mark.parametrize("num_yielded", range(8))
+def test_a_restored_loader_continues_at_the_next_batch(num_yielded: int) -> None:
     whole = BatchLoader(numbers(50), 8, seed=1)
     whole.set_epoch(2)
     expected = batches(whole)
@@ -85,11 +85,11 @@ def test_a_restored_loader_goes_on_with_the_very_next_batch(handed_out: int) -> 
     stopped = BatchLoader(numbers(50), 8, seed=1)
     stopped.set_epoch(2)
     place = iter(stopped)
-    before = [next(place)[1].tolist() for _ in range(handed_out)]
+    before = [next(place)[1].tolist() for _ in range(num_yielded)]
     restored = BatchLoader(numbers(50), 8, seed=1)
     restored.load_state_dict(json.loads(json.dumps(stopped.state_dict())))
     restored.set_epoch(2)
-    after = batches(restored) if handed_out < 7 else []
+    after = batches(restored) if num_yielded < 7 else []
     assert before + after == expected
 
     stopped.set_epoch(3)
@@ -98,43 +98,43 @@ def test_a_restored_loader_goes_on_with_the_very_next_batch(handed_out: int) -> 
     assert len(flat(batches(restored))) == 50
 
 
-def test_an_epoch_that_ended_begins_anew_when_it_is_asked_for_again() -> None:
+def test_a_finished_epoch_can_be_repeated() -> None:
     loader = BatchLoader(numbers(10), 4, seed=1)
     assert batches(loader) == batches(loader)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("num_samples", [47, 48])
-def test_the_ranks_share_the_batches_of_one_process(world_size: int, num_samples: int) -> None:
+def test_the_parts_of_the_ranks_form_the_batches_of_one_process(world_size: int, num_samples: int) -> None:
     alone = batches(BatchLoader(numbers(num_samples), 12, seed=1))
-    shares = [
+    parts = [
         batches(BatchLoader(numbers(num_samples), 12, seed=1, rank=rank, world_size=world_size))
         for rank in range(world_size)
     ]
-    together = [flat([share[number] for share in shares]) for number in range(len(alone))]
+    together = [flat([part[number] for part in parts]) for number in range(len(alone))]
     assert together[:-1] == alone[:-1]
     assert together[-1] == alone[-1][: len(alone[-1]) - num_samples % world_size]
     assert len(set(flat(together))) == num_samples - num_samples % world_size
 
 
 @pytest.mark.parametrize("num_samples", range(12, 25))
-def test_in_training_all_ranks_have_as_many_samples_in_every_batch(num_samples: int) -> None:
-    shares = [batches(BatchLoader(numbers(num_samples), 8, seed=1, rank=rank, world_size=4)) for rank in range(4)]
-    sizes = [[len(batch) for batch in share] for share in shares]
+def test_in_training_all_ranks_have_equally_many_samples_in_every_batch(num_samples: int) -> None:
+    parts = [batches(BatchLoader(numbers(num_samples), 8, seed=1, rank=rank, world_size=4)) for rank in range(4)]
+    sizes = [[len(batch) for batch in part] for part in parts]
     assert sizes.count(sizes[0]) == 4
     assert 0 not in sizes[0]
 
 
 @pytest.mark.parametrize("num_samples", [9, 15, 16, 17])
-def test_without_a_seed_the_ranks_leave_out_no_sample(num_samples: int) -> None:
+def test_without_a_seed_the_ranks_omit_no_sample(num_samples: int) -> None:
     loaders = [BatchLoader(numbers(num_samples), 8, rank=rank, world_size=4) for rank in range(4)]
-    shares = [batches(loader) for loader in loaders]
-    assert sorted(flat([flat(share) for share in shares])) == list(range(num_samples))
-    assert {len(share) for share in shares} == {len(loaders[0])}
+    parts = [batches(loader) for loader in loaders]
+    assert sorted(flat([flat(part) for part in parts])) == list(range(num_samples))
+    assert {len(part) for part in parts} == {len(loaders[0])}
 
 
-def test_a_batch_size_that_the_ranks_cannot_share_evenly_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"data\.batch_size=10 cannot be shared evenly by 4 devices"):
+def test_a_batch_size_that_is_not_a_multiple_of_the_ranks_raises_an_error() -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size=10: must be a multiple of 4"):
         BatchLoader(numbers(20), 10, world_size=4)
 
 
@@ -152,14 +152,14 @@ def windows(num_samples: int) -> Split:
 
 @pytest.mark.parametrize("num_samples", [1, 3, 8, 20, 23])
 @pytest.mark.parametrize("seed", [None, 1])
-def test_consecutive_samples_follow_each_other_from_batch_to_batch(num_samples: int, seed: int | None) -> None:
+def test_streams_continue_from_batch_to_batch(num_samples: int, seed: int | None) -> None:
     batches = [inputs[:, 0].tolist() for inputs, _ in BatchLoader(windows(num_samples), 4, seed=seed)]
     assert sorted(itertools.chain(*batches)) == list(range(num_samples))
     for batch, following in itertools.pairwise(batches):
         assert following == [(number + 1) % num_samples for number in batch[: len(following)]]
 
 
-def test_the_streams_of_a_training_begin_elsewhere_in_another_epoch() -> None:
+def test_the_streams_begin_at_another_sample_in_another_epoch() -> None:
     loader = BatchLoader(windows(50), 4, seed=1)
     first = [batch[0].tolist() for batch in loader]
     loader.set_epoch(1)
@@ -168,12 +168,12 @@ def test_the_streams_of_a_training_begin_elsewhere_in_another_epoch() -> None:
 
 def test_each_rank_keeps_its_own_streams() -> None:
     ranks = [BatchLoader(windows(23), 4, rank=rank, world_size=2) for rank in range(2)]
-    shares = [[inputs[:, 0].tolist() for inputs, _ in rank] for rank in ranks]
+    parts = [[inputs[:, 0].tolist() for inputs, _ in rank] for rank in ranks]
     alone = [inputs[:, 0].tolist() for inputs, _ in BatchLoader(windows(23), 4)]
-    assert [left + right for left, right in zip(*shares, strict=True)] == alone
-    assert all(b == [n + 1 for n in a[: len(b)]] for share in shares for a, b in itertools.pairwise(share))
+    assert [left + right for left, right in zip(*parts, strict=True)] == alone
+    assert all(b == [n + 1 for n in a[: len(b)]] for part in parts for a, b in itertools.pairwise(part))
 
 
-def test_in_training_every_rank_takes_part_in_every_batch_of_streams() -> None:
+def test_in_training_every_rank_has_samples_in_every_batch_of_streams() -> None:
     ranks = [BatchLoader(windows(23), 4, seed=1, rank=rank, world_size=2) for rank in range(2)]
     assert [[len(inputs) for inputs, _ in rank] for rank in ranks] == [[2] * 5, [2] * 5]

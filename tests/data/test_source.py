@@ -11,7 +11,7 @@ from firstlight.data.store import Arrays
 
 
 class Numbers(Source):
-    """Every sample is an image of its own number, so that samples can be told apart."""
+    """A data set in which the pixel of sample i is i."""
 
     name = "numbers"
 
@@ -47,7 +47,7 @@ def stores(folder: Path) -> list[Path]:
     return [path for path in (folder / ".firstlight").glob("*") if path.is_dir()]
 
 
-def test_train_and_val_share_the_training_split_and_test_is_the_official_one(folder: Path) -> None:
+def test_the_official_training_split_is_divided_into_train_and_val(folder: Path) -> None:
     _, splits = Numbers(str(folder), val_fraction=0.25).splits(seed=1)
     train, val = members(splits["train"]), members(splits["val"])
     assert (len(train), len(val)) == (75, 25)
@@ -55,7 +55,7 @@ def test_train_and_val_share_the_training_split_and_test_is_the_official_one(fol
     assert members(splits["test"]) == list(range(100, 130))
 
 
-def test_val_follows_from_the_seed_alone(folder: Path) -> None:
+def test_val_depends_on_the_seed_alone(folder: Path) -> None:
     def val(seed: int) -> list[int]:
         torch.rand(seed)
         return members(Numbers(str(folder)).splits(seed)[1]["val"])
@@ -70,19 +70,19 @@ def test_an_official_val_is_kept(folder: Path) -> None:
     assert members(splits["train"]) == list(range(100))
 
 
-def test_a_store_that_was_split_is_not_changed(folder: Path) -> None:
+def test_splitting_does_not_change_the_store(folder: Path) -> None:
     store, _ = Numbers(str(folder)).splits(seed=1)
     assert members(store.splits["train"]) == list(range(100))
     assert "val" not in store.splits
 
 
-def test_the_same_files_and_options_make_one_store(folder: Path) -> None:
+def test_the_same_files_and_options_give_one_store(folder: Path) -> None:
     Numbers(str(folder)).store()
     Numbers(str(folder), batch_size=7, val_fraction=0.5).store()
     assert len(stores(folder)) == 1
 
 
-def test_a_file_of_another_size_makes_another_store(folder: Path) -> None:
+def test_a_file_of_another_size_gives_another_store(folder: Path) -> None:
     Numbers(str(folder)).store()
     file, stat = folder / "numbers.txt", (folder / "numbers.txt").stat()
     file.write_text("0 to 149, and more")
@@ -91,29 +91,27 @@ def test_a_file_of_another_size_makes_another_store(folder: Path) -> None:
     assert len(stores(folder)) == 2
 
 
-def test_a_file_of_another_time_makes_another_store(folder: Path) -> None:
+def test_a_file_of_another_time_gives_another_store(folder: Path) -> None:
     Numbers(str(folder)).store()
     os.utime(folder / "numbers.txt", ns=(1, 1))
     Numbers(str(folder)).store()
     assert len(stores(folder)) == 2
 
 
-def test_another_option_makes_another_store(folder: Path) -> None:
+def test_another_option_gives_another_store(folder: Path) -> None:
     Numbers(str(folder)).store()
     assert "val" in Numbers(str(folder), official_val=True).store().splits
     assert len(stores(folder)) == 2
 
 
-def test_a_folder_that_is_moved_keeps_its_store(folder: Path) -> None:
+def test_a_moved_folder_keeps_its_store(folder: Path) -> None:
     Numbers(str(folder)).store()
     moved = folder.rename(folder.with_name("moved"))
     Numbers(str(moved)).store()
     assert len(stores(moved)) == 1
 
 
-def test_a_file_that_is_moved_within_the_folder_makes_another_store(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_moved_within_the_folder_gives_another_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Numbers(str(folder)).store()
     (folder / "deeper").mkdir()
     moved = (folder / "numbers.txt").rename(folder / "deeper" / "numbers.txt")
@@ -122,7 +120,7 @@ def test_a_file_that_is_moved_within_the_folder_makes_another_store(
     assert len(stores(folder)) == 2
 
 
-def test_a_file_of_the_user_is_found_where_they_are_and_then_in_the_folder(
+def test_a_file_is_searched_in_the_working_directory_and_then_in_dir(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -130,18 +128,27 @@ def test_a_file_of_the_user_is_found_where_they_are_and_then_in_the_folder(
     assert source._locate("numbers.txt") == folder / "numbers.txt"
     assert source._locate(str(folder / "numbers.txt")) == folder / "numbers.txt"
     (tmp_path / "numbers.txt").touch()
-    assert source._locate("numbers.txt") == Path("numbers.txt")
-    with pytest.raises(ValueError, match=rf"data\.file=letters\.txt: there is no such file here or in {folder}"):
+    assert source._locate("numbers.txt") == tmp_path / "numbers.txt"
+    with pytest.raises(
+        ValueError, match=rf"data\.file=letters\.txt: must be a file in the working directory or in {folder}"
+    ):
         source._locate("letters.txt")
 
 
-def test_a_folder_that_cannot_be_written_is_left_alone(
+def test_a_tilde_is_the_home_directory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = Numbers("~/official")
+    assert source.dir == folder
+    assert source._locate("~/official/numbers.txt") == folder / "numbers.txt"
+
+
+def test_a_store_of_a_read_only_folder_is_in_the_cache_directory(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "cache"))
     folder.chmod(0o555)
-    if os.access(folder, os.W_OK):  # root may write anywhere
+    if os.access(folder, os.W_OK):  # root can write to every folder
         monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert len(Numbers(str(folder)).store().splits["train"]) == 100
     folder.chmod(0o755)
@@ -150,20 +157,22 @@ def test_a_folder_that_cannot_be_written_is_left_alone(
 
 
 @pytest.mark.parametrize("value", [0, -1])
-def test_a_batch_without_samples_is_refused(value: int) -> None:
-    with pytest.raises(ValueError, match=rf"data\.batch_size={value}"):
+def test_a_batch_size_below_one_raises_an_error(value: int) -> None:
+    with pytest.raises(ValueError, match=rf"data\.batch_size={value}: must be at least 1"):
         Numbers("anywhere", batch_size=value)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
-def test_a_val_fraction_that_is_no_share_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match=rf"data\.val_fraction={value}"):
+def test_a_val_fraction_out_of_range_raises_an_error(value: float) -> None:
+    with pytest.raises(ValueError, match=rf"data\.val_fraction={value}: must be above 0 and below 1"):
         Numbers("anywhere", val_fraction=value)
 
 
 @pytest.mark.parametrize(("num_train", "fraction"), [(1, 0.5), (1, 0.01), (2, 0.99), (10, 0.99)])
-def test_a_val_fraction_that_leaves_a_split_empty_is_refused(folder: Path, num_train: int, fraction: float) -> None:
-    with pytest.raises(ValueError, match=f"of {num_train} samples that leaves a split empty"):
+def test_a_val_fraction_that_leaves_no_training_samples_raises_an_error(
+    folder: Path, num_train: int, fraction: float
+) -> None:
+    with pytest.raises(ValueError, match=f"must leave samples for training; the training split has {num_train}"):
         Numbers(str(folder), num_train=num_train, val_fraction=fraction).splits(seed=1)
 
 
@@ -178,12 +187,12 @@ def test_a_small_training_split_gives_one_sample_to_val(
     assert sorted(members(splits["train"]) + members(splits["val"])) == list(range(num_train))
 
 
-def test_a_real_source_is_built_beside_its_files(mnist_dir: Path) -> None:
+def test_a_store_is_built_beside_the_official_files(mnist_dir: Path) -> None:
     MNIST(str(mnist_dir)).store()
     assert [path.name.split("-")[0] for path in stores(mnist_dir)] == ["mnist"]
 
 
-def test_val_holds_the_same_share_of_every_class(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_val_has_the_same_fraction_of_every_class(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Numbers, "stratified", True)
     for seed in range(5):
         _, splits = Numbers(str(folder), val_fraction=0.2).splits(seed)

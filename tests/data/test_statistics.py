@@ -7,32 +7,32 @@ from firstlight.data.store import Arrays
 RANDOM = np.random.default_rng(1)
 
 
-def test_channel_statistics_are_those_of_numpy() -> None:
+def test_channel_statistics_equal_those_of_numpy() -> None:
     images = RANDOM.integers(0, 256, (50, 3, 7, 9), dtype=np.uint8)
     mean, std = channel_statistics(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
     assert std == pytest.approx((images / 255).std((0, 2, 3)), rel=1e-12)
 
 
-def test_channel_statistics_are_those_of_numpy_for_more_images_than_are_counted_at_once() -> None:
+def test_channel_statistics_of_several_chunks_equal_those_of_numpy() -> None:
     images = RANDOM.integers(0, 256, (300, 2, 3, 3), dtype=np.uint8)
     mean, std = channel_statistics(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
     assert std == pytest.approx((images / 255).std((0, 2, 3)), rel=1e-12)
 
 
-def test_a_constant_channel_has_a_deviation_that_can_be_divided_by() -> None:
+def test_the_std_of_a_constant_channel_is_not_zero() -> None:
     mean, std = channel_statistics(np.full((4, 1, 3, 3), 51, dtype=np.uint8))
     assert mean == pytest.approx((0.2,))
     assert std == (1 / 255,)
 
 
-def test_a_constant_column_has_a_deviation_that_can_be_divided_by() -> None:
+def test_the_std_of_a_constant_column_is_one() -> None:
     mean, std = column_statistics(np.array([[1, 7], [3, 7]], dtype=np.float32))
     assert (mean, std) == ((2.0, 7.0), (1.0, 1.0))
 
 
-def test_images_tell_their_shape_without_their_room() -> None:
+def test_the_input_shape_of_images_excludes_the_margin() -> None:
     images = RANDOM.integers(0, 256, (20, 3, 12, 10), dtype=np.uint8)
     spec = describe(("no", "yes"), Arrays(images, RANDOM.integers(0, 2, 20)), margin=2)
     assert (spec.kind, spec.input_shape, spec.stored_shape) == ("images", (3, 8, 6), (3, 12, 10))
@@ -40,7 +40,7 @@ def test_images_tell_their_shape_without_their_room() -> None:
     assert spec.mean == pytest.approx((images / 255).mean((0, 2, 3)), rel=1e-12)
 
 
-def test_numbers_tell_of_their_columns_and_targets() -> None:
+def test_tables_have_statistics_of_columns_and_targets() -> None:
     table, targets = RANDOM.normal(3, 2, (40, 5)), RANDOM.normal(100, 9, (40, 1))
     spec = describe(("price",), Arrays(table.astype(np.float32), targets.astype(np.float32)))
     assert (spec.kind, spec.input_shape, spec.num_outputs) == ("numbers", (5,), 1)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from filelock import FileLock, Timeout
 
-from firstlight.data.store import Arrays, Split, open_store
+from firstlight.data.store import Arrays, Split, content_key, open_store
 from firstlight.spec import DataSpec
 
 SPEC = DataSpec((3, 4, 5), 2, ("no", "yes"), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 def open_with_the_others(folder: Path, barrier: Barrier) -> None:
     def slow_read() -> tuple[DataSpec, dict[str, Arrays]]:
         (folder / f"{secrets.token_hex(4)}.built").touch()
-        time.sleep(0.5)  # the others are at the door by now
+        time.sleep(0.5)  # until the other process waits for the lock
         return two_splits()
 
     barrier.wait()
@@ -43,7 +43,7 @@ def open_with_the_others(folder: Path, barrier: Barrier) -> None:
     assert np.array_equal(train.inputs.numpy(), two_splits()[1]["train"].inputs)
 
 
-def test_a_store_holds_what_was_read(tmp_path: Path) -> None:
+def test_a_store_contains_the_arrays(tmp_path: Path) -> None:
     store = open_store(tmp_path / "digits", two_splits)
     for name, arrays in two_splits()[1].items():
         assert np.array_equal(store.splits[name].inputs.numpy(), arrays.inputs)
@@ -56,14 +56,14 @@ def test_a_store_keeps_its_spec(tmp_path: Path) -> None:
     assert open_store(tmp_path / "digits", two_splits).spec == open_store(tmp_path / "digits", never).spec == SPEC
 
 
-def test_a_store_that_is_there_is_not_built_again(tmp_path: Path) -> None:
+def test_an_existing_store_is_not_built_again(tmp_path: Path) -> None:
     built = open_store(tmp_path / "digits", two_splits)
     opened = open_store(tmp_path / "digits", never)
     assert opened.spec == built.spec
     assert torch.equal(opened.splits["test"].inputs, built.splits["test"].inputs)
 
 
-def test_two_processes_build_one_store_and_leave_nothing_half_built(tmp_path: Path) -> None:
+def test_two_processes_build_one_store(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
     processes = [context.Process(target=open_with_the_others, args=(tmp_path, barrier)) for _ in range(2)]
@@ -76,7 +76,7 @@ def test_two_processes_build_one_store_and_leave_nothing_half_built(tmp_path: Pa
     assert [name for name in names(tmp_path) if not name.endswith(".built")] == ["digits"]
 
 
-def test_builders_that_fail_take_turns_although_each_removes_the_lock_file(tmp_path: Path) -> None:
+def test_only_one_thread_at_a_time_builds_although_each_deletes_the_lock_file(tmp_path: Path) -> None:
     inside: list[int] = []
 
     def fail() -> tuple[DataSpec, dict[str, Arrays]]:
@@ -96,7 +96,7 @@ def test_builders_that_fail_take_turns_although_each_removes_the_lock_file(tmp_p
     assert names(tmp_path) == []
 
 
-def test_the_lock_file_is_removed_while_the_lock_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_file_is_deleted_while_the_lock_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remove, removed = Path.unlink, []
 
     def watched(path: Path, missing_ok: bool = False) -> None:
@@ -112,7 +112,7 @@ def test_the_lock_file_is_removed_while_the_lock_is_held(tmp_path: Path, monkeyp
     assert names(tmp_path) == ["digits"]
 
 
-def test_an_error_in_reading_leaves_nothing_behind_and_the_next_try_builds(tmp_path: Path) -> None:
+def test_an_error_in_reading_leaves_no_files_and_the_store_can_be_built_later(tmp_path: Path) -> None:
     def fail() -> tuple[DataSpec, dict[str, Arrays]]:
         raise ValueError("a broken file")
 
@@ -122,7 +122,7 @@ def test_an_error_in_reading_leaves_nothing_behind_and_the_next_try_builds(tmp_p
     assert len(open_store(tmp_path / "digits", two_splits).splits["train"]) == 20
 
 
-def test_an_error_in_writing_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_error_in_writing_leaves_no_files(tmp_path: Path) -> None:
     def objects() -> tuple[DataSpec, dict[str, Arrays]]:
         return SPEC, two_splits()[1] | {"val": Arrays(np.zeros((2, 3, 4, 5)), np.zeros(2, dtype=np.int64))}
 
@@ -131,29 +131,30 @@ def test_an_error_in_writing_leaves_nothing_behind(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
-def test_the_arrays_are_mapped_into_memory(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="requires Linux")
+def test_the_arrays_are_memory_mapped(tmp_path: Path) -> None:
     store = open_store(tmp_path / "digits", two_splits)
-    maps = Path("/proc/self/maps").read_text()
-    assert all(str(tmp_path / "digits" / f"{name}.inputs.npy") in maps for name in store.splits)
+    mapped = Path("/proc/self/smaps").read_text()
+    assert all(str(tmp_path / "digits" / f"{name}.inputs.npy") in mapped for name in store.splits)
 
 
-def test_a_write_to_the_arrays_does_not_reach_the_store(tmp_path: Path) -> None:
+def test_a_write_to_the_arrays_does_not_change_the_store(tmp_path: Path) -> None:
     open_store(tmp_path / "digits", two_splits).splits["train"].inputs.fill_(7)
     train = open_store(tmp_path / "digits", never).splits["train"]
     assert np.array_equal(train.inputs.numpy(), two_splits()[1]["train"].inputs)
 
 
-def test_a_part_shares_the_arrays_and_a_part_of_a_part_counts_in_the_part() -> None:
+def test_a_part_uses_the_same_arrays_and_can_be_divided_again() -> None:
     split = Split(torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1), torch.arange(10))
     part = split.part(torch.tensor([9, 5, 3, 1])).part(torch.tensor([0, 2]))
     assert len(part) == 2
+    assert (split.own_targets.tolist(), part.own_targets.tolist()) == (list(range(10)), [9, 3])
     assert part.inputs.data_ptr() == split.inputs.data_ptr()
     inputs, targets = part.take(torch.tensor([1, 0]))
     assert (inputs.flatten().tolist(), targets.tolist()) == ([3, 9], [3, 9])
 
 
-def test_what_is_taken_is_a_copy() -> None:
+def test_taken_samples_are_copies() -> None:
     split = Split(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
     inputs, targets = split.take(torch.arange(4))
     inputs += 1
@@ -161,18 +162,25 @@ def test_what_is_taken_is_a_copy() -> None:
     assert int(split.inputs.sum()) == int(split.targets.sum()) == 0
 
 
-def test_a_part_moves_with_no_more_than_its_rows() -> None:
+def test_a_part_is_copied_to_a_device_without_other_rows() -> None:
     split = Split(torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1), torch.arange(10))
     moved = split.part(torch.tensor([2, 7])).to(torch.device("cpu"))
     assert (moved.inputs.flatten().tolist(), moved.targets.tolist(), len(moved)) == ([2, 7], [2, 7], 2)
     assert moved.indices is None
 
 
-def test_a_damaged_store_is_told_with_its_name(tmp_path: Path) -> None:
+def test_a_damaged_store_raises_an_error_that_names_it(tmp_path: Path) -> None:
     arrays = {name: Arrays(np.zeros((4, 2), np.float32), np.arange(4)) for name in ("train", "test")}
     spec = DataSpec((2,), 4, tuple("abcd"), (0.0, 0.0), (1.0, 1.0))
     open_store(tmp_path / "store", lambda: (spec, arrays))
     path = tmp_path / "store" / "train.inputs.npy"
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(ValueError, match=r"store: damaged .*Delete it"):
+    with pytest.raises(ValueError, match=r"store: cannot read .*To fix: delete this folder"):
         open_store(tmp_path / "store", lambda: (spec, arrays))
+
+
+def test_a_content_key_depends_on_every_part_and_not_on_the_order_of_keys() -> None:
+    key = content_key(1, "features", {"a": 1, "b": [2]})
+    assert key == content_key(1, "features", {"b": [2], "a": 1}) == "716bda88a18d12e7"
+    others = [(2, "features", {"a": 1, "b": [2]}), (1, "views", {"a": 1, "b": [2]}), (1, "features", {"a": 1})]
+    assert len({key, *(content_key(*parts) for parts in others)}) == 4

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,18 @@ CSV = "\n".join([HEADER, *ROWS]) + "\n"
 
 
 def store(folder: Path, content: str | bytes = CSV, **options: Any) -> Store:
-    """The store of a table with this content."""
+    """Return the store of a table with this content."""
     (folder / "table.csv").write_bytes(content.encode() if isinstance(content, str) else content)
     return Table(str(folder), file="table.csv", **options).store()
 
 
 def both(found: Store) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and targets of both splits together."""
+    """Return the inputs and targets of both splits, concatenated."""
     splits = [found.splits[name] for name in ("train", "test")]
     return torch.cat([split.inputs for split in splits]), torch.cat([split.targets for split in splits])
 
 
-def test_numbers_in_and_the_last_column_out(tmp_path: Path) -> None:
+def test_the_last_column_is_the_default_target(tmp_path: Path) -> None:
     found = store(tmp_path)
     inputs, targets = both(found)
     assert (inputs.dtype, targets.dtype, targets.shape) == (torch.float32, torch.float32, (30, 1))
@@ -39,9 +40,9 @@ def test_numbers_in_and_the_last_column_out(tmp_path: Path) -> None:
     assert spec.target_std == pytest.approx(train.targets.double().std(0, correction=0).tolist())
 
 
-def test_columns_without_numbers_are_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_columns_without_numbers_are_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store(tmp_path)
-    assert caplog.messages == [f"{tmp_path}/table.csv: left out, because there are no numbers in it: colour"]
+    assert caplog.messages == [f"{tmp_path}/table.csv: columns without numbers are left out: colour"]
 
 
 def test_another_column_can_be_the_target(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_another_column_can_be_the_target(tmp_path: Path) -> None:
     assert torch.allclose(inputs[:, :1] ** 2 / 10, targets)
 
 
-def test_a_column_can_be_a_class(tmp_path: Path) -> None:
+def test_a_column_of_texts_can_be_the_class(tmp_path: Path) -> None:
     found = store(tmp_path, target="colour", classes=True)
     assert (found.spec.labels, found.spec.target_mean, found.spec.input_shape) == (("blue", "red"), (), (3,))
     inputs, targets = both(found)
@@ -60,13 +61,13 @@ def test_a_column_can_be_a_class(tmp_path: Path) -> None:
     assert found.splits["test"].targets.bincount().tolist() == [2, 4]
 
 
-def test_classes_that_are_numbers_go_by_their_size(tmp_path: Path) -> None:
+def test_numeric_classes_are_sorted_by_value(tmp_path: Path) -> None:
     content = "x,stars\n" + "".join(f"{n},{(2, 10, 9)[n % 3]}\n" for n in range(30))
     found = store(tmp_path, content, classes=True)
     assert found.spec.labels == ("2", "9", "10")
 
 
-def test_the_test_part_follows_from_split_seed(tmp_path: Path) -> None:
+def test_split_seed_selects_the_test_split(tmp_path: Path) -> None:
     one, again, other = (store(tmp_path, split_seed=seed).splits["test"].inputs for seed in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
@@ -74,7 +75,7 @@ def test_the_test_part_follows_from_split_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "diabetes"])
-def test_tables_of_scikit_learn_go_by_their_names(tmp_path: Path, name: str) -> None:
+def test_tables_of_scikit_learn_are_read_by_name(tmp_path: Path, name: str) -> None:
     found = Table(str(tmp_path), file=name, classes=name != "diabetes").store()
     sizes = {"iris": (120, 30, (4,), 3), "wine": (142, 36, (13,), 3), "diabetes": (354, 88, (10,), 1)}
     splits = (len(found.splits["train"]), len(found.splits["test"]))
@@ -92,7 +93,7 @@ def test_tables_of_scikit_learn_go_by_their_names(tmp_path: Path, name: str) -> 
     ],
     ids=["CRLF", "byte order mark", "empty lines", "quotes", "spaces"],
 )
-def test_other_ways_to_write_csv_hold_the_same_numbers(tmp_path: Path, content: str) -> None:
+def test_other_ways_to_write_csv_give_the_same_numbers(tmp_path: Path, content: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = store(tmp_path / "a"), store(tmp_path / "b", content)
@@ -100,72 +101,76 @@ def test_other_ways_to_write_csv_hold_the_same_numbers(tmp_path: Path, content: 
     assert np.array_equal(one.splits["train"].inputs, other.splits["train"].inputs)
 
 
-def test_another_delimiter_can_be_named(tmp_path: Path) -> None:
+def test_the_delimiter_can_be_set(tmp_path: Path) -> None:
     assert store(tmp_path, CSV.replace(",", ";"), delimiter=";").spec.input_shape == (2,)
-    with pytest.raises(ValueError, match=r"data\.delimiter=: one character"):
+    with pytest.raises(ValueError, match=r"data\.delimiter=: must be one character"):
         Table(str(tmp_path), delimiter="")
 
 
 def altered(line: int, text: str) -> str:
-    """The table with one line replaced; line 1 is the header."""
+    """Return the table with one line replaced; line 1 is the header."""
     lines = CSV.splitlines()
     return "\n".join([*lines[: line - 1], text, *lines[line:]])
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        ("", "line 1: it has to name the columns"),
-        ("\n\n", "line 1: it has to name the columns"),
-        ("\n".join(["1,2,3", "4,5,6"]), "line 1: it has to name the columns"),
-        (HEADER, "there is no row below the names"),
-        (altered(1, "size,size,colour,price"), "line 1: there are several columns 'size'"),
-        (altered(5, "1,2,red"), "line 5: 3 values; line 1 names 4 columns"),
-        (altered(5, "1,2,red,4,5"), "line 5: 5 values; line 1 names 4 columns"),
-        (altered(6, "large,2,red,4"), "line 6: size is 'large', not a finite number"),
-        (altered(6, ",2,red,4"), "line 6: size is '', not a finite number"),
-        (altered(2, "NA,2,red,4"), "line 2: size is 'NA', not a finite number"),
-        (altered(7, "1,nan,red,4"), "line 7: weight is 'nan', not a finite number"),
-        (altered(7, "1,-inf,red,4"), "line 7: weight is '-inf', not a finite number"),
-        (altered(7, "1,1e39,red,4"), "line 7: weight is '1e39', not a finite number"),
-        (altered(7, "1,1_0,red,4"), "line 7: weight is '1_0', not a finite number"),
-        (altered(7, "1,٣,red,4"), "line 7: weight is '٣', not a finite number"),
-        (CSV.replace(",", ";"), "line 1: one column, 'size;weight;colour;price'. .*'data.delimiter=\";\"'"),
-        (CSV.replace(",", "\t"), r"line 1: one column, .*'data\.delimiter=\"\t\"'"),
-        ("size;price\n" + "1,5;2\n" * 9, "line 1: one column, 'size;price'"),
-        (altered(31, "1,2,red,cheap"), "line 31: price is 'cheap', not a finite number"),
-        ('a,b\n"x\ny",1\n2,3\nz,4\n', "line 3: a is 'x\ny', not a finite number"),
-        ("a,b\n" + "x,1\n" * 9, "no column but the target holds numbers"),
-        ("a,b\n" + "1,x\n" * 9, "b, the target, holds no numbers"),
-        (b"a,b\n\xff,1\n", "not a CSV file in UTF-8"),
-        ("a,b\n1,2\n", "of 'b' there are 1 samples, too few"),
+        ("", "line 1: .*it does not name the columns"),
+        ("\n\n", "line 1: .*it does not name the columns"),
+        ("\n".join(["1,2,3", "4,5,6"]), "line 1: .*it does not name the columns"),
+        (HEADER, "there are no rows below the names"),
+        (altered(1, "size,size,colour,price"), "line 1: .*several columns 'size'"),
+        (altered(5, "1,2,red"), "line 5: .*3 values, but 4 columns"),
+        (altered(5, "1,2,red,4,5"), "line 5: .*5 values, but 4 columns"),
+        (altered(6, "large,2,red,4"), "line 6: .*size is 'large'.*write a finite number"),
+        (altered(6, ",2,red,4"), "line 6: .*size is ''.*write a finite number"),
+        (altered(2, "NA,2,red,4"), "line 2: .*size is 'NA'.*write a finite number"),
+        (altered(7, "1,nan,red,4"), "line 7: .*weight is 'nan'.*write a finite number"),
+        (altered(7, "1,-inf,red,4"), "line 7: .*weight is '-inf'.*write a finite number"),
+        (altered(7, "1,1e39,red,4"), "line 7: .*weight is '1e39'.*write a finite number"),
+        (altered(7, "1,1_0,red,4"), "line 7: .*weight is '1_0'.*write a finite number"),
+        (altered(7, "1,٣,red,4"), "line 7: .*weight is '٣'.*write a finite number"),
+        (CSV.replace(",", ";"), "line 1: .*one column, 'size;weight;colour;price'.*'data.delimiter=\";\"'"),
+        (CSV.replace(",", "\t"), r"line 1: .*one column, .*'data\.delimiter=\"\t\"'"),
+        ("size;price\n" + "1,5;2\n" * 9, "line 1: .*one column, 'size;price'"),
+        (altered(31, "1,2,red,cheap"), "line 31: .*price is 'cheap'.*write a finite number"),
+        ('a,b\n"x\ny",1\n2,3\nz,4\n', "line 3: .*a is 'x\ny'.*write a finite number"),
+        ("a,b\n" + "x,1\n" * 9, "only the target column has numbers"),
+        ("a,b\n" + "1,x\n" * 9, "the target column b has no numbers"),
+        (b"a,b\n\xff,1\n", "save the table as CSV in UTF-8"),
+        ("a,b\n1,2\n", r"data\.test_fraction=0\.2: .*'b' has 1 in all"),
     ],
 )
-def test_a_wrong_table_is_refused_with_its_file_and_line(tmp_path: Path, content: str | bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told) as caught:
+def test_a_wrong_table_raises_an_error_that_names_the_file_and_line(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         store(tmp_path, content)
-    assert "table.csv" in str(caught.value) or "too few" in told
+    assert re.search(r"table\.csv.*: cannot read \(|data\.test_fraction", str(caught.value))
     assert not list(tmp_path.rglob("*.npy"))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        (altered(9, "1,2,,4"), "line 9: colour, the class, is empty"),
-        (CSV.replace("blue", "red"), "every row has the class 'red'"),
-        (altered(9, "1,2,green,4"), "of 'green' there are 1 samples, too few"),
+        (altered(9, "1,2,,4"), "line 9: .*the class colour is empty"),
+        (CSV.replace("blue", "red"), "all rows have the class 'red'"),
+        (altered(9, "1,2,green,4"), "'green' has 1 in all"),
     ],
 )
-def test_wrong_classes_are_refused(tmp_path: Path, content: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_wrong_classes_raise_an_error(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         store(tmp_path, content, target="colour", classes=True)
 
 
-def test_a_target_that_is_no_column_is_told_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.target=cost: .* no such column, but size, weight, colour, price"):
+def test_an_unknown_target_raises_an_error_that_lists_the_columns(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"data\.target=cost: unknown column of .*; known: colour, price, size, weight"
+    ):
         store(tmp_path, target="cost")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.file=prices\.csv: there is no such file"):
+def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.file=prices\.csv: must be a file"):
         Table(str(tmp_path), file="prices.csv").store()

@@ -19,7 +19,7 @@ def fable(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("unit", ["characters", "words"])
-def test_windows_follow_each_other_and_targets_are_the_next_tokens(fable: str, tmp_path: Path, unit: str) -> None:
+def test_windows_are_contiguous_and_targets_are_the_next_tokens(fable: str, tmp_path: Path, unit: str) -> None:
     source = Text(str(tmp_path), file=fable, unit=unit, length=16)
     store, splits = source.splits(seed=1)
     assert (store.spec.kind, store.spec.input_shape) == ("tokens", (16,))
@@ -35,73 +35,73 @@ def test_windows_follow_each_other_and_targets_are_the_next_tokens(fable: str, t
 
 
 @pytest.mark.parametrize("unit", ["characters", "words"])
-def test_parts_come_one_after_another_and_make_the_whole(fable: str, tmp_path: Path, unit: str) -> None:
+def test_the_parts_are_contiguous_and_form_the_text(fable: str, tmp_path: Path, unit: str) -> None:
     parts = Text(str(tmp_path), file=fable, unit=unit, val_fraction=0.2, test_fraction=0.1).parts()
     assert list(parts) == ["train", "val", "test"]
     assert "".join(parts.values()) == FABLE
-    shares = [len(part) / len(FABLE) for part in parts.values()]
-    assert shares == pytest.approx([0.7, 0.2, 0.1], abs=0.005)
+    fractions = [len(part) / len(FABLE) for part in parts.values()]
+    assert fractions == pytest.approx([0.7, 0.2, 0.1], abs=0.005)
 
 
-def test_the_vocabulary_is_that_of_the_training_part(tmp_path: Path) -> None:
+def test_the_vocabulary_comes_from_the_training_part(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("ab" * 400 + "xy" * 100)
     store = Text(str(tmp_path), file="text.txt", length=8).store()
     assert store.spec.labels == ("<unk>", "a", "b")
     assert not store.splits["test"].inputs.any()
 
 
-def test_a_vocabulary_can_be_limited(fable: str, tmp_path: Path) -> None:
+def test_the_size_of_the_vocabulary_can_be_limited(fable: str, tmp_path: Path) -> None:
     store = Text(str(tmp_path), file=fable, unit="words", length=8, max_vocabulary=4).store()
     assert store.spec.labels == ("<unk>", " dog", " the", "\n")
 
 
-def test_the_language_reference_of_python_is_there_without_a_file(tmp_path: Path) -> None:
+def test_the_default_text_is_the_language_reference_of_python(tmp_path: Path) -> None:
     store = Text(str(tmp_path)).store()
     assert 60 < store.spec.num_outputs < 400
     assert len(store.splits["train"]) > 2000
     assert "for_stmt" in Text(str(tmp_path)).parts()["train"]
 
 
-def test_a_python_without_its_reference_asks_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_its_reference_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"no language reference .*data\.file="):
+    with pytest.raises(ValueError, match=r"data\.file=null: must be a text file"):
         Text(str(tmp_path)).store()
 
 
-def test_every_option_that_the_windows_follow_from_makes_another_store(fable: str, tmp_path: Path) -> None:
+def test_every_option_that_changes_the_windows_gives_another_store(fable: str, tmp_path: Path) -> None:
     options = [{}, {"length": 8}, {"unit": "words"}, {"max_vocabulary": 5}, {"val_fraction": 0.2}]
     for option in [*options, {"test_fraction": 0.2}, {"batch_size": 3}]:
         Text(str(tmp_path), file=fable, **({"length": 16} | option)).store()
     assert len(list((tmp_path / ".firstlight").glob("text-*/spec.json"))) == 6
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(b"\xef\xbb\xbf" + b"ab" * 100)
     source = Text(str(tmp_path), file="text.txt", length=4)
     assert "".join(source.parts().values()) == "ab" * 100
 
 
-def test_a_byte_that_is_not_utf_8_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_byte_that_is_not_utf_8_raises_an_error_with_its_position(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(b"a" * 1234 + "für".encode("latin-1") + b"a" * 1000)
-    with pytest.raises(ValueError, match=r"text\.txt, byte 1,235: 0xfc is not UTF-8"):
+    with pytest.raises(ValueError, match=r"text\.txt, byte 1,235: cannot read \(0xfc is not UTF-8"):
         Text(str(tmp_path), file="text.txt").store()
     assert not list(tmp_path.rglob("*.npy"))
 
 
 @pytest.mark.parametrize(
-    ("size", "told"),
+    ("size", "message"),
     [
-        (0, "0 characters, 0 of them for train; a window takes 11"),
-        (100, "100 characters, 10 of them for val; a window takes 11"),
+        (0, "0, the number of characters for train"),
+        (100, "10, the number of characters for val"),
     ],
 )
-def test_a_text_that_is_too_short_is_refused(tmp_path: Path, size: int, told: str) -> None:
+def test_a_text_that_is_too_short_raises_an_error(tmp_path: Path, size: int, message: str) -> None:
     (tmp_path / "text.txt").write_text("a" * size)
-    with pytest.raises(ValueError, match=rf"data\.length=10: .*text\.txt has {told}"):
+    with pytest.raises(ValueError, match=rf"data\.length=10: must be less than {message} in .*text\.txt"):
         Text(str(tmp_path), file="text.txt", length=10).store()
 
 
-def test_the_shortest_text_is_one_window_for_each_split(tmp_path: Path) -> None:
+def test_the_shortest_text_has_one_window_of_val_and_test(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("abcdefghijk" * 10)
     splits = Text(str(tmp_path), file="text.txt", length=10).store().splits
     assert {name: split.inputs.shape for name, split in splits.items()} == {
@@ -113,9 +113,9 @@ def test_the_shortest_text_is_one_window_for_each_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        ({"unit": "letters"}, r"data\.unit=letters: characters or words"),
+        ({"unit": "letters"}, r"data\.unit=letters: unknown unit"),
         ({"length": 0}, r"data\.length=0"),
         ({"max_vocabulary": 1}, r"data\.max_vocabulary=1"),
         ({"test_fraction": 0.0}, r"data\.test_fraction=0\.0"),
@@ -123,11 +123,11 @@ def test_the_shortest_text_is_one_window_for_each_split(tmp_path: Path) -> None:
         ({"val_fraction": 1.0}, r"data\.val_fraction=1\.0"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_options_out_of_range_raise_an_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Text("anywhere", **options)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.file=novel\.txt: there is no such file"):
+def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.file=novel\.txt: must be a file"):
         Text(str(tmp_path), file="novel.txt").store()

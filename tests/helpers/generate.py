@@ -8,18 +8,23 @@ from PIL import Image
 CIFAR10_BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 CIFAR10_SAMPLES = 20  # of each batch
 ASL_CODES = [code for code in range(25) if code != 9]  # Kaggle's: 9 would be J
-PETS = {"Abyssinian": (1, 1), "american_bulldog": (2, 2), "basset_hound": (4, 2), "Bengal": (6, 1)}  # class, species
+PETS = {
+    "Abyssinian": (1, 1),
+    "american_bulldog": (2, 2),
+    "basset_hound": (4, 2),
+    "Bengal": (6, 1),
+}  # number of the breed, species
 ASL_HEADER = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """A uint8 array as an IDX file."""
+    """Write a uint8 array as an IDX file."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
 
 
 def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
-    """Random images with a bright spot that tells their class, as the four IDX files in folder/MNIST/raw."""
+    """Write random images with bright rows that depend on the class, as the four IDX files in folder/MNIST/raw."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -33,19 +38,19 @@ def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: in
 
 
 def cifar10_batch(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (samples, 3072) and classes of one of the six files."""
+    """Return the pixels (samples, 3072) and the classes of one of the six files."""
     pixels = np.random.default_rng(number).integers(0, 256, (CIFAR10_SAMPLES, 3072), dtype=np.uint8)
     return pixels, np.arange(CIFAR10_SAMPLES) % 10
 
 
 def cifar10_binary() -> dict[str, bytes]:
-    """The six files of the binary version."""
+    """Return the six files of the binary version."""
     batches = {f"{name}.bin": cifar10_batch(number) for number, name in enumerate(CIFAR10_BATCHES)}
     return {name: np.column_stack([y.astype(np.uint8), x]).tobytes() for name, (x, y) in batches.items()}
 
 
 def write_files(folder: Path, files: dict[str, bytes]) -> Path:
-    """Files with these contents in a new folder."""
+    """Write files with these contents to a new folder."""
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -53,35 +58,35 @@ def write_files(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def asl_table(codes: list[int], seed: int = 0) -> str:
-    """A CSV file with one image for each code."""
+    """Return a CSV file with one image for each code."""
     pixels = np.random.default_rng(seed).integers(0, 256, (len(codes), 784))
     rows = [",".join(map(str, [code, *row])) for code, row in zip(codes, pixels.tolist(), strict=True)]
     return "\n".join([ASL_HEADER, *rows]) + "\n"
 
 
 def write_asl(folder: Path, train: str, test: str, test_name: str = "test") -> None:
-    """The two CSV files of Sign Language MNIST."""
+    """Write the two CSV files of Sign Language MNIST."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sign_mnist_train.csv").write_text(train)
     (folder / f"sign_mnist_{test_name}.csv").write_text(test)
 
 
 def write_image(path: Path, shade: int, height: int = 20, width: int = 24) -> None:
-    """A noisy image around one shade, in the format that the suffix names."""
+    """Write an image of noise around one shade; the suffix decides the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(shade).integers(0, 40, (height, width, 3))
     Image.fromarray((noise + shade % 216).astype(np.uint8)).save(path)
 
 
 def write_classes(folder: Path, num_images: int, classes: tuple[str, ...] = ("cat", "dog")) -> None:
-    """Folders of classes with so many JPEGs each."""
+    """Write a folder with `num_images` JPEGs for each class."""
     for label, name in enumerate(classes):
         for number in range(num_images):
             write_image(folder / name / f"{number:02}.jpg", 100 * label + number)
 
 
 def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
-    """The images and lists of Oxford-IIIT Pet, for four of its breeds."""
+    """Write the images and lists of four breeds of Oxford-IIIT Pet."""
     (folder / "annotations").mkdir(parents=True)
     numbers = {"trainval": range(num_train), "test": range(num_train, num_train + num_test)}
     for split, found in numbers.items():
@@ -93,7 +98,7 @@ def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
 
 
 def write_all(folder: Path) -> None:
-    """Every data set that has official files, where its source looks for them."""
+    """Write every data set that has official files to the folder that its source reads."""
     write_mnist(folder)
     write_files(folder / "cifar-10-batches-bin", cifar10_binary())
     write_asl(folder / "sign-language-mnist", asl_table(ASL_CODES), asl_table(ASL_CODES, seed=1))

@@ -1,4 +1,4 @@
-"""Files on a web server that runs on this machine."""
+"""A web server on this machine for tests of downloads."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Site:
-    """What a server on this machine has to give, how much longer it says that is, and what it was asked for."""
+    """The files of a server and the requests that it received.
+
+    Attributes:
+        content: the content of each file, by name.
+        missing_bytes: number by which the announced length of a file exceeds its content.
+        asked: names of the requested files.
+        url: address of the server.
+    """
 
     content: dict[str, bytes]
     missing_bytes: int = 0
@@ -19,7 +26,7 @@ class Site:
 
 @contextmanager
 def served(content: dict[str, bytes]) -> Iterator[Site]:
-    """Serves files at `url` + their names."""
+    """Serve files at `url` + name until the block ends."""
     site = Site(content)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Data: from official files to batches on the device."""
+"""Data sets: read from their official files, stored as arrays, and split into batches on the device."""
 
 from firstlight.data.asl import ASL as ASL
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10

@@ -8,6 +8,7 @@ import numpy as np
 from firstlight.data.archive import zip_files, zip_names
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _SIDE = 28
 _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
@@ -17,15 +18,15 @@ _HEADER = ["label", *(f"pixel{number}" for number in range(1, _SIDE * _SIDE + 1)
 class _Images(NamedTuple):
     codes: np.ndarray  # (rows,)
     pixels: np.ndarray  # (rows, 784), uint8
-    lines: list[int]  # where in the file each row is
+    lines: list[int]  # line number of each row in the file
 
 
 class ASL(Source):
-    """Grey images of 28x28 pixels of hands that sign 24 letters (Kaggle, "Sign Language MNIST"); J and Z need motion.
+    """24 letters of the American Sign Language as grey images of 28x28 pixels (Kaggle, "Sign Language MNIST").
 
-    `sign_mnist_train.csv` and `sign_mnist_test.csv` (or `_valid.csv`) lie in `dir`, in a folder `sign-language-mnist`
-    there, or in a zip in `dir`, as Kaggle serves it. Labels are Kaggle's codes 0 to 24, which leave out 9 for J, or
-    0 to 23 without a gap.
+    J and Z are missing because they need motion. The files `sign_mnist_train.csv` and `sign_mnist_test.csv` (or
+    `sign_mnist_valid.csv`) are in `dir`, in `dir`/sign-language-mnist, or in the zip from Kaggle in `dir`. Labels in
+    the files are either Kaggle's codes, 0 to 24 without 9 (J), or 0 to 23.
     """
 
     name = "asl"
@@ -34,10 +35,10 @@ class ASL(Source):
     kaggle: ClassVar[str] = "datamunge/sign-language-mnist"
 
     def files(self) -> list[Path]:
-        """The CSV files to train on and to test on, or one zip that holds them."""
+        """Return the CSV files for training and for testing, or the zip that contains them."""
         found = self._find(self.dir) or self._find(_fetch(self.kaggle, self.dir))
         if not found:
-            raise ValueError(f"{self.kaggle} of Kaggle does not hold sign_mnist_train.csv and sign_mnist_test.csv.")
+            raise ValueError(f"Kaggle's data set {self.kaggle} lacks sign_mnist_train.csv or sign_mnist_test.csv.")
         return found
 
     def _find(self, folder: Path) -> list[Path]:
@@ -53,12 +54,12 @@ class ASL(Source):
                     return [path]
             except ValueError as error:
                 unreadable = unreadable or error
-        if unreadable:  # it may be the one
+        if unreadable:  # this zip may contain the files
             raise unreadable
         return []
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """27,455 images to train on and 7,172 to test on, where the files are Kaggle's."""
+        """Read the images; Kaggle's files have 27,455 for training and 7,172 for testing."""
         files = self.files()
         if len(files) == 1:
             names = _in_zip(files[0])
@@ -70,75 +71,78 @@ class ASL(Source):
         tables = [_parse(content, origin) for content, origin in zip(contents, origins, strict=True)]
         found = {code for table in tables for code in table.codes.tolist()}
         has_gap = 24 in found or 9 not in found
-        allowed = "0 to 24 without 9, which would be J" if has_gap else "0 to 23"
+        allowed = "0 to 24 without 9 (J)" if has_gap else "0 to 23"
         codes = [code for code in range(25) if code != 9] if has_gap else list(range(24))
         splits = {}
         for split, table, origin in zip(("train", "test"), tables, origins, strict=True):
             wrong = ~np.isin(table.codes, codes)
             if wrong.any():
                 row = int(wrong.argmax())
-                raise ValueError(f"{origin}, line {table.lines[row]}: label {table.codes[row]}; there are {allowed}.")
+                why = f"label is {table.codes[row]}"
+                raise cannot_read(origin, why, f"use the labels {allowed}.", table.lines[row])
             targets = np.searchsorted(codes, table.codes)
             splits[split] = Arrays(table.pixels.reshape(-1, 1, _SIDE, _SIDE), targets.astype(np.int64))
         return self.labels, splits
 
 
 def _in_zip(path: Path) -> list[str]:
-    """The members of a zip that are the two files, or nothing."""
+    """Return the names of the two CSV files in a zip, or an empty list."""
     members = {Path(name).name: name for name in zip_names(path)}
     train, test = "sign_mnist_train.csv", next((n for n in members if n in _TESTS), "")
     return [members[train], members[test]] if train in members and test else []
 
 
 def _parse(content: bytes, origin: str) -> _Images:
-    """What one CSV file holds."""
     header, *body = content.splitlines() or [b""]
     columns = header.decode("utf-8-sig", errors="replace").strip().replace('"', "").split(",")
     if columns != _HEADER:
         missing = [name for name in _HEADER if name not in columns]
-        what = f"there is no column {missing[0]}" if missing else "the columns are in another order, or too many"
-        raise ValueError(f"{origin}, line 1: {what}; it has to be label,pixel1,...,pixel{_SIDE * _SIDE}.")
+        why = f"the column {missing[0]} is missing" if missing else "the columns are in a wrong order or too many"
+        raise cannot_read(origin, why, f"name the columns label,pixel1,...,pixel{_SIDE * _SIDE}.", line=1)
     lines = {number: line for number, line in enumerate(body, start=2) if line.strip()}
     if not lines:
-        raise ValueError(f"{origin}: there is no image in it.")
+        raise cannot_read(origin, "it contains no image", "get the file again.")
     try:
         table = np.loadtxt(list(lines.values()), delimiter=",", dtype=np.int64, ndmin=2, comments=None)
         if table.shape[1] != len(_HEADER) or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
             raise ValueError
     except (ValueError, OverflowError):
-        raise ValueError(f"{origin}, {_first_mistake(lines)}") from None
+        raise _find_mistake(lines, origin) from None
     return _Images(table[:, 0], table[:, 1:].astype(np.uint8), list(lines))
 
 
-def _first_mistake(lines: dict[int, bytes]) -> str:
-    """Which line cannot be read, and why."""
+def _find_mistake(lines: dict[int, bytes], origin: str) -> ValueError:
+    """Return the error for the first line that cannot be read."""
     for number, line in lines.items():
         cells = line.decode(errors="replace").split(",")
         if len(cells) != len(_HEADER):
-            return f"line {number}: {len(cells)} values; there have to be {len(_HEADER)}."
+            return cannot_read(origin, f"it has {len(cells)} values", f"write {len(_HEADER)} values.", number)
         for name, cell in zip(_HEADER, cells, strict=True):
-            if not (cell.isascii() and cell.isdecimal() and len(cell) < 9):
-                return f"line {number}: {name} is '{cell[:40]}', not a whole number."
-            if name != "label" and int(cell) > 255:
-                return f"line {number}: {name} is {cell}; a pixel is 0 to 255."
-    raise AssertionError("a table with a mistake has a line with it")
+            is_integer = cell.isascii() and cell.isdecimal() and len(cell) < 9
+            if not is_integer or (name != "label" and int(cell) > 255):
+                fix = "write an integer." if name == "label" else "write an integer from 0 to 255."
+                return cannot_read(origin, f"{name} is '{cell[:40]}'", fix, number)
+    raise AssertionError("np.loadtxt fails only if a line has a mistake")
 
 
 def _fetch(handle: str, folder: Path) -> Path:
-    """The folder into which kagglehub puts a data set.
+    """Download a data set with kagglehub, and return its folder.
 
     Raises:
-        ValueError: kagglehub is not installed, or has no connection or no right.
+        ValueError: kagglehub is not installed, cannot reach Kaggle, or may not read the data set.
     """
     hint = (
-        f"Put sign_mnist_train.csv and sign_mnist_test.csv, or the zip of Kaggle's {handle}, into {folder},"
-        " or say where they are with data.dir="
+        f"To fix: put sign_mnist_train.csv and sign_mnist_test.csv, or the zip of Kaggle's {handle}, into {folder},"
+        " or name their folder with data.dir="
     )
     try:
         import kagglehub
     except ImportError:
-        raise ValueError(f"{hint}\nWith the extra `kaggle` (uv sync --extra kaggle) they are fetched.") from None
+        raise ValueError(
+            f"{folder}: cannot read (the files of Sign Language MNIST are missing). {hint}\n"
+            "The extra `kaggle` (uv sync --extra kaggle) downloads them."
+        ) from None
     try:
         return Path(kagglehub.dataset_download(handle))
-    except Exception as error:  # kagglehub raises what its HTTP client does, and its own
-        raise ValueError(f"kagglehub cannot fetch {handle} ({type(error).__name__}).\n{hint}") from error
+    except Exception as error:  # kagglehub raises errors of its own and of its HTTP client
+        raise ValueError(f"kagglehub cannot download {handle} ({type(error).__name__}). {hint}") from error

@@ -5,7 +5,7 @@ import gzip
 import importlib.util
 from pathlib import Path
 
-# Names of the columns; the last one is what is to be told.
+# Names of the columns; the last column is the target.
 _COLUMNS = {
     "diabetes": "age sex bmi bp s1 s2 s3 s4 s5 s6 progression",
     "iris": "sepal_length sepal_width petal_length petal_width species",
@@ -23,19 +23,19 @@ BUNDLED = tuple(_COLUMNS)
 
 
 def bundled_files(name: str) -> list[Path]:
-    """The files of a table.
+    """Return the files of a table.
 
     Sources: diabetes: Efron, Hastie, Johnstone & Tibshirani 2004, "Least Angle Regression"; iris: Fisher 1936;
     wine: Aeberhard, Coomans & de Vel 1994 (UCI).
     """
-    found = importlib.util.find_spec("sklearn")  # importing it would take a second
+    found = importlib.util.find_spec("sklearn")  # importing scikit-learn takes a second
     assert found is not None
     assert found.origin is not None
     return [Path(found.origin).parent / "datasets" / "data" / file for file in _FILES[name]]
 
 
 def bundled_lines(name: str) -> list[list[str]]:
-    """A table as a CSV file would have it: a line of column names, then the rows; classes by their names."""
+    """Return a table as the lines of a CSV file: the column names, then the rows. Classes are given as names."""
     header = _COLUMNS[name].split()
     if name == "diabetes":
         features, targets = (gzip.decompress(path.read_bytes()).decode().split() for path in bundled_files(name))

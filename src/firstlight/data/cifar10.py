@@ -1,4 +1,4 @@
-"""CIFAR-10, from the official binary or python version."""
+"""CIFAR-10, from the official binary or Python version."""
 
 import io
 import pickle
@@ -11,6 +11,7 @@ from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 _PIXELS = 3 * 32 * 32
@@ -19,21 +20,21 @@ _PIXELS = 3 * 32 * 32
 class CIFAR10(Source):
     """60,000 colour images of 32x32 pixels in ten classes (Krizhevsky 2009), 10,000 of them for testing.
 
-    Read from `dir`/cifar-10-batches-bin, from `dir`/cifar-10-batches-py, or from either's archive in `dir`, which
-    need not be unpacked.
+    The source reads `dir`/cifar-10-batches-bin, `dir`/cifar-10-batches-py, or one of their archives in `dir` without
+    unpacking it.
     """
 
     name = "cifar10"
     labels = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     url: ClassVar[str] = "https://www.cs.toronto.edu/~kriz/"
-    # The binary version first: it needs no unpickling.
+    # The binary version comes first because it needs no unpickling.
     hashes: ClassVar[dict[str, str]] = {
         "cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530",
         "cifar-10-python.tar.gz": "md5:c58f30108f718f92721af3b95e74349a",
     }
 
     def files(self) -> list[Path]:
-        """Six files of images, or one archive."""
+        """Return the six files of images, or one archive."""
         for folder, suffix in (("cifar-10-batches-bin", ".bin"), ("cifar-10-batches-py", "")):
             paths = [self.dir / folder / f"{batch}{suffix}" for batch in _BATCHES]
             if all(path.is_file() for path in paths):
@@ -42,71 +43,70 @@ class CIFAR10(Source):
         if not archives:
             binary = next(iter(self.hashes))
             hint = (
-                f"Without a network: put {' or '.join(self.hashes)} into {self.dir}, or unpack it there,"
-                " or say where it is with data.dir="
+                f"To fix: put {' or '.join(self.hashes)} into {self.dir}, unpacked or not,"
+                " or name the folder with data.dir="
             )
             download({binary: self.hashes[binary]}, self.url, self.dir, hint)
             archives = [self.dir / binary]
         return archives[:1]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """50,000 images to train on and 10,000 to test on."""
+        """Read 50,000 images for training and 10,000 for testing."""
         files = self.files()
-        contents = _members(files[0]) if len(files) == 1 else {path.name: path.read_bytes() for path in files}
-        parts = [_decode(name, content, self.dir) for name, content in contents.items()]
+        contents = _read_archive(files[0]) if len(files) == 1 else {path: path.read_bytes() for path in files}
+        parts = [_decode(path, content) for path, content in contents.items()]
         train = [np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True)]
         return self.labels, {"train": Arrays(*train), "test": parts[-1]}
 
 
-def _members(archive: Path) -> dict[str, bytes]:
-    """The six files of images in an archive, by name."""
+def _read_archive(archive: Path) -> dict[Path, bytes]:
+    """Return the contents of the six files of images; a path is that of the archive with the name of the file."""
     found = {}
     for name, content in tar_files(archive):
         file = Path(name).name
         if file.removesuffix(".bin") in _BATCHES:
-            found[file.removesuffix(".bin")] = file, content
+            found[file.removesuffix(".bin")] = archive / file, content
     missing = [batch for batch in _BATCHES if batch not in found]
     if missing:
-        raise ValueError(f"{archive}: there is no {missing[0]} in it.")
+        raise cannot_read(archive, f"{missing[0]} is missing", "get this archive again.")
     return dict(found[batch] for batch in _BATCHES)
 
 
-def _decode(name: str, content: bytes, folder: Path) -> Arrays:
-    """Images (samples, 3, 32, 32) and classes of one file of either version."""
-    if name.endswith(".bin"):
+def _decode(path: Path, content: bytes) -> Arrays:
+    """Return the images (samples, 3, 32, 32) and the classes in one file of either version."""
+    if path.suffix == ".bin":
         if not content or len(content) % (1 + _PIXELS):
-            raise ValueError(
-                f"{folder}: {name} has {len(content):,} bytes, no multiple of {1 + _PIXELS:,}; get it again."
-            )
+            raise _file_error(path, f"{len(content):,} bytes are not a multiple of {1 + _PIXELS:,}")
         records = np.frombuffer(content, dtype=np.uint8).reshape(-1, 1 + _PIXELS)
         pixels, targets = records[:, 1:], records[:, 0].astype(np.int64)
     else:
         try:
-            values = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+            values = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
             pixels = np.asarray(values[b"data"])
             targets = np.asarray(values[b"labels"], dtype=np.int64).reshape(-1)
-        except Exception as error:  # unpickling damaged bytes raises almost anything
-            raise ValueError(f"{folder}: {name} is not a whole file of CIFAR-10 ({error}); get it again.") from error
+        except Exception as error:  # unpickling damaged bytes raises almost any exception
+            raise _file_error(path, str(error)) from error
         if pixels.dtype != np.uint8 or pixels.shape != (len(targets), _PIXELS) or not len(targets):
-            raise ValueError(
-                f"{folder}: {name} holds {pixels.dtype} of {pixels.shape} with {len(targets)} classes, not images of"
-                " CIFAR-10; get it again."
-            )
+            raise _file_error(path, f"it contains {pixels.dtype} of {pixels.shape} with {len(targets)} classes")
     if not 0 <= targets.min() <= targets.max() <= 9:
         wrong = int(((targets < 0) | (targets > 9)).argmax())
-        raise ValueError(f"{folder}: {name}, image {wrong}: class {targets[wrong]}; there are 0 to 9.")
+        raise _file_error(path, f"image {wrong} has the class {targets[wrong]}, not 0 to 9")
     return Arrays(pixels.reshape(-1, 3, 32, 32), targets)
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Makes arrays, lists and numbers; a pickle that asks for anything else is refused before it can do harm."""
+def _file_error(path: Path, why: str) -> ValueError:
+    return cannot_read(path, why, "get this file of CIFAR-10 again.")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Loads arrays, lists and numbers; any other class raises an error before it can run code."""
 
     allowed = frozenset(
         {("_reconstruct", "multiarray"), ("ndarray", "numpy"), ("dtype", "numpy"), ("encode", "_codecs")}
     )
 
     def find_class(self, module: str, name: str) -> Any:
-        """The few that NumPy's arrays need, under the names that old and new versions give them."""
+        """Return a class that NumPy's arrays need, under the module names of old and new versions of NumPy."""
         if (name, module.rsplit(".", 1)[-1]) not in self.allowed or module.split(".")[0] not in ("numpy", "_codecs"):
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"the pickle loads {module}.{name}")
         return super().find_class(module, name)

@@ -1,22 +1,23 @@
-"""The image files of a whole data set, decoded once, by many threads, into an array on the disk."""
+"""Decode the image files of a data set, in threads, into one array on the disk."""
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from firstlight.data.images import read_image, refuse_decompression_bombs
+from firstlight.data.images import refuse_decompression_bombs
+from firstlight.data.read_ahead import read_batches
 from firstlight.data.store import Arrays
 from firstlight.log import logger
 
-MAX_SKIPPED = 0.01  # share of the images; with more of them damaged, something else is wrong
-_NAMED = 10
-_CHUNK = 512  # images in the threads' queue: contents from an archive wait in memory
+MAX_SKIPPED = 0.01  # fraction of the images; more damaged images point to another mistake
+_MAX_WARNINGS = 10
+_BATCH_SIZE = 128  # images in the threads' queue; two batches are in memory, with their contents from an archive
 
 
 def decode(
@@ -27,52 +28,43 @@ def decode(
     on_corrupt: str = "error",
     contents: Iterable[tuple[Path, bytes]] | None = None,
 ) -> dict[str, Arrays]:
-    """Images with their classes, by split.
+    """Return the images and classes of each split.
 
-    The array is on the disk, in a file without a name: larger than the memory it does no harm, and however this
-    ends, nothing is left behind.
+    The array is memory-mapped from a temporary file without a name, so it may be larger than the memory, and the
+    operating system deletes it even if the process is killed.
 
     Args:
-        splits: paths and classes of the images; no path occurs twice.
-        shape: (channels, height, width) of every image in the array; see `read_image`.
-        scratch_dir: where the array lies; made where it is missing.
-        on_corrupt: "error", or "skip" to leave out images that cannot be read, and to say which.
-        contents: what is at each path, in any order, where the images do not lie there as files.
+        splits: paths and classes of the images of each split; no path occurs twice.
+        shape: (channels, height, width) of the images in the array; see `read_image`.
+        scratch_dir: folder of the temporary file; created if missing.
+        on_corrupt: "error" raises an error for an image that cannot be read; "skip" leaves it out and logs a warning.
+        contents: path and content of each image, in any order, for images in an archive; None reads the paths.
 
     Raises:
-        ValueError: an image cannot be read; names the file. Or more than 1 % of them cannot.
+        ValueError: an image cannot be read, or `on_corrupt` is "skip" and more than 1 % of the images cannot be read.
     """
     labelled = [image for images in splits.values() for image in images]
     rows = {path: row for row, (path, _) in enumerate(labelled)}
     assert len(rows) == len(labelled)
     pixels = _scratch_array((len(labelled), *shape), scratch_dir)
 
-    def fill(image: tuple[Path, bytes | None]) -> tuple[Path, ValueError | None]:
-        path, content = image
-        try:
-            pixels[rows[path]] = read_image(path, shape, content)
-        except ValueError as error:
-            return path, error
-        return path, None
-
     problems: dict[int, str] = {}
-    waiting: Iterator[tuple[Path, bytes | None]] = iter(
-        [(path, None) for path in rows] if contents is None else contents
-    )
+    images = contents if contents is not None else ((path, None) for path in rows)
     bar = tqdm(total=len(rows), desc="decoding", unit="image", leave=False, dynamic_ncols=True, disable=None)
     with refuse_decompression_bombs(), ThreadPoolExecutor() as pool, bar:
-        while chunk := list(islice(waiting, _CHUNK)):
-            for path, error in pool.map(fill, chunk):
-                bar.update()
-                if error is not None and on_corrupt == "error":
-                    raise ValueError(f"{error}\ndata.on_corrupt=skip leaves such images out.") from error
-                if error is not None:
-                    problems[rows[path]] = str(error)
-                    _give_up_where_many(problems, len(rows))
-    _tell(problems)
+        for path, image in chain.from_iterable(read_batches(pool, images, shape, _BATCH_SIZE)):
+            bar.update()
+            if isinstance(image, np.ndarray):
+                pixels[rows[path]] = image
+                continue
+            if on_corrupt == "error":
+                raise ValueError(f"{image} Or leave out damaged images with data.on_corrupt=skip") from image
+            problems[rows[path]] = str(image)
+            _check_num_skipped(problems, len(rows))
+    _log(problems)
     kept = np.delete(np.arange(len(rows)), list(problems))
     if problems:
-        for row, before in enumerate(kept):  # in place: the array may be as large as the memory
+        for row, before in enumerate(kept):  # in place, because the array may be as large as the memory
             pixels[row] = pixels[before]
     ends = np.cumsum([len(images) for images in splits.values()])[:-1]
     cuts = np.searchsorted(kept, ends)
@@ -84,25 +76,26 @@ def decode(
 def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # else a full disk would end the process when a page is written
+        if hasattr(os, "posix_fallocate"):  # without it, a full disk kills the process when a page is written
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
-def _give_up_where_many(problems: Mapping[int, str], num_images: int) -> None:
+def _check_num_skipped(problems: Mapping[int, str], num_images: int) -> None:
     if len(problems) > MAX_SKIPPED * num_images:
         shown = "\n".join(list(problems.values())[:3])
         raise ValueError(
-            f"data.on_corrupt=skip: more than {MAX_SKIPPED:.0%} of {num_images:,} images cannot be read:\n{shown}"
+            f"data.on_corrupt=skip: must be used with at most {MAX_SKIPPED:.0%} damaged images;"
+            f" more of the {num_images:,} cannot be read:\n{shown}"
         )
 
 
-def _tell(problems: Mapping[int, str]) -> None:
-    """Which images are left out: the first ones on the screen, all of them in train.log."""
+def _log(problems: Mapping[int, str]) -> None:
+    """Log the images that are left out: the first ones on the screen, all of them in train.log."""
     for number, problem in enumerate(problems.values()):
-        if number < _NAMED:
+        if number < _MAX_WARNINGS:
             logger.warning("left out: %s", problem)
         else:
             logger.debug("left out: %s", problem)
-    if len(problems) > _NAMED:
-        logger.warning("left out: %d more, which train.log names", len(problems) - _NAMED)
+    if len(problems) > _MAX_WARNINGS:
+        logger.warning("left out: %d more images; train.log lists them", len(problems) - _MAX_WARNINGS)

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from firstlight.checks import choose
 from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.image_files import ImageFiles
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 _LINE = re.compile(r"(?P<name>(?P<breed>\w+)_\d+) +(?P<number>\d+) +(?P<species>[12]) +\d+")
@@ -18,26 +20,26 @@ _SPECIES = ("cat", "dog")
 
 class _Pet(NamedTuple):
     path: Path
-    origin: str  # list and line
+    origin: str  # file and line of the list, for error messages
     breed: str
-    number: int  # of the breed, 1 to 37
-    species: int  # of `_SPECIES`, counted from 1
+    number: int  # number of the breed, 1 to 37
+    species: int  # 1: cat, 2: dog
 
 
 class Dogs(ImageFiles):
     """The 25 breeds of dogs of Oxford-IIIT Pet (Parkhi et al. 2012), with the official trainval and test splits.
 
-    Read from the folders `images` and `annotations` in `dir`/oxford-iiit-pet or in `dir`, or from images.tar.gz and
-    annotations.tar.gz there, which need not be unpacked. Labels are the names of the files without their numbers:
-    "american bulldog", and cats with a capital, "Abyssinian".
+    The source reads the folders `images` and `annotations` in `dir`/oxford-iiit-pet or in `dir`, or images.tar.gz and
+    annotations.tar.gz there without unpacking them. Labels are the names of the files without their numbers, such as
+    "american bulldog"; names of cats begin with a capital, such as "Abyssinian".
 
     Args:
-        dir: where the folder lies or is downloaded to.
-        target: what is to be told: "breed" of dogs, "all_breeds" with the 12 of cats, or "species", dog or cat.
-        kwargs: as for `ImageFiles` and every source.
+        dir: the folder that contains the data, or into which they are downloaded.
+        target: "breed" classifies the 25 breeds of dogs, "all_breeds" also the 12 of cats, "species" dogs and cats.
+        kwargs: see `ImageFiles` and `Source`.
 
     Raises:
-        ValueError: there is no such target.
+        ValueError: the target is unknown.
     """
 
     name = "dogs"
@@ -49,24 +51,22 @@ class Dogs(ImageFiles):
 
     def __init__(self, dir: str, *, target: str = "breed", **kwargs: Any) -> None:
         super().__init__(dir, **kwargs)
-        if target not in ("breed", "all_breeds", "species"):
-            raise ValueError(f"data.target={target}: breed, all_breeds or species.")
-        self.target = target
+        self.target = choose("data.target", target, ("breed", "all_breeds", "species"), "target")
         self.options |= {"target": target}
 
     def files(self) -> list[Path]:
-        """The two lists and the images that they name, or the two archives."""
+        """Return the two lists and the images that they name, or the two archives."""
         images, lists = self._places()
         if not images.is_dir():
             return [images, lists]
         pets = [pet for split in self._pets(images, lists).values() for pet in split]
         for pet in pets:
             if not pet.path.is_file():
-                raise ValueError(f"{pet.path}: missing; {pet.origin} names it.")
+                raise _missing(pet.path, pet)
         return [*(lists / name for name in _LISTS.values()), *(pet.path for pet in pets)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """3,680 images of both species to train on and 3,669 to test on, where the files are the official ones."""
+        """Read the images; the official files have 3,680 of both species for training and 3,669 for testing."""
         images, lists = self._places()
         pets = self._pets(images, lists)
         labels: tuple[str, ...] = _SPECIES
@@ -77,7 +77,7 @@ class Dogs(ImageFiles):
         return labels, self._decode(splits, None if images.is_dir() else _in_archive(images, pets))
 
     def _places(self) -> tuple[Path, Path]:
-        """What holds the images and what holds the lists: one folder, or an archive each."""
+        """Return the places of the images and of the lists: one folder twice, or two archives."""
         places = (self.dir / "oxford-iiit-pet", self.dir)
         for place in places:
             if all((place / name).exists() for name in ("images", *_LISTS.values())):
@@ -86,14 +86,14 @@ class Dogs(ImageFiles):
             if all((place / name).is_file() for name in self.hashes):
                 return place / "images.tar.gz", place / "annotations.tar.gz"
         hint = (
-            f"Without a network: put {' and '.join(self.hashes)} into {places[0]}, or unpack them there,"
-            " or say where they are with data.dir="
+            f"To fix: put {' and '.join(self.hashes)} into {places[0]}, unpacked or not,"
+            " or name the folder with data.dir="
         )
         download(self.hashes, self.url, places[0], hint)
         return places[0] / "images.tar.gz", places[0] / "annotations.tar.gz"
 
     def _pets(self, images: Path, lists: Path) -> dict[str, list[_Pet]]:
-        """Those that the target is about, as the lists name them."""
+        """Return the pets of each split that the target classifies."""
         names = _LISTS.values()
         if lists.is_dir():
             contents = {name: (lists / name).read_bytes() for name in names}
@@ -102,19 +102,18 @@ class Dogs(ImageFiles):
         pets: dict[str, list[_Pet]] = {}
         for split, name in _LISTS.items():
             if name not in contents:
-                raise ValueError(f"{lists}: there is no {name} in it.")
+                raise cannot_read(lists, f"{name} is missing", "get this archive again.")
             pets[split] = _parse(contents[name].decode(errors="replace"), lists / name, images)
-        _check_together([pet for found in pets.values() for pet in found])
+        _check_unique([pet for found in pets.values() for pet in found])
         for split, name in _LISTS.items():
             pets[split] = [pet for pet in pets[split] if pet.species == 2 or self.target != "breed"]
             if not pets[split]:
-                raise ValueError(f"{lists / name}: there is nothing in it to learn from.")
-        learnt = {self._label(pet) for pet in pets["train"]}
+                why = f"it lists no image for data.target={self.target}"
+                raise cannot_read(lists / name, why, "get the lists again.")
+        known = {self._label(pet) for pet in pets["train"]}
         for pet in pets["test"]:
-            if self._label(pet) not in learnt:
-                raise ValueError(
-                    f"{pet.origin}: {self._label(pet)}, of which {_LISTS['train']} names none to learn from."
-                )
+            if self._label(pet) not in known:
+                raise _line_error(pet.origin, f"{_LISTS['train']} lists no image of {self._label(pet)}")
         return pets
 
     def _label(self, pet: _Pet) -> str:
@@ -122,7 +121,7 @@ class Dogs(ImageFiles):
 
 
 def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
-    """The pets of a list, whose images lie in `root`/images."""
+    """Return the pets in the text of a list; their images are in `root`/images."""
     pets: list[_Pet] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -130,32 +129,32 @@ def _parse(text: str, origin: Path, root: Path) -> list[_Pet]:
         where = f"{origin}, line {number}"
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            raise ValueError(f"{where}: '{line}'; a line is like 'Abyssinian_100 1 1 1': name, class, species, breed.")
+            raise _line_error(where, f"'{line}' is not a name, class, species and breed, as in 'Abyssinian_100 1 1 1'")
         breed, breed_number = match["breed"], int(match["number"])
         if not 1 <= breed_number <= _NUM_BREEDS:
-            raise ValueError(f"{where}: class {breed_number}; there are 1 to {_NUM_BREEDS}.")
+            raise _line_error(where, f"the class is {breed_number}, not 1 to {_NUM_BREEDS}")
         path = root / "images" / f"{match['name']}.jpg"
         pets.append(_Pet(path, where, breed, breed_number, int(match["species"])))
     return pets
 
 
-def _check_together(pets: list[_Pet]) -> None:
-    """Refuse lists that name an image twice, or a class in two ways."""
+def _check_unique(pets: list[_Pet]) -> None:
+    """Raise an error if the lists name an image twice, or if a class has two names."""
     origins: dict[Path, str] = {}
     breeds: dict[int, str] = {}
     for pet in pets:
         if pet.path in origins:
-            raise ValueError(f"{pet.origin}: {pet.path.stem} again, which {origins[pet.path]} names.")
+            raise _line_error(pet.origin, f"{pet.path.stem} is already in {origins[pet.path]}")
         origins[pet.path] = pet.origin
         if breeds.setdefault(pet.number, pet.breed) != pet.breed:
-            raise ValueError(f"{pet.origin}: class {pet.number} is {pet.breed} here, but {breeds[pet.number]} before.")
+            raise _line_error(pet.origin, f"class {pet.number} is {pet.breed}, but was {breeds[pet.number]} before")
 
 
 def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Path, bytes]]:
-    """The contents of the images, as they come.
+    """Yield the path and the content of each image, in the order of the archive.
 
     Raises:
-        ValueError: at the end, where one has not come.
+        ValueError: an image is missing; raised after the last image.
     """
     missing = {str(pet.path.relative_to(archive)): pet for split in pets.values() for pet in split}
     for name, content in tar_files(archive):
@@ -163,4 +162,12 @@ def _in_archive(archive: Path, pets: dict[str, list[_Pet]]) -> Iterator[tuple[Pa
         if pet is not None:
             yield pet.path, content
     for name, pet in missing.items():
-        raise ValueError(f"{archive}: there is no {name} in it; {pet.origin} names it.")
+        raise _missing(archive / name, pet)
+
+
+def _line_error(origin: str, why: str) -> ValueError:
+    return cannot_read(origin, why, "get the lists of Oxford-IIIT Pet again.")
+
+
+def _missing(path: Path, pet: _Pet) -> ValueError:
+    return cannot_read(path, f"it is missing, but {pet.origin} names it", "get the images again.")

@@ -1,4 +1,4 @@
-"""Downloads that are checked, shown, tried again, and whole or not there."""
+"""Downloads with a checksum, a progress bar and a second attempt; a file is replaced completely or not at all."""
 
 import os
 import threading
@@ -8,46 +8,47 @@ from typing import Any
 import pooch
 import requests
 
-# Seconds until a download that cannot work is given up: well below the ten in which the user is told.
+# Seconds to wait for a server's answer. The user gets an error within ten seconds.
 PATIENCE = 5
 
 
 def download(names_and_hashes: dict[str, str], url: str, into: Path, offline_hint: str) -> None:
-    """Fetch files from below `url` into the folder `into`.
+    """Download the files that are missing in the folder `into`.
 
-    Each goes to a temporary file first and is renamed when its checksum is right; a broken transfer is tried twice.
+    Each file is downloaded to a temporary file, which is renamed if its checksum is right. A transfer that breaks is
+    tried a second time. Files that are complete stay in the folder if a later one fails.
 
     Args:
         names_and_hashes: file names with their checksums, as `md5:...` or `sha256:...`; the first digits are enough.
-        url: the address of the folder that holds them, with a slash at its end.
-        into: made where it is missing.
-        offline_hint: what to do without a network, as a sentence.
+        url: address of the folder that contains the files, with a slash at its end.
+        into: the folder; created if missing.
+        offline_hint: how to get the files without a network, for the error message.
 
     Raises:
-        ValueError: no connection, or what came is not the file; files that arrived whole stay for the next try.
+        ValueError: the server cannot be reached, lacks a file, or sends a file with another checksum.
     """
     missing = [name for name in names_and_hashes if not (into / name).exists()]
     if not missing:
         return
     problem = unreachable(url + missing[0])
     if problem:
-        raise ValueError(f"{url} cannot be reached ({problem}).\n{offline_hint}")
+        raise ValueError(f"{url}: cannot be reached ({problem}). {offline_hint}")
     fetcher = pooch.create(into, url, registry=dict.fromkeys(missing), retry_if_failed=1)
     try:
         for name in missing:
             fetcher.fetch(name, downloader=_Checked(names_and_hashes[name]))
     except (OSError, ValueError, requests.RequestException) as error:
-        raise ValueError(f"{error}\n{offline_hint}") from error
+        raise ValueError(f"{url}: cannot be downloaded ({error}). {offline_hint}") from error
 
 
 def is_whole(path: Path, checksum: str) -> bool:
-    """Whether a file has a checksum that begins so: `md5:...` or `sha256:...`."""
+    """Return whether the checksum of a file begins with `checksum`, as `md5:...` or `sha256:...`."""
     algorithm, digits = checksum.split(":")
     return pooch.file_hash(path, algorithm).startswith(digits)
 
 
 class _Checked(pooch.HTTPDownloader):
-    """Refuses what has another checksum; pooch itself would want to know all of its digits."""
+    """Raises an error if the checksum is wrong; pooch itself can compare complete checksums only."""
 
     def __init__(self, checksum: str) -> None:
         super().__init__(progressbar=os.isatty(2), chunk_size=2**20, timeout=30)
@@ -56,13 +57,13 @@ class _Checked(pooch.HTTPDownloader):
     def __call__(self, url: str, output_file: str, pooch: Any, **kwargs: Any) -> None:
         super().__call__(url, output_file, pooch, **kwargs)
         if not is_whole(Path(output_file), self.checksum):
-            raise ValueError(f"What {url} gives is another file, or half of it: its checksum is not {self.checksum}.")
+            raise ValueError(f"the checksum of {url} is not {self.checksum}")
 
 
 def unreachable(url: str) -> str | None:
-    """Why nothing comes from `url`; None where something does.
+    """Return why `url` cannot be reached, or None if it can be reached.
 
-    In a thread, because looking up a name has no timeout of its own.
+    The request runs in a thread, because the look-up of a host name has no timeout.
     """
     answer: list[str | None] = []
 

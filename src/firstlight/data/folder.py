@@ -1,4 +1,4 @@
-"""Anyone's images: a folder for each class."""
+"""The user's own images, in a folder for each class."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,9 +10,10 @@ from firstlight.data.hold_out import hold_out
 from firstlight.data.image_files import ImageFiles
 from firstlight.data.images import images_in
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-_LAYOUT = "It takes train/CLASS/image.jpg and test/CLASS/image.jpg, or CLASS/image.jpg."
+_LAYOUT = "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as CLASS/image.jpg."
 
 Images = list[tuple[Path, int]]
 
@@ -20,16 +21,15 @@ Images = list[tuple[Path, int]]
 class Folder(ImageFiles):
     """Images in `dir`/train/CLASS and `dir`/test/CLASS, or in `dir`/CLASS; the names of the folders are the labels.
 
-    A folder `val` (`valid`, `validation`) is used where it is there; else a part of train that follows from the
-    run's seed. Where there is no test folder, a part of each class that follows from `split_seed` is for testing.
-    Images in folders within a class folder count; hidden files, files that are no images, and whatever else lies
-    beside `train` do not.
+    A folder `val` (or `valid`, `validation`) is the validation split. Without it, the run's seed selects a part of
+    train. Without a folder `test`, `split_seed` selects a part of each class for testing. Images in subfolders of a
+    class folder belong to the class. Hidden files, other files and other folders beside `train` are ignored.
 
     Args:
-        dir: the folder of the folders.
-        test_fraction: share of each class that is for testing where there is no test folder.
-        split_seed: says which images those are.
-        kwargs: as for `ImageFiles` and every source.
+        dir: the folder that contains the folders.
+        test_fraction: fraction of each class for testing, if there is no folder `test`.
+        split_seed: seed that selects these test images.
+        kwargs: see `ImageFiles` and `Source`.
     """
 
     name = "folder"
@@ -41,59 +41,62 @@ class Folder(ImageFiles):
         self.options |= {"test_fraction": test_fraction, "split_seed": split_seed}
 
     def files(self) -> list[Path]:
-        """All images."""
+        """Return all images."""
         return [path for images in self._images()[1].values() for path, _ in images]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """The images by split, classes in the order of their names."""
+        """Read the images of each split; the classes are sorted by name."""
         labels, images = self._images()
         splits = self._decode(images)
         for split, arrays in splits.items():
             lost = set(range(len(labels))) - set(arrays.targets.tolist())
             if lost:
-                raise ValueError(f"{self.dir}: no image of '{labels[min(lost)]}' in {split} can be read.")
+                why = f"all images of '{labels[min(lost)]}' in {split} are damaged"
+                raise cannot_read(self.dir, why, "replace the images or remove the class.")
         return labels, splits
 
     def _images(self) -> tuple[tuple[str, ...], dict[str, Images]]:
-        """The classes, and what there is in each split.
+        """Return the names of the classes, and the images of each split.
 
         Raises:
-            ValueError: the folders do not make a data set.
+            ValueError: a folder is missing, empty or superfluous.
         """
         if not self.dir.is_dir():
-            raise ValueError(f"data.dir={self.dir}: there is no such folder. {_LAYOUT}")
+            raise cannot_read(self.dir, "this folder does not exist", f"{_LAYOUT} Name the folder with data.dir=")
         folders = self._split_folders()
         classes = {split: _classes(folder) for split, folder in folders.items()}
         labels = tuple(classes["train"])
         if len(labels) < 2:
-            only = f"one class, '{labels[0]}'" if labels else "no folder of a class"
-            raise ValueError(f"{folders['train']}: there is {only}; it takes two or more. {_LAYOUT}")
+            why = f"it contains one class, '{labels[0]}', not two or more" if labels else "it contains no class"
+            raise cannot_read(folders["train"], why, _LAYOUT)
         for split, by_name in classes.items():
             if different := set(by_name) ^ set(labels):
                 name = min(different)
                 has, lacks = ("train", split) if name in labels else (split, "train")
-                raise ValueError(f"{folders[lacks]}: there is no folder '{name}', but {folders[has]} has one.")
+                why = f"the class '{name}' is missing, but {folders[has]} contains it"
+                raise cannot_read(folders[lacks], why, "add or remove the class.")
         splits = {
             split: [(path, number) for number, paths in enumerate(by_name.values()) for path in paths]
             for split, by_name in classes.items()
         }
-        return labels, self._divided(labels, splits)
+        return labels, self._add_test_split(labels, splits)
 
     def _split_folders(self) -> dict[str, Path]:
-        """The folder of each split; all is for training where no folder has the name of a split."""
+        """Return the folder of each split; `dir` itself is train if no folder has the name of a split."""
         found: dict[str, Path] = {}
         for folder in _folders_in(self.dir):
             for split, names in _NAMES.items():
                 if folder.name.lower() in names:
                     if split in found:
-                        raise ValueError(f"{self.dir}: both {found[split].name} and {folder.name} are for {split}.")
+                        why = f"{found[split].name} and {folder.name} are both for {split}"
+                        raise cannot_read(self.dir, why, "remove or rename one of them.")
                     found[split] = folder
         if found and "train" not in found:
-            raise ValueError(f"{self.dir}: there is a folder {min(found)}, but no train. {_LAYOUT}")
+            raise cannot_read(self.dir, f"it contains a folder {min(found)}, but no folder train", _LAYOUT)
         return found or {"train": self.dir}
 
-    def _divided(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
-        """The same with a test split, and with enough in every class for a val split to be drawn."""
+    def _add_test_split(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
+        """Select a test split if there is none, and check that each class has enough images for a val split."""
         train = splits["train"]
         if "test" not in splits:
             is_test = hold_out(np.array([target for _, target in train]), labels, self.test_fraction, self.split_seed)
@@ -102,7 +105,8 @@ class Folder(ImageFiles):
         elif "val" not in splits:
             target, number = Counter(target for _, target in train).most_common()[-1]
             if number < 2:
-                raise ValueError(f"{self.dir}: '{labels[target]}' has one image to train on; val needs one too.")
+                why = f"'{labels[target]}' has one image for train and val"
+                raise cannot_read(self.dir, why, "add images or remove the class.")
         return splits
 
 
@@ -111,9 +115,9 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The images of each class, by the name of its folder."""
+    """Return the images of each class."""
     classes = {path.name: images_in(path) for path in _folders_in(folder)}
     for name, images in classes.items():
         if not images:
-            raise ValueError(f"{folder / name}: there is no image in the folder of this class. Fill or delete it.")
+            raise cannot_read(folder / name, "this class has no image", "add images or delete the folder.")
     return classes

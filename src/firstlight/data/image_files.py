@@ -1,9 +1,10 @@
-"""What data sets of image files of any size have in common."""
+"""Base class of data sets that consist of image files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from firstlight.checks import check_range, choose
 from firstlight.data.decode import decode
 from firstlight.data.source import Source
 from firstlight.data.statistics import describe
@@ -12,17 +13,18 @@ from firstlight.spec import DataSpec
 
 
 class ImageFiles(Source):
-    """Images in files of any size, stored as squares: the short side resized, the centre kept.
+    """Images of any size, stored as squares: the short side is resized, and the centre is cropped.
 
-    A network sees `image_size`. The store has a fourteenth more on every side, so that crops and shifts find some
-    (64 in 72, 224 in 256).
+    Stored images have a margin of `image_size` // 14 pixels on every side, which random crops and shifts use: 64
+    pixels are stored as 72, and 224 as 256.
 
     Args:
-        dir: as for every source.
-        image_size: height and width that a network sees.
+        dir: see `Source`.
+        image_size: height and width of a network's input.
         channels: 3 for colour, 1 for grey.
-        on_corrupt: what an image that cannot be read is: an "error", or something to "skip", which says so and
-            gives up where it is more than 1 % of the images.
+        on_corrupt: "error" raises an error for an image that cannot be read; "skip" leaves it out and logs a warning,
+            but raises an error if more than 1 % of the images cannot be read.
+        kwargs: see `Source`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -34,20 +36,16 @@ class ImageFiles(Source):
         self, dir: str, *, image_size: int = 64, channels: int = 3, on_corrupt: str = "error", **kwargs: Any
     ) -> None:
         super().__init__(dir, **kwargs)
-        if image_size < 1:
-            raise ValueError(f"data.image_size={image_size}: an image has one pixel or more.")
+        check_range("data.image_size", image_size, at_least=1)
         if channels not in (1, 3):
-            raise ValueError(f"data.channels={channels}: 3 for colour or 1 for grey.")
-        if on_corrupt not in ("error", "skip"):
-            raise ValueError(f"data.on_corrupt={on_corrupt}: error or skip.")
+            raise ValueError(f"data.channels={channels}: must be 3 (colour) or 1 (grey).")
         self.image_size = image_size
         self.channels = channels
-        self.on_corrupt = on_corrupt
+        self.on_corrupt = choose("data.on_corrupt", on_corrupt, ("error", "skip"), "way to treat damaged images")
         self.margin = image_size // 14
         self.options = {"image_size": image_size, "channels": channels, "on_corrupt": on_corrupt}
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
-        """The facts of the data set; `input_shape` is without the margin."""
         return describe(labels, train, margin=self.margin)
 
     def _decode(

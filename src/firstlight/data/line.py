@@ -1,4 +1,4 @@
-"""Points on a straight line: the smallest data that anything can be learned from."""
+"""Points on a straight line: the smallest data set for regression."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from firstlight.checks import check_range
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.randomness import generator
@@ -13,21 +14,22 @@ from firstlight.spec import DataSpec
 
 
 class Line(Source):
-    """y = slope * x + intercept + noise, for x between -1 and 1; or points that the config holds.
+    """Points y = slope * x + intercept + noise, for x between -1 and 1, or the points in the config.
 
-    Nothing is standardised, so that a linear network's weight and bias are slope and intercept themselves.
-    `configs/model/linear.yaml` takes `start` from here.
+    Inputs and targets are not standardised, so that the weight and bias of a linear network are the slope and the
+    intercept.
 
     Args:
-        dir: of the store.
-        slope: of the line.
-        intercept: where the line crosses x = 0.
-        noise: standard deviation of what is added to y.
-        num_points: points in each of the splits, which are drawn apart from each other.
-        split_seed: of the points.
-        points: pairs of x and y, such as [[1, 3], [2, 5]], in place of all that; they are train, val and test alike.
-        start: slope and intercept from which a linear network sets out; the points have nothing to do with it.
-        batch_size: as for every source.
+        dir: folder of the store.
+        slope: slope of the line.
+        intercept: value of the line at x = 0.
+        noise: standard deviation of the normal noise on y.
+        num_points: points in each split; train, val and test are drawn separately.
+        split_seed: seed of the points.
+        points: pairs of x and y, such as [[1, 3], [2, 5]], that replace the drawn points in train, val and test.
+        start: initial slope and intercept of a linear network, which `configs/model/linear.yaml` reads; the points do
+            not depend on it.
+        batch_size: see `Source`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -49,18 +51,13 @@ class Line(Source):
         batch_size: int = 32,
     ) -> None:
         super().__init__(dir, batch_size=batch_size)
-        if num_points < 1:
-            raise ValueError(f"data.num_points={num_points}: one point or more.")
-        if not noise >= 0:
-            raise ValueError(f"data.noise={noise}: a standard deviation is 0 or larger.")
+        check_range("data.num_points", num_points, at_least=1)
+        check_range("data.noise", noise, at_least=0)
         if points is not None and not (points and all(len(point) == 2 for point in points)):
-            raise ValueError(f"data.points={points}: pairs of x and y, such as [[1, 3], [2, 5]].")
-        with np.errstate(over="ignore"):
-            numbers = np.array([slope, intercept, noise, *np.ravel(points or [])], dtype=np.float32)
-        if not np.isfinite(numbers).all():
-            raise ValueError(
-                "data: a slope, an intercept, a noise and points are finite numbers that float32 can hold."
-            )
+            raise ValueError(f"data.points={points}: must be pairs of x and y, such as [[1, 3], [2, 5]].")
+        for key, value in {"slope": slope, "intercept": intercept, "noise": noise, "points": points or 0}.items():
+            if not np.all(np.abs(value) <= np.finfo(np.float32).max):
+                raise ValueError(f"data.{key}={value}: must be finite in float32.")
         self.slope = slope
         self.intercept = intercept
         self.noise = noise
@@ -77,15 +74,14 @@ class Line(Source):
         }
 
     def files(self) -> list[Any]:
-        """None: the config tells all."""
         return []
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """x and y, (points, 1) each."""
+        """Draw the points: x and y, (points, 1) each, float32."""
         return ("y",), {split: self._points(split) for split in ("train", "val", "test")}
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
-        """Mean 0 and deviation 1, whatever the points: they stay as they are."""
+        """Return mean 0 and standard deviation 1, with which the points are not standardised."""
         return DataSpec((1,), 1, labels, (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
 
     def _points(self, split: str) -> Arrays:

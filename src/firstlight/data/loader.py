@@ -1,4 +1,4 @@
-"""Batches by index from whole arrays."""
+"""Batches of samples that are selected from arrays by index."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,30 +11,30 @@ from firstlight.randomness import generator
 
 
 class BatchLoader:
-    """Yields (inputs, targets) of one split, on the device, `batch_size` samples over all ranks at a time.
+    """Yields batches (inputs, targets) of one split on the device.
 
-    The order of an epoch follows from the seed and the epoch alone. All ranks walk through one order and share
-    each batch, so that training does not depend on how many devices there are; where the samples of the last
-    batch cannot be shared evenly, a training loader drops the few that are over, and any other gives some ranks
-    one more. The arrays move to an accelerator once, where they take less than half of its free memory.
+    The order depends on the seed and the epoch alone. All ranks use the same order, and each rank takes a part of
+    each batch, so training does not depend on the number of devices. If the last batch cannot be divided evenly, a
+    loader with a seed drops the remaining samples, and a loader without one gives some ranks a sample more. The
+    arrays are copied to an accelerator once, if they fit into half of its free memory.
 
-    Consecutive samples stay so: a batch holds one sample of each of `batch_size` streams, and the next batch what
-    follows each of them. In training, the seed and the epoch say where the first stream begins.
+    A consecutive split is divided into `batch_size` streams. Each batch contains one sample of each stream, and the
+    next batch contains the samples that follow. The seed and the epoch decide where the first stream begins.
 
-    Where classes are to be balanced, an epoch has as many samples as otherwise, equally many of each class: some of
-    the frequent ones are left out, and those of rare ones come several times.
+    A balanced epoch has as many samples as the split and equally many of each class: it omits some samples of
+    frequent classes and repeats samples of rare classes.
 
     Args:
         split: the samples.
-        batch_size: samples of one batch over all ranks.
-        seed: of the order; None keeps the order of the split, and every sample.
-        balanced: whether all classes come equally often; of an order that is drawn.
-        device: where the batches are wanted.
+        batch_size: samples per batch over all ranks.
+        seed: seed of the order; None keeps the order of the split and all samples.
+        balanced: whether all classes occur equally often; requires a seed.
+        device: device of the batches.
         rank: index of this process.
         world_size: number of processes.
 
     Raises:
-        ValueError: `batch_size` cannot be shared evenly by the ranks.
+        ValueError: `batch_size` is not a multiple of `world_size`.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class BatchLoader:
         world_size: int = 1,
     ) -> None:
         if batch_size % world_size:
-            raise ValueError(f"data.batch_size={batch_size} cannot be shared evenly by {world_size} devices.")
+            raise ValueError(
+                f"data.batch_size={batch_size}: must be a multiple of {world_size}, the number of devices."
+            )
         self.device = torch.device(device)
         self.split = _on_device(split, self.device)
         self.batch_size = batch_size
@@ -58,30 +60,30 @@ class BatchLoader:
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
-        self.batch = 0  # batches of this epoch that were handed out
+        self.batch = 0  # number of batches already yielded in this epoch
 
     @property
     def num_samples(self) -> int:
-        """Samples of an epoch over all ranks."""
+        """Number of samples in an epoch over all ranks."""
         if self.seed is None or self.world_size == 1:
             return len(self.split)
-        # Every rank has to take part in every step of a training.
+        # In training every rank needs a sample in every batch.
         return len(self.split) - len(self.split) % (self.batch_size if self.split.consecutive else self.world_size)
 
     def __len__(self) -> int:
         return -(-self.num_samples // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch; one that has begun already goes on where it was."""
+        """Begin an epoch; the current epoch continues at its position."""
         if epoch != self.epoch:
             self.epoch, self.batch = epoch, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the epoch: what is needed to go on with the very next batch."""
+        """Return the position in the epoch, with which another loader continues at the next batch."""
         return {"epoch": self.epoch, "batch": self.batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the place that `state_dict` told."""
+        """Continue at the position that `state_dict` returned."""
         self.epoch, self.batch = state["epoch"], state["batch"]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -92,10 +94,10 @@ class BatchLoader:
             start = self.batch * self.batch_size
             indices = order[start : min(start + self.batch_size, self.num_samples)]
             self.batch += 1
-            yield self._take(self._share(indices))
+            yield self._take(self._part_of_rank(indices))
 
-    def _share(self, indices: Tensor) -> Tensor:
-        """This rank's part of a batch; a rank keeps its streams when some of them have ended."""
+    def _part_of_rank(self, indices: Tensor) -> Tensor:
+        """Return this rank's part of a batch; a rank keeps its streams after other streams have ended."""
         if self.split.consecutive:
             per_rank = self.batch_size // self.world_size
             return indices[self.rank * per_rank : (self.rank + 1) * per_rank]
@@ -114,24 +116,25 @@ class BatchLoader:
         return order.to(self.split.targets.device)
 
     def _balanced(self, random: torch.Generator) -> Tensor:
-        """As many samples as there are, equally many of each class: each has all of its own before one comes again."""
-        targets = self.split.targets if self.split.indices is None else self.split.targets[self.split.indices]
+        """Draw an order with equally many samples of each class; each sample of a class occurs before one repeats."""
+        targets = self.split.own_targets
         members = [(targets == label).nonzero()[:, 0].cpu() for label in targets.unique()]
-        share = -(-len(self.split) // len(members))
+        per_class = -(-len(self.split) // len(members))
 
-        def drawn(of_class: Tensor) -> Tensor:
-            rounds = -(-share // len(of_class))
-            return torch.cat([of_class[torch.randperm(len(of_class), generator=random)] for _ in range(rounds)])[:share]
+        def draw(samples: Tensor) -> Tensor:
+            rounds = -(-per_class // len(samples))
+            orders = [samples[torch.randperm(len(samples), generator=random)] for _ in range(rounds)]
+            return torch.cat(orders)[:per_class]
 
-        order = torch.cat([drawn(of_class) for of_class in members])
+        order = torch.cat([draw(samples) for samples in members])
         return order[torch.randperm(len(order), generator=random)][: len(self.split)]
 
     def _streams(self, random: torch.Generator | None) -> Tensor:
-        """The samples in an order in which number i + batch_size comes right after number i in the data."""
+        """Return an order whose element i + batch_size is the sample after that of element i."""
         num_samples = len(self.split)
         begin = 0 if random is None else int(torch.randint(num_samples, (), generator=random))
         samples = (torch.arange(num_samples) + begin) % num_samples
-        streams = samples.tensor_split(min(self.batch_size, num_samples))  # the first ones are longer by one
+        streams = samples.tensor_split(min(self.batch_size, num_samples))  # the first streams may be longer by one
         shortest = len(streams[-1])
         full = torch.stack([stream[:shortest] for stream in streams], dim=1).flatten()
         return torch.cat([full, *(stream[shortest:] for stream in streams)])
@@ -144,7 +147,7 @@ class BatchLoader:
 
 
 def _on_device(split: Split, device: torch.device) -> Split:
-    """The split on the device where it fits, else as it is."""
+    """Return the split on the device if it fits into half of the free memory, else the split itself."""
     if device.type == "cpu":
         return split
     num_bytes = len(split) * split.inputs[0].nbytes

@@ -9,12 +9,13 @@ from firstlight.data.download import download
 from firstlight.data.idx import read_idx
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
+from firstlight.files import cannot_read
 
 
 class MNIST(Source):
     """70,000 digits of 28x28 pixels (LeCun, Cortes & Burges 1998), 10,000 of them for testing.
 
-    The files, gzip or not, lie in `dir`/MNIST/raw, where torchvision puts them too, or in `dir` itself.
+    The files, compressed by gzip or not, are in `dir`/MNIST/raw, as torchvision stores them, or in `dir`.
     """
 
     name = "mnist"
@@ -27,13 +28,13 @@ class MNIST(Source):
     }
 
     def files(self) -> list[Path]:
-        """Images and labels to train on, then images and labels to test on."""
+        """Return the files of images and labels for training, then those for testing."""
         found = [self._find(name) for name in self.hashes]
         if any(path is None for path in found):
             raw = self.dir / "MNIST" / "raw"
             hint = (
-                f"Without a network: put the four files {', '.join(self.hashes)} (or unpacked, without .gz) into {raw},"
-                " or say where they are with data.dir="
+                f"To fix: put the four files {', '.join(self.hashes)}, unpacked or not, into {raw},"
+                " or name their folder with data.dir="
             )
             download(self.hashes, self.url, raw, hint)
             found = [self._find(name) for name in self.hashes]
@@ -45,25 +46,25 @@ class MNIST(Source):
         return next((path for path in paths if path.is_file()), None)
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """60,000 digits to train on and 10,000 to test on."""
+        """Read 60,000 digits for training and 10,000 for testing."""
         train_images, train_labels, test_images, test_labels = self.files()
         splits = {"train": _split(train_images, train_labels), "test": _split(test_images, test_labels)}
         sizes = [arrays.inputs.shape[2:] for arrays in splits.values()]
         if sizes[0] != sizes[1]:
-            raise ValueError(f"{train_images} and {test_images}: images of {sizes[0]} and of {sizes[1]} pixels.")
+            raise _file_error(test_images, f"its images have {sizes[1]} pixels, those of {train_images} {sizes[0]}")
         return tuple(str(digit) for digit in range(10)), splits
 
 
 def _split(images_path: Path, labels_path: Path) -> Arrays:
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
-        raise ValueError(
-            f"{images_path} and {labels_path}: {images.shape} and {labels.shape} are no images with their labels."
-        )
+        raise _file_error(labels_path, f"labels {labels.shape} do not match the images {images.shape}")
     if not len(labels):
-        raise ValueError(f"{images_path}: there is no image in it.")
+        raise _file_error(images_path, "it contains no image")
     if labels.max() > 9:
-        raise ValueError(
-            f"{labels_path}: sample {labels.argmax()} has the label {labels.max()}; digits go from 0 to 9."
-        )
+        raise _file_error(labels_path, f"sample {labels.argmax()} has the label {labels.max()}, not 0 to 9")
     return Arrays(images[:, None], labels.astype(np.int64))
+
+
+def _file_error(path: Path, why: str) -> ValueError:
+    return cannot_read(path, why, "delete this file and get it again.")

@@ -1,4 +1,4 @@
-"""The facts of a data set, computed from its training split."""
+"""Statistics of a data set, computed from its training split."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from firstlight.spec import DataSpec
 
 
 def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpec:
-    """The facts of a data set, from its names and its training split alone.
+    """Return the metadata of a data set.
 
     Args:
         labels: names of the classes, tokens or targets.
-        train: what there is to train on.
-        margin: pixels on every side of stored images beyond what a network sees.
+        train: the training split.
+        margin: stored pixels on every side beyond a network's input.
     """
     shape = train.inputs.shape[1:]
     if train.inputs.dtype == np.uint8:
@@ -27,24 +27,24 @@ def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpe
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel of (samples, channels, height, width) uint8, pixels from 0 to 1.
+    """Return mean and standard deviation of each channel of (samples, channels, height, width), uint8.
 
-    Exact: both follow from how often each of the 256 values occurs.
+    Pixels are scaled to 0 to 1. The results are exact, because they are computed from a histogram of the 256 values.
     """
     values = np.arange(256) / 255
     means, stds = [], []
     for channel in range(images.shape[1]):
         counts = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(images), 128):  # bincount makes 64 bits of each pixel
+        for start in range(0, len(images), 128):  # in chunks, because bincount converts each pixel to 64 bits
             counts += np.bincount(images[start : start + 128, channel].reshape(-1), minlength=256)
         mean = float(counts @ values / counts.sum())
         variance = float(counts @ (values - mean) ** 2 / counts.sum())
         means.append(mean)
-        stds.append(max(variance**0.5, 1 / 255))  # a constant channel is not divided by zero
+        stds.append(max(variance**0.5, 1 / 255))  # avoids division by zero for a constant channel
     return tuple(means), tuple(stds)
 
 
 def column_statistics(table: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each column of (samples, columns); a constant column counts as deviating by 1."""
+    """Return mean and standard deviation of each column of (samples, columns); 1 for a constant column."""
     means, stds = table.mean(0, dtype=np.float64), table.std(0, dtype=np.float64)
     return tuple(means.tolist()), tuple(np.where(stds > 1e-9 * np.abs(means), stds, 1.0).tolist())

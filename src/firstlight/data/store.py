@@ -1,5 +1,6 @@
-"""A data set on disk as arrays: built once from its official files, mapped into memory on every use."""
+"""A data set on the disk as arrays: built once from its official files, then memory-mapped."""
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -14,21 +15,20 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from firstlight.files import write_json
+from firstlight.files import cannot_read, write_json
 from firstlight.spec import DataSpec
 
 
 @dataclass(frozen=True)
 class Split:
-    """The samples of one split: rows of whole arrays.
+    """The samples of one split, as rows of arrays.
 
     Attributes:
         inputs: raw samples: images (rows, channels, height, width), uint8; tokens (rows, sequence_length), int32;
             numbers (rows, columns), float32.
-        targets: classes (rows,), int64; the tokens that follow (rows, sequence_length), int32; numbers
-            (rows, targets), float32.
-        indices: (samples,), int64: the rows that belong to the split; None where all do.
-        consecutive: whether each row goes on where the one before it ended, as windows of a text do.
+        targets: classes (rows,), int64; next tokens (rows, sequence_length), int32; numbers (rows, targets), float32.
+        indices: rows that belong to the split, (samples,), int64; None for all rows.
+        consecutive: whether each row continues the row before it, as windows of a text do.
     """
 
     inputs: Tensor
@@ -39,24 +39,29 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets if self.indices is None else self.indices)
 
+    @property
+    def own_targets(self) -> Tensor:
+        """Targets of the rows that belong to the split: `targets` with (samples, ...) instead of (rows, ...)."""
+        return self.targets if self.indices is None else self.targets[self.indices]
+
     def take(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Copies of the inputs and targets of the samples with these numbers."""
+        """Return copies of the inputs and targets of the samples with these indices."""
         rows = samples if self.indices is None else self.indices[samples]
-        # Copies whole rows; brackets would go by single numbers, which takes ten times as long.
+        # index_select copies complete rows and is ten times as fast as indexing with brackets.
         return self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     def part(self, samples: Tensor) -> "Split":
-        """The split of the samples with these numbers; the arrays are shared."""
+        """Return a split of the samples with these indices; it uses the same arrays."""
         return replace(self, indices=samples if self.indices is None else self.indices[samples])
 
     def to(self, device: torch.device) -> "Split":
-        """A copy on the device, of no more than the rows that belong to the split."""
+        """Return a copy on the device, with only the rows that belong to the split."""
         inputs, targets = (self.inputs, self.targets) if self.indices is None else self.take(torch.arange(len(self)))
         return Split(inputs.to(device), targets.to(device), consecutive=self.consecutive)
 
 
 class Arrays(NamedTuple):
-    """What a source reads from its official files for one split: the inputs and targets of `Split`, in NumPy."""
+    """The inputs and targets of a split as NumPy arrays, with the shapes and types of `Split`."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -64,17 +69,29 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Store:
-    """The splits of a data set, memory-mapped, and its facts."""
+    """The memory-mapped splits of a data set, and its metadata."""
 
     spec: DataSpec
     splits: Mapping[str, Split]
 
 
-def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]]) -> Store:
-    """Open the store at `path`; where there is none yet, build it from the spec and splits that `read` returns.
+def content_key(*parts: object) -> str:
+    """Return a key for content that depends on these values alone: 16 hexadecimal digits of their SHA-256.
 
-    Of several processes one builds, and the others wait for it. A store is there as a whole or not at all:
-    it is built beside `path` and renamed.
+    Args:
+        parts: values that JSON can represent; the order of a dict's keys does not matter.
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]]) -> Store:
+    """Open the store at `path`; if it does not exist, build it from the spec and splits that `read` returns.
+
+    If several processes open it, one builds the store and the others wait. The store is built in a temporary folder
+    beside `path`, which is then renamed, so that an incomplete store never exists at `path`.
+
+    Raises:
+        ValueError: the store is damaged.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,21 +101,21 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
     try:
         return _open(path)
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: damaged ({error}). Delete it; it is built again from the files.") from error
+        raise cannot_read(path, str(error), "delete this folder; it is built again.") from error
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time into the block; its lock file is gone afterwards.
+    """Let one process at a time run the block, and delete the lock file afterwards.
 
-    Removed while the lock is held: whoever has opened the file by then finds that it has no name any more once the
-    lock is theirs, and FileLock lets them try again with a new file.
+    The file is deleted while the lock is held. If a waiting process then gets the lock of the deleted file, FileLock
+    notices that and tries again with a new file.
     """
     with FileLock(path):
         try:
             yield
         finally:
-            with suppress(OSError):  # Windows keeps files that others have open
+            with suppress(OSError):  # Windows does not delete files that are open elsewhere
                 path.unlink()
 
 
@@ -111,7 +128,7 @@ def _open(path: Path) -> Store:
 
 
 def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:
-    for leftover in path.parent.glob(f".{path.name}.*"):  # of a process that was killed; the lock is ours
+    for leftover in path.parent.glob(f".{path.name}.*"):  # of a process that was killed: this one has the lock
         shutil.rmtree(leftover)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     temporary.mkdir()
@@ -130,5 +147,5 @@ def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:
 
 
 def _map(path: Path) -> Tensor:
-    # "c": pages are shared with all who map the file; a write would stay in this process, and torch asks no more.
+    # Mode "c" (copy on write): processes use the same pages of memory, and torch gets a writable array, as it requires.
     return torch.from_numpy(np.load(path, mmap_mode="c"))

@@ -1,4 +1,4 @@
-"""Any text file as windows of tokens, each with the tokens that follow."""
+"""A text file as windows of tokens; the targets are the next tokens."""
 
 import importlib.util
 from itertools import pairwise
@@ -7,29 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.checks import check_range, choose
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.data.tokens import UNITS, build_vocabulary, cut, encode
 from firstlight.files import read_text
 
-_REFERENCE = "pydoc_data.topics"  # what help("lists") shows, in every installation of Python
+_REFERENCE = "pydoc_data.topics"  # the texts of help("lists") and the like, in every installation of Python
 
 
 class Text(Source):
-    """A text to be continued. Its first part is to train on, then comes val, and the end is for testing.
+    """A text that a language model learns to continue: first the training part, then val, then test.
 
-    Tokens come from the training part alone; what else occurs is `<unk>`. Windows follow each other without a gap:
-    a window's targets are its tokens moved on by one.
+    The vocabulary comes from the training part alone; other tokens become `<unk>`. Windows follow each other without
+    a gap, and the targets of a window are its tokens shifted by one.
 
     Args:
-        dir: of the store, and of `file` where that is not a path from the working directory.
-        file: a text in UTF-8; None for the Python language reference of the Python in use.
-        unit: what a token is, "characters" or "words" (with marks and white space, so that the text can be had back).
+        dir: folder of the store, and of `file` if that is not in the working directory.
+        file: path of a text in UTF-8; None for the language reference of the running Python.
+        unit: unit of a token, "characters" or "words" (words, punctuation and white space, which join to the text).
         length: tokens of a window.
-        max_vocabulary: the most tokens in the vocabulary, with `<unk>`.
-        val_fraction: share of the text for validation.
-        test_fraction: share of the text for testing.
-        kwargs: as for every source.
+        max_vocabulary: maximum size of the vocabulary, including `<unk>`.
+        val_fraction: fraction of the text for validation.
+        test_fraction: fraction of the text for testing.
+        kwargs: see `Source`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -51,16 +52,11 @@ class Text(Source):
         **kwargs: Any,
     ) -> None:
         super().__init__(dir, val_fraction=val_fraction, **kwargs)
-        if unit not in UNITS:
-            raise ValueError(f"data.unit={unit}: {' or '.join(UNITS)}.")
-        if length < 1:
-            raise ValueError(f"data.length={length}: a window has one token or more.")
-        if max_vocabulary < 2:
-            raise ValueError(f"data.max_vocabulary={max_vocabulary}: two tokens or more, <unk> being one.")
-        if not 0 < test_fraction < 1 - val_fraction:
-            raise ValueError(f"data.test_fraction={test_fraction}: a share above 0 that leaves some text to train on.")
+        check_range("data.length", length, at_least=1)
+        check_range("data.max_vocabulary", max_vocabulary, at_least=2)
+        check_range("data.test_fraction", test_fraction, above=0, below=1 - val_fraction)
         self.file = file
-        self.unit = unit
+        self.unit = choose("data.unit", unit, UNITS, "unit")
         self.length = length
         self.max_vocabulary = max_vocabulary
         self.test_fraction = test_fraction
@@ -73,35 +69,35 @@ class Text(Source):
         }
 
     def files(self) -> list[Path]:
-        """The text file, or Python's own."""
+        """Return the text file, or Python's language reference."""
         if self.file is not None:
             return [self._locate(self.file)]
         found = importlib.util.find_spec(_REFERENCE)
         if found is None or found.origin is None:
-            raise ValueError("This Python has no language reference (pydoc_data). Name a text with data.file=")
+            raise ValueError("data.file=null: must be a text file, because this Python lacks pydoc_data.topics.")
         return [Path(found.origin)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Windows (windows, length) of each part, int32, with the tokens that follow, likewise."""
+        """Read the windows of each split: tokens and next tokens, (windows, length) each, int32."""
         parts = {split: cut(text, self.unit) for split, text in self.parts().items()}
         vocabulary = build_vocabulary(parts["train"], self.max_vocabulary)
         return vocabulary, {split: self._windows(encode(part, vocabulary)) for split, part in parts.items()}
 
     def parts(self) -> dict[str, str]:
-        """The text of each split as it is; joined, they are the whole.
+        """Return the text of each split; joined, they are the complete text.
 
         Raises:
-            ValueError: no text in UTF-8, or too short a one.
+            ValueError: the text is not in UTF-8 or too short.
         """
         tokens = cut(self._text(), self.unit)
-        num_val, num_test = (round(len(tokens) * share) for share in (self.val_fraction, self.test_fraction))
+        num_val, num_test = (round(len(tokens) * part) for part in (self.val_fraction, self.test_fraction))
         ends = (0, len(tokens) - num_val - num_test, len(tokens) - num_test, len(tokens))
         bounds = dict(zip(("train", "val", "test"), pairwise(ends), strict=True))
         for split, (start, end) in bounds.items():
             if end - start <= self.length:
                 raise ValueError(
-                    f"data.length={self.length}: {self.files()[0]} has {len(tokens):,} {self.unit}, {end - start:,} of"
-                    f" them for {split}; a window takes {self.length + 1:,} with the one that follows."
+                    f"data.length={self.length}: must be less than {end - start:,}, the number of {self.unit} for"
+                    f" {split} in {self.files()[0]}."
                 )
         return {split: "".join(tokens[start:end]) for split, (start, end) in bounds.items()}
 

@@ -1,4 +1,4 @@
-"""Text to tokens and back: nothing is lost but what is not in the vocabulary."""
+"""Convert text to tokens and back; only tokens outside the vocabulary are lost."""
 
 import re
 from collections import Counter
@@ -9,44 +9,45 @@ import numpy as np
 UNKNOWN = "<unk>"
 UNITS = ("characters", "words")
 
-# A word or a mark with the space before it, or any other white space: joined, they are the text again.
+# A word or a punctuation mark with the space before it, or other white space. Joined, the tokens are the text.
 _WORDS = re.compile(r" ?\w+| ?[^\w\s]|\s+")
 
 
 def cut(text: str, unit: str) -> Sequence[str]:
-    """The tokens of a text; joined, they are the text."""
+    """Split a text into tokens; joined, they are the text."""
     return text if unit == "characters" else _WORDS.findall(text)
 
 
 def build_vocabulary(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
-    """`<unk>`, then the most frequent tokens; equally frequent ones in the order of the characters."""
+    """Return `<unk>` and the most frequent tokens, by decreasing frequency and then by character."""
     ranked = sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
     return (UNKNOWN, *(token for token, _ in ranked[: max_size - 1]))
 
 
 def encode(tokens: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
-    """(tokens,), int32: the place of each in the vocabulary, 0 for what is not in it."""
-    places = {token: place for place, token in enumerate(vocabulary)}
-    return np.fromiter((places.get(token, 0) for token in tokens), dtype=np.int32, count=len(tokens))
+    """Return the index of each token in the vocabulary, (tokens,), int32; 0 for unknown tokens."""
+    indices = {token: index for index, token in enumerate(vocabulary)}
+    return np.fromiter((indices.get(token, 0) for token in tokens), dtype=np.int32, count=len(tokens))
 
 
 def encode_known(text: str, vocabulary: Sequence[str]) -> tuple[list[int], list[str]]:
-    """The tokens of a prompt that are in a vocabulary of characters or of words, and the pieces that are not.
+    """Return the indices of a prompt's tokens in the vocabulary, and the tokens that are unknown.
 
-    A word that is known only with a space before it, or only without, is taken so.
+    The unit of the tokens, characters or words, follows from the vocabulary. A word that is known only with or only
+    without a space before it is encoded in the known form.
     """
     unit = "words" if any(len(token) > 1 for token in vocabulary if token != UNKNOWN) else "characters"
-    places = {token: place for place, token in enumerate(vocabulary) if token != UNKNOWN}
+    indices = {token: index for index, token in enumerate(vocabulary) if token != UNKNOWN}
     known, unknown = [], []
-    for piece in cut(text, unit):
-        form = next((form for form in (piece, f" {piece}", piece.lstrip(" ")) if form in places), None)
+    for token in cut(text, unit):
+        form = next((form for form in (token, f" {token}", token.lstrip(" ")) if form in indices), None)
         if form is None:
-            unknown.append(piece)
+            unknown.append(token)
         else:
-            known.append(places[form])
+            known.append(indices[form])
     return known, unknown
 
 
 def decode(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
-    """The text of tokens."""
+    """Return the text of the tokens with these indices."""
     return "".join(vocabulary[number] for number in numbers)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from firstlight.checks import check_range
-from firstlight.commands.read_ahead import read_ahead
 from firstlight.data.images import find_images, refuse_decompression_bombs
+from firstlight.data.read_ahead import read_ahead
 from firstlight.files import atomic_write, output_file, user_path, write_csv
 from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_pretrained, load_run

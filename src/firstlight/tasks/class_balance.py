@@ -13,8 +13,7 @@ _NUM_NAMED = 5
 
 def class_counts(split: Split, num_classes: int) -> Tensor:
     """Return the number of samples of each class: (num_classes,)."""
-    targets = split.targets if split.indices is None else split.targets[split.indices]
-    return torch.bincount(targets, minlength=num_classes)
+    return torch.bincount(split.own_targets, minlength=num_classes)
 
 
 def class_weights(counts: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The features of a frozen backbone, computed once for each sample, or once for each of its augmented views."""
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from tqdm import tqdm
 
 from firstlight.config import RunConfig
 from firstlight.data import Split, Store
-from firstlight.data.store import Arrays, open_store
+from firstlight.data.store import Arrays, content_key, open_store
 from firstlight.log import logger
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
@@ -94,7 +93,7 @@ class _Cache:
         self, name: str, depends_on: Mapping[str, Any], compute: Callable[[], dict[str, np.ndarray]]
     ) -> dict[str, Tensor]:
         """Return the features by split, from the disk or computed and kept there."""
-        key = hashlib.sha256(json.dumps([_FORMAT, name, depends_on], sort_keys=True).encode()).hexdigest()[:16]
+        key = content_key(_FORMAT, name, depends_on)
         path, started = self.folder / f"{name}-{key}", time.perf_counter()
         is_cached = path.exists()
 
