@@ -78,7 +78,12 @@ def suggestion(word: str, options: Collection[str], prefix: str = "") -> str:
     found = nearest(word, options)
     if found is not None:
         return f", did you mean '{prefix + '.' if prefix else ''}{found}'?"
-    return f"; known: {', '.join(sorted(options))}." if options else "; there are no options."
+    return f"; known: {', '.join(sorted(options, key=_numbers_first))}." if options else "; there are no options."
+
+
+def _numbers_first(option: str) -> tuple[bool, int, str]:
+    """Sort whole numbers by size, then words."""
+    return (False, int(option), option) if option.isdecimal() else (True, 0, option)
 
 
 def _similarity(word: str, option: str) -> float:

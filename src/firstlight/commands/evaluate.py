@@ -5,6 +5,7 @@ from typing import Any
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
 from firstlight.runs import RunFolder
+from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
 def _job(config: dict[str, Any]) -> dict[str, Any]:
     check_arguments("firstlight.runs.evaluate.evaluate", config)
     RunFolder.open(config["run"])
-    from firstlight.runs.evaluate import evaluate  # imports torch
+    with pause_garbage_collection():
+        from firstlight.runs.evaluate import evaluate  # imports torch
 
     return evaluate(**config)

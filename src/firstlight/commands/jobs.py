@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from firstlight.config.compose import CONFIG_DIR, to_plain
+from firstlight.config.compose import CONFIG_DIR, composed_by_hydra, to_plain
 from firstlight.config.help import help_text
 from firstlight.config.overrides import with_quotes
 from firstlight.runs import Sweep
@@ -36,11 +36,13 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
+    words = with_quotes(argv, texts=() if is_sweep else texts)
     try:
-        import hydra
-
-        with _words(with_quotes(argv, texts=() if is_sweep else texts)):
-            hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
+        if any(word.startswith(("-", "hydra.", "hydra/", "+hydra")) for word in words):
+            _run_hydra(words, config_name, jobs)
+        else:  # one job; Hydra's own start would compose its config twice
+            with composed_by_hydra(*words, config_name=config_name) as config:
+                jobs.run(config)
     except (Exception, KeyboardInterrupt) as error:  # Hydra's own errors, or an interrupt
         jobs.failures.append(error)
     if jobs.sweep:
@@ -60,6 +62,14 @@ def _exit_status(jobs: "_Jobs", shows_traceback: bool) -> int:
         sys.stdout.flush()
         print(jobs.explain(jobs.failures[0]), file=sys.stderr)
     return 1
+
+
+def _run_hydra(words: list[str], config_name: str, jobs: "_Jobs") -> None:
+    """Let Hydra run a sweep, or show a config with `--cfg`."""
+    import hydra
+
+    with _words(words):
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
 
 
 @contextmanager

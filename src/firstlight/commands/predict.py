@@ -5,6 +5,7 @@ from typing import Any
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments, check_model
 from firstlight.runs import RunFolder
+from firstlight.training.lean_imports import pause_garbage_collection
 from firstlight.transfer.imagenet_groups import check_group
 
 
@@ -21,7 +22,8 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     config["model"] = check_source(config["run"], config["model"])
     if options["group"] is not None:
         check_group(options["group"])
-    from firstlight.runs.predict import predict  # imports torch
+    with pause_garbage_collection():
+        from firstlight.runs.predict import predict  # imports torch
 
     predict(**config, **options)
     return {}

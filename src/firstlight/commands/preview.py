@@ -5,6 +5,7 @@ from typing import Any
 from firstlight.commands.jobs import run_command
 from firstlight.config import RunConfig
 from firstlight.config.checking.config import check_arguments
+from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
@@ -16,7 +17,8 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     options = config.pop("preview")
     check_arguments("firstlight.runs.preview.preview", options, "preview")
     run_config = RunConfig.parse(config)
-    from firstlight.runs.preview import preview  # imports torch
+    with pause_garbage_collection():
+        from firstlight.runs.preview import preview  # imports torch
 
     preview(run_config, **options)
     return {}

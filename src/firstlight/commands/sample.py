@@ -5,6 +5,7 @@ from typing import Any
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
 from firstlight.runs import RunFolder
+from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
@@ -15,7 +16,8 @@ def main() -> None:
 def _job(config: dict[str, Any]) -> dict[str, Any]:
     check_arguments("firstlight.runs.sample.sample", config)
     RunFolder.open(config["run"])
-    from firstlight.runs.sample import sample  # imports torch
+    with pause_garbage_collection():
+        from firstlight.runs.sample import sample  # imports torch
 
     sample(**config)
     return {}

@@ -1,6 +1,8 @@
 """Where the YAML files lie, and how they are composed."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,21 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     Raises:
         hydra.errors.HydraException: a group, an option or a key is unknown.
     """
+    with composed_by_hydra(*overrides, config_name=config_name) as composed:
+        return OmegaConf.create(to_plain(composed))
+
+
+@contextmanager
+def composed_by_hydra(*overrides: str, config_name: str = "train") -> Iterator[DictConfig]:
+    """Compose a config whose `${hydra:...}` can be resolved in this block."""
     from hydra.core.hydra_config import HydraConfig
 
     composed = compose_unresolved(*overrides, config_name=config_name)
     hydra_config = HydraConfig.instance()
     before, hydra_config.cfg = hydra_config.cfg, None
-    hydra_config.set_config(composed)  # `${hydra:...}` is resolved from it
+    hydra_config.set_config(composed)
     try:
-        return OmegaConf.create(to_plain(composed))
+        yield composed
     finally:
         hydra_config.cfg = before
 

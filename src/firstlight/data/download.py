@@ -1,12 +1,13 @@
-"""Downloads with a checksum, a progress bar and a second attempt; a file is replaced completely or not at all."""
+"""Downloads with a checksum, a progress bar and a second attempt; a file is replaced completely or not at all.
+
+pooch and requests are imported by the functions that need them: most runs download nothing.
+"""
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pooch
-import requests
 
 # Seconds to wait for a server's answer. The user gets an error within ten seconds.
 PATIENCE = 5
@@ -30,34 +31,35 @@ def download(names_and_hashes: dict[str, str], url: str, into: Path, offline_hin
     missing = [name for name in names_and_hashes if not (into / name).exists()]
     if not missing:
         return
+    import pooch
+    import requests
+
     problem = unreachable(url + missing[0])
     if problem:
         raise ValueError(f"{url}: cannot be reached ({problem}). {offline_hint}")
     fetcher = pooch.create(into, url, registry=dict.fromkeys(missing), retry_if_failed=1)
     try:
         for name in missing:
-            fetcher.fetch(name, downloader=_Checked(names_and_hashes[name]))
+            fetcher.fetch(name, downloader=partial(_download_checked, checksum=names_and_hashes[name]))
     except (OSError, ValueError, requests.RequestException) as error:
         raise ValueError(f"{url}: cannot be downloaded ({error}). {offline_hint}") from error
 
 
 def is_whole(path: Path, checksum: str) -> bool:
     """Return whether the checksum of a file begins with `checksum`, as `md5:...` or `sha256:...`."""
+    import pooch
+
     algorithm, digits = checksum.split(":")
     return pooch.file_hash(path, algorithm).startswith(digits)
 
 
-class _Checked(pooch.HTTPDownloader):
-    """Raises an error if the checksum is wrong; pooch itself can compare complete checksums only."""
+def _download_checked(url: str, output_file: str, pooch: Any, checksum: str) -> None:
+    """Download a file and check its checksum; pooch itself can compare complete checksums only."""
+    from pooch import HTTPDownloader
 
-    def __init__(self, checksum: str) -> None:
-        super().__init__(progressbar=os.isatty(2), chunk_size=2**20, timeout=30)
-        self.checksum = checksum
-
-    def __call__(self, url: str, output_file: str, pooch: Any, **kwargs: Any) -> None:
-        super().__call__(url, output_file, pooch, **kwargs)
-        if not is_whole(Path(output_file), self.checksum):
-            raise ValueError(f"the checksum of {url} is not {self.checksum}")
+    HTTPDownloader(progressbar=os.isatty(2), chunk_size=2**20, timeout=30)(url, output_file, pooch)
+    if not is_whole(Path(output_file), checksum):
+        raise ValueError(f"the checksum of {url} is not {checksum}")
 
 
 def unreachable(url: str) -> str | None:
@@ -65,6 +67,8 @@ def unreachable(url: str) -> str | None:
 
     The request runs in a thread, because the look-up of a host name has no timeout.
     """
+    import requests
+
     answer: list[str | None] = []
 
     def ask() -> None:

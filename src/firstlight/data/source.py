@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pooch
 import torch
 
 from firstlight.checks import check_range
@@ -138,7 +137,11 @@ class Source(ABC):
         """Folder of the stores."""
         beside = self.dir / ".firstlight"
         nearest = next(parent for parent in (beside, *beside.parents) if parent.exists())
-        return beside if os.access(nearest, os.W_OK) else Path(pooch.os_cache("firstlight"))
+        if os.access(nearest, os.W_OK):
+            return beside
+        import pooch  # takes a tenth of a second to import
+
+        return Path(pooch.os_cache("firstlight"))
 
 
 def _size_and_times(path: Path) -> tuple[int, int, int]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from firstlight.spec import DataSpec
 
@@ -18,6 +17,8 @@ def flops_per_sample(network: nn.Module, spec: DataSpec) -> int:
     Counts matrix products and convolutions, as torch's counter does. Takes no time and no memory: the shapes
     alone pass through the network, on torch's meta device.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton, which takes a fifth of a second
+
     shadow: Any = copy.deepcopy(network).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         if hasattr(shadow, "example_input"):

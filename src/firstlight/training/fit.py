@@ -143,7 +143,7 @@ def _report(session: _Session, fit_seconds: float) -> None:
         "flops_per_sample": flops,
         "gflops_per_second": task.training_flops(flops) * recorder.samples_per_second / 1e9,
     }
-    recorder.finish(metrics)
+    recorder.finish(metrics, task)
     folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
     logger.info(closing_text(folder, metrics, task))
 

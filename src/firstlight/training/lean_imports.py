@@ -1,9 +1,10 @@
 """Keep imports that an ordinary training does not need out of the start of a process.
 
-`import lightning.pytorch` takes seconds, and most of them go into two packages that a run of ours does not use:
+`import lightning.pytorch` takes seconds, and most of them go into modules that a run of ours does not use:
 
 - `torchmetrics` imports every metric, those of images with torchvision and those of sound with SciPy. Lightning needs
   two of its classes.
+- `torch.utils.flop_counter` imports triton. Lightning needs it for a table that firstlight does not print.
 - `torch._dynamo`, the compiler, which Lightning imports for the name of one class, and every optimizer imports at its
   first step to tell the compiler something.
 
@@ -12,55 +13,99 @@ optimizers ask. Any other use of it, such as `torch.compile` or a metric of torc
 then takes its place.
 """
 
+import gc
 import importlib
 import importlib.abc
 import importlib.util
 import logging
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any
 
-_METRICS = "torchmetrics"
-_BASE_CLASSES = {"Metric": "torchmetrics.metric", "MetricCollection": "torchmetrics.collections"}
 _DYNAMO = "torch._dynamo"
 
 
+@contextmanager
+def pause_garbage_collection() -> Iterator[None]:
+    """Import modules in this block without garbage collections, which find nothing and take a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def defer_imports() -> None:
-    """Defer `torchmetrics` and `torch._dynamo` until something needs them. Call this before Lightning is imported.
+    """Defer these modules until something needs them. Call this before Lightning is imported.
 
     A module that is imported already stays as it is.
     """
-    if _METRICS not in sys.modules:
-        spec = importlib.util.find_spec(_METRICS)
+    for name, answers in _UNEXECUTED.items():
+        spec = None if name in sys.modules else importlib.util.find_spec(name)
         if spec is not None:
-            sys.modules[_METRICS] = _Metrics(spec)
+            sys.modules[name] = _Unexecuted(spec, answers)
     if _DYNAMO not in sys.modules:
         sys.modules[_DYNAMO] = _Compiler(_DYNAMO)
         sys.meta_path.insert(0, _Submodules())
 
 
-class _Metrics(ModuleType):
-    """Stands for `torchmetrics`: a package whose `__init__` has not run yet."""
+class _Unexecuted(ModuleType):
+    """A module or package whose code has not run yet.
 
-    def __init__(self, spec: ModuleSpec) -> None:
+    Args:
+        spec: says where the code is.
+        answers: what Lightning and the module's own submodules get without running the code.
+    """
+
+    def __init__(self, spec: ModuleSpec, answers: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__(spec.name)
-        self.__spec__, self.__path__, self.__file__ = spec, spec.submodule_search_locations or [], spec.origin
-        self._logger = logging.getLogger(spec.name)  # what its modules import from it
+        self.__spec__, self.__file__, self._answers = spec, spec.origin, answers
+        if spec.submodule_search_locations is not None:
+            self.__path__ = spec.submodule_search_locations
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in _BASE_CLASSES:
-            importlib.import_module("torchmetrics.utilities")  # the order in which torchmetrics imports its modules
-            return getattr(importlib.import_module(_BASE_CLASSES[name]), name)
+        if name in self._answers and _module_of(sys._getframe(1))[0].startswith(_ASKERS):
+            return self._answers[name]()
         assert self.__spec__ is not None
         assert self.__spec__.loader is not None
         self.__class__ = ModuleType  # type: ignore[assignment]  # the module is an ordinary one from here on
         self.__spec__.loader.exec_module(self)
         return getattr(self, name)
+
+
+def _module_of(frame: FrameType | None) -> tuple[str, FrameType | None]:
+    """Return the module of the nearest frame outside the import system, and the frame that called it."""
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return ("", None) if frame is None else (str(frame.f_globals.get("__name__")), frame.f_back)
+
+
+def _metric_class(module: str, name: str) -> Any:
+    importlib.import_module("torchmetrics.utilities")  # the order in which torchmetrics imports its modules
+    return getattr(importlib.import_module(module), name)
+
+
+def _flop_counter(*args: Any, **kwargs: Any) -> Any:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    return FlopCounterMode(*args, **kwargs)
+
+
+_ASKERS = ("lightning.", "torchmetrics.")
+_UNEXECUTED: dict[str, dict[str, Callable[[], Any]]] = {
+    "torchmetrics": {
+        "Metric": lambda: _metric_class("torchmetrics.metric", "Metric"),
+        "MetricCollection": lambda: _metric_class("torchmetrics.collections", "MetricCollection"),
+        "_logger": lambda: logging.getLogger("torchmetrics"),
+    },
+    "torch.utils.flop_counter": {"FlopCounterMode": lambda: _flop_counter},
+}
 
 
 class _Compiler(ModuleType):
@@ -77,11 +122,11 @@ class _Compiler(ModuleType):
         return getattr(_import_compiler(), name)
 
 
-def _asks_without_need(frame: FrameType) -> bool:
+def _asks_without_need(frame: FrameType | None) -> bool:
     """Whether a frame belongs to code that asks the compiler something even if nothing is compiled."""
-    caller = str(frame.f_globals.get("__name__"))
+    caller, frame = _module_of(frame)
     if caller == "torch.compiler":  # anyone may call its functions
-        caller = str(frame.f_back.f_globals.get("__name__")) if frame.f_back else ""
+        caller, _ = _module_of(frame)
     return caller in ("torch.optim.optimizer", "torch._compile") or caller.startswith("lightning.")
 
 

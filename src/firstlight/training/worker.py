@@ -12,7 +12,7 @@ from firstlight.config import RunConfig
 from firstlight.log import logger, run_log
 from firstlight.runs import RunFolder
 from firstlight.training.launch import INTERRUPTED, REFUSED, is_first_process
-from firstlight.training.lean_imports import defer_imports
+from firstlight.training.lean_imports import defer_imports, pause_garbage_collection
 
 
 def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
@@ -25,11 +25,13 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
     is_first = is_first_process()
     with run_log(folder.log_path) if is_first else contextlib.nullcontext():
         try:
-            from firstlight.training.assemble import assemble
+            with pause_garbage_collection():
+                from firstlight.training.assemble import assemble  # imports torch
 
             parts = assemble(config, folder)
             defer_imports()
-            from firstlight.training.fit import fit  # imports Lightning
+            with pause_garbage_collection():
+                from firstlight.training.fit import fit  # imports Lightning
 
             fit(parts, started)
         except Exception as error:  # any failure is recorded in the folder

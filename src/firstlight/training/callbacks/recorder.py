@@ -1,9 +1,11 @@
 """The records of a run while it trains: metrics.csv, TensorBoard, and its times."""
 
+from __future__ import annotations
+
 import csv
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,15 +13,17 @@ from lightning.pytorch import Trainer
 from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from firstlight.config import RunConfig
 from firstlight.data import Split
 from firstlight.runs import RunFolder
 from firstlight.runs.preview import augmentation_sheet
+from firstlight.tasks import Task
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.module import TrainingModule
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Recorder(RunCallback):
@@ -57,7 +61,7 @@ class Recorder(RunCallback):
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
     def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Open the files. A resumed run drops the rows of the epochs that it repeats."""
+        """Begin metrics.csv. A resumed run drops the rows of the epochs that it repeats."""
         if not trainer.is_global_zero:
             return
         names = [f"{split}/{name}" for split in ("train", "val") for name in module.task.metric_names]
@@ -70,11 +74,18 @@ class Recorder(RunCallback):
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(kept)
-        self._writer = SummaryWriter(str(self.folder.path), purge_step=trainer.global_step + 1)
-        if not kept:
+        self._first_step, self._is_new = trainer.global_step + 1, not kept
+
+    def _open_tensorboard(self, task: Task) -> SummaryWriter:
+        """Open the event file and write what does not change; after the first epoch, because the import takes time."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = self._writer = SummaryWriter(str(self.folder.path), purge_step=self._first_step)
+        if self._is_new:
             self.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
-            if module.task.spec.kind == "images" and module.task.augment.has_steps:
-                self.add_image("augmentation", augmentation_sheet(module.task, self.samples, self.config.seed))
+            if task.spec.kind == "images" and task.augment.has_steps:
+                self.add_image("augmentation", augmentation_sheet(task, self.samples, self.config.seed))
+        return writer
 
     def add_text(self, name: str, text: str) -> None:
         """Write a text to TensorBoard."""
@@ -108,7 +119,7 @@ class Recorder(RunCallback):
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
         """Write the epoch's row."""
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
-        if self._writer is None:
+        if not trainer.is_global_zero:
             return
         numbers = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         metrics = {name: module.metrics[name] for name in self._columns if name in module.metrics}
@@ -116,28 +127,35 @@ class Recorder(RunCallback):
         self.row = numbers | metrics | {"lr": self._lr, "seconds": seconds}
         with self.folder.history_path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(self.row)
+        writer = self._writer or self._open_tensorboard(module.task)
         for name, value in (metrics | {"lr": self._lr}).items():
-            self._writer.add_scalar(name, value, trainer.global_step)
-            self._writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch + 1)
+            writer.add_scalar(name, value, trainer.global_step)
+            writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch + 1)
         for step, loss in self._step_losses:
-            self._writer.add_scalar("train/loss_of_step", float(loss), step)
+            writer.add_scalar("train/loss_of_step", float(loss), step)
         self._step_losses.clear()
 
-    def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the final metrics together with the config, and close the files."""
-        if self._writer is None:
-            return
+    def finish(self, metrics: dict[str, Any], task: Task) -> None:
+        """Write the final metrics together with the config, and close the files.
+
+        Args:
+            metrics: the content of metrics.json.
+            task: the trained task.
+        """
+        from torch.utils.tensorboard.summary import hparams
+
+        writer = self._writer or self._open_tensorboard(task)
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
         tested = {name: value for name, value in numbers.items() if name.startswith("test/")}
         for name, value in tested.items():
-            self._writer.add_scalar(name, value, self.row.get("step", 0))
-            self._writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
+            writer.add_scalar(name, value, self.row.get("step", 0))
+            writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
         shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
-        file_writer = self._writer.file_writer
+        file_writer = writer.file_writer
         assert file_writer is not None
         for summary in hparams(_flat(self.config.to_plain()), shown):
             file_writer.add_summary(summary)
-        self._writer.close()
+        writer.close()
         self._writer = None
 
 
