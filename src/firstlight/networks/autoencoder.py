@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 

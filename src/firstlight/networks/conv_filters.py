@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.checks import choose
-from firstlight.networks.activation import build_activation
+from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.kernels import stack_kernels
-from firstlight.networks.size import image_shape
+from firstlight.networks.layers import build_activation
 from firstlight.spec import DataSpec
 
 # What lies beyond the border, in the words of `torch.nn.functional.pad`.

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.networks.same_padding import SameConv2d
-from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.packaged_weights import lite0_weights

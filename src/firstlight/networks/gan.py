@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
-from firstlight.networks.activation import replace_activations
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import replace_activations
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 

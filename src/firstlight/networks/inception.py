@@ -6,10 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import fitting_poolings, image_shape
+from firstlight.networks.layers import build_dropout, replace_activations
 from firstlight.spec import DataSpec
 
 

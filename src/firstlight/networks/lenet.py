@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
+from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.pooling import build_pooling
-from firstlight.networks.size import image_shape
+from firstlight.networks.layers import build_activation, build_pooling
 from firstlight.spec import DataSpec
 
 

@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.spec import DataSpec
 
 State = Tensor | tuple[Tensor, Tensor]

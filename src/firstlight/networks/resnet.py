@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, image_shape
+from firstlight.networks.layers import build_activation
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision

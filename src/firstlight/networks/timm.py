@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.data.download import unreachable
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.layers import build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import OFFLINE, Pretrained, unknown_weights

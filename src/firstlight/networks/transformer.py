@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 
 

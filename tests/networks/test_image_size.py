@@ -1,7 +1,7 @@
 import pytest
 
 from firstlight.networks import AlexNet, ResNet
-from firstlight.networks.size import fitting_poolings, has_small_stem
+from firstlight.networks.image_size import fitting_poolings, has_small_stem
 from helpers.twin import images_of
 
 
