@@ -1,26 +1,26 @@
-"""What the size of images means for a network."""
+"""How networks adapt to the size of the images: smallest size, stem and poolings."""
 
 from typing import ClassVar, Protocol
 
 from firstlight.checks import choose
 from firstlight.spec import DataSpec
 
-# Up to here a network keeps the resolution that its first layers would give away.
+# Largest side in pixels for which the stem `auto` is small.
 SMALL = 64
 _STEMS = ("auto", "imagenet", "small")
 
 
 class Sized(Protocol):
-    """A network that takes no smaller images than `min_size`."""
+    """A network whose images must have at least `min_size` pixels on each side."""
 
     min_size: ClassVar[int]
 
 
 def image_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
-    """(channels, height, width) of the images that a network is built for.
+    """Return the (channels, height, width) of the images of a data set.
 
     Raises:
-        ValueError: smaller images than that.
+        ValueError: the images are smaller than the network's `min_size`.
     """
     channels, height, width = spec.input_shape
     smallest, name = network.min_size, type(network).__name__
@@ -30,31 +30,35 @@ def image_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
 
 
 def has_small_stem(spec: DataSpec, stem: str) -> bool:
-    """Whether a network begins as the field begins on CIFAR: without the early loss of resolution.
+    """Return whether a network has the small stem, which keeps the resolution of small images, as is common on CIFAR.
 
     Args:
-        spec: of the images.
-        stem: imagenet or small; auto is small up to 64 pixels.
+        spec: spec of the images.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
 
     Raises:
-        ValueError: an unknown stem, or images too small for the one of ImageNet.
+        ValueError: the stem is unknown, or the images are too small for the stem `imagenet`.
     """
     choose("stem", stem, _STEMS, "stem")
     _, height, width = spec.input_shape
     side = min(height, width)
     if stem == "imagenet" and side < SMALL:
         raise ValueError(
-            f"stem=imagenet: it leaves next to nothing of {height}x{width} pixels."
-            f" Take stem=small, or enlarge them with augment.size={SMALL} or more."
+            f"stem=imagenet: must be small for images of {height}x{width} pixels."
+            f" To fix: set stem=small, or enlarge the images with augment.size={SMALL} or more."
         )
     return stem == "small" or (stem == "auto" and side <= SMALL)
 
 
 def fitting_poolings(side: int, number: int) -> list[bool]:
-    """Which of `number` poolings by two are kept, where each has layers before it that see what the last one left.
+    """Return for each of `number` poolings by two whether a network keeps it.
 
-    No layer is left with a single pixel: it would see its padding, and batch normalisation of a lone image would
-    have nothing to measure. Only the last pooling may leave one.
+    Only the last pooling may leave a single pixel. A convolution after it would see nothing but padding around that
+    pixel, and batch normalisation of a single image would have no variance.
+
+    Args:
+        side: shorter side of the image in pixels.
+        number: number of poolings. Each has convolutions before it.
     """
     kept = []
     for rest in reversed(range(number)):
