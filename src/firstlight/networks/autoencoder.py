@@ -18,8 +18,8 @@ _Layers = tuple[nn.Sequential, nn.Sequential, int]  # encoder, decoder, number o
 
 
 class Autoencoder(nn.Module):
-    """An autoencoder (Hinton & Salakhutdinov 2006): an encoder compresses an image to a short latent vector, and a decoder
-    with the mirrored layers reconstructs the image.
+    """An autoencoder: an encoder compresses an image to a short latent vector, and a decoder with the mirrored layers
+    reconstructs the image (Hinton & Salakhutdinov 2006).
 
     With `noise` it is a denoising autoencoder (Vincent, Larochelle, Bengio & Manzagol 2008): training adds noise to the
     inputs but not to the targets. With `variational` the encoder returns a normal distribution of latents (Kingma &
@@ -72,7 +72,8 @@ class Autoencoder(nn.Module):
         initialise(self, initialisation)
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return mean and log variance of the latents, each (batch, latent_dim); the variance is None unless variational."""
+        """Return mean and log variance of the latents, each (batch, latent_dim). Without `variational` the log variance
+        is None."""
         features = self.encoder(inputs)
         return self.mean(features), None if self.log_variance is None else self.log_variance(features)
 

@@ -61,8 +61,8 @@ class DepthwiseSeparable(nn.Module):
         return self.bn2(self.conv_pw(hidden))
 
 
-# MobileNet has a block of the same form. Two classes are simpler than one: the parameters are named as in torchvision there
-# and as in timm here, and padding and the epsilon of batch normalisation differ.
+# MobileNet has a block of the same form. Two classes are simpler than one, because parameters are named as in
+# torchvision there and as in timm here, and because padding and the epsilon of batch normalisation differ.
 class InvertedResidual(nn.Module):
     """A 1x1 convolution that adds channels, a depthwise convolution, and a 1x1 convolution that reduces the channels
     and has no activation. The input is added if its shape is that of the output.

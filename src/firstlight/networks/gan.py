@@ -17,9 +17,10 @@ from firstlight.spec import DataSpec
 
 
 class GAN(nn.Module):
-    """A generative adversarial network (Goodfellow et al. 2014): the generator turns random latents into images, and the
-    discriminator classifies images as real or generated. Both are convolutional (DCGAN; Radford, Metz & Chintala 2016,
-    section 3).
+    """A generative adversarial network (Goodfellow et al. 2014).
+
+    The generator turns random latents into images, and the discriminator classifies images as real or generated. Both
+    are convolutional (DCGAN; Radford, Metz & Chintala 2016, section 3).
 
     The discriminator halves an image until its shorter side has 4 to 7 pixels and doubles the channels each time, up to
     eight times `base_channels`. The generator mirrors it. Batch normalisation follows every layer except the input and
@@ -91,8 +92,10 @@ class GAN(nn.Module):
 
 
 class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation after a linear layer. A batch of one sample has no variance and is normalised with the running
-    averages."""
+    """Batch normalisation that works on a batch of one sample.
+
+    One sample has no variance, so that the running averages normalise it.
+    """
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, units) -> (batch, units)."""

@@ -31,8 +31,8 @@ def initialise(network: nn.Module, name: str | None) -> None:
     initialisations are:
 
     - zeros: all units of a layer stay equal; shows why the other initialisations are random.
-    - normal: normal, standard deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional
-      neural networks", section 5).
+    - normal: normal, standard deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with
+      deep convolutional neural networks", section 5).
     - xavier: uniform, the compromise between the variances that preserve signals and gradients (Glorot & Bengio 2010,
       "Understanding the difficulty of training deep feedforward neural networks", section 4.2.1).
     - he: normal, the variance that preserves signals through layers with ReLUs (He et al. 2015, "Delving deep into

@@ -51,7 +51,7 @@ def _to_tensor(kernel: str | Rows) -> Tensor:
         kernel = KERNELS[kernel]
     if not all(isinstance(row, Sequence) for row in kernel):
         raise ValueError(
-            f"kernels={list(kernel)}: must be a list of kernels, each a list of rows. To fix: put the rows in another list."
+            f"kernels={list(kernel)}: must be a list of kernels, each a list of rows. To fix: add a pair of brackets."
         )
     widths = {len(row) for row in kernel}
     if len(widths) != 1 or len(kernel) % 2 == 0 or min(widths) % 2 == 0:
