@@ -53,8 +53,8 @@ def _to_tensor(kernel: str | Rows) -> Tensor:
         raise ValueError(
             f"kernels={list(kernel)}: must be a list of kernels, each a list of rows. To fix: add a pair of brackets."
         )
-    widths = {len(row) for row in kernel}
-    if len(widths) != 1 or len(kernel) % 2 == 0 or min(widths) % 2 == 0:
+    lengths = {len(row) for row in kernel}
+    if len(lengths) != 1 or len(kernel) % 2 == 0 or min(lengths) % 2 == 0:
         raise ValueError(f"kernels={kernel}: must be an odd number of rows of the same odd length.")
     if not all(math.isfinite(value) for row in kernel for value in row):
         raise ValueError(f"kernels={kernel}: must be finite numbers.")

@@ -142,12 +142,12 @@ class ResNet(nn.Module):
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.bn1 = nn.BatchNorm2d(base_channels)
         self.activation = build_activation(activation, inplace=True)
-        widths = [base_channels * 2**number for number in range(4)]
-        channels_between = (base_channels, *(width * block.expansion for width in widths))
-        self.layer1 = build_stage(channels_between[0], widths[0], _BLOCKS[depth][0], stride=1)
-        self.layer2 = build_stage(channels_between[1], widths[1], _BLOCKS[depth][1], stride=2)
-        self.layer3 = build_stage(channels_between[2], widths[2], _BLOCKS[depth][2], stride=2)
-        self.layer4 = build_stage(channels_between[3], widths[3], _BLOCKS[depth][3], stride=2)
+        stage_channels = [base_channels * 2**number for number in range(4)]
+        channels_between = (base_channels, *(width * block.expansion for width in stage_channels))
+        self.layer1 = build_stage(channels_between[0], stage_channels[0], _BLOCKS[depth][0], stride=1)
+        self.layer2 = build_stage(channels_between[1], stage_channels[1], _BLOCKS[depth][1], stride=2)
+        self.layer3 = build_stage(channels_between[2], stage_channels[2], _BLOCKS[depth][2], stride=2)
+        self.layer4 = build_stage(channels_between[3], stage_channels[3], _BLOCKS[depth][3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels_between[4], spec.num_outputs)
         initialise(self, initialisation or "he")
