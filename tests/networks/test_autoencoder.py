@@ -62,7 +62,7 @@ def test_training_draws_variational_latents_from_their_distribution() -> None:
     torch.testing.assert_close(drawn[0].var(0), log_variance[0].exp(), atol=0.02, rtol=0)
 
 
-def test_training_adds_noise_of_the_given_standard_deviation() -> None:
+def test_training_adds_noise_of_the_given_std() -> None:
     network = Autoencoder(spec(), noise=0.5)
     seen: list[Tensor] = []
     network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

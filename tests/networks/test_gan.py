@@ -187,7 +187,7 @@ def test_hidden_linear_layers_can_have_spectral_normalisation() -> None:
 
 
 @every_discriminator
-def test_initial_weights_have_a_standard_deviation_of_two_hundredths(spectral_norm: bool) -> None:
+def test_initial_weights_have_a_std_of_two_hundredths(spectral_norm: bool) -> None:
     network = GAN(spec(3, 32, 32), spectral_norm=spectral_norm, hidden_size=64)
     weights = [weight for weight in network.parameters() if weight.ndim > 1]
     assert len(weights) == 10

@@ -8,7 +8,7 @@ from helpers.twin import images_of
 
 
 def layers() -> nn.Sequential:
-    """A convolution with 64 output channels (fan-in 288, fan-out 576), normalisation, and a linear layer from 400 to 200."""
+    """A convolution (fan-in 288, fan-out 576), batch normalisation, and a linear layer (fan-in 400, fan-out 200)."""
     return nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.Linear(400, 200))
 
 
@@ -22,7 +22,7 @@ EXPECTED_STDS = {
 
 
 @pytest.mark.parametrize("name", INITIALISATIONS)
-def test_weights_have_the_standard_deviation_of_the_paper_and_biases_are_zero(name: str) -> None:
+def test_weights_have_the_std_of_the_paper_and_biases_are_zero(name: str) -> None:
     network = layers()
     initialise(network, name)
     for layer, std in zip((network[0], network[2]), EXPECTED_STDS[name], strict=True):

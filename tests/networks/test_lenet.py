@@ -27,7 +27,7 @@ def test_on_32x32_with_ten_classes_it_has_61706_parameters() -> None:
     assert num_parameters(LeNet(spec())) == sum(layers) == 61_706
 
 
-def test_on_32x32_the_feature_maps_are_those_of_the_paper() -> None:
+def test_on_32x32_the_layers_have_the_shapes_of_the_paper() -> None:
     network, shapes = LeNet(spec()), []
     features = torch.randn(2, 1, 32, 32)
     for layer in network.features:
