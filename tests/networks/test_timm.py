@@ -156,8 +156,8 @@ def test_an_unknown_tag_is_refused_with_the_nearest(name: str, weights: str) -> 
         Timm.pretrained(weights, name=name)
 
 
-def test_a_network_without_weights_takes_files_alone() -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=default: timm has none for cspresnet50d\. Without a network"):
+def test_a_network_without_pretrained_weights_accepts_files_only() -> None:
+    with pytest.raises(ValueError, match=r"model\.weights=default: timm has no weights for cspresnet50d\. Without a network"):
         Timm.pretrained("default", name="cspresnet50d").load()
 
 
