@@ -1,4 +1,4 @@
-"""torchvision's networks, to compare ours with."""
+"""Comparisons of our networks with those of torchvision and timm."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from firstlight.spec import DataSpec
 
 
 def images_of(height: int, width: int | None = None, channels: int = 3, classes: int = 10) -> DataSpec:
-    """The spec of images of this size."""
+    """Return the spec of images of this size."""
     labels = tuple(str(number) for number in range(classes))
     return DataSpec((channels, height, width or height), classes, labels, mean=(0.5,) * channels, std=(0.2,) * channels)
 
@@ -19,13 +19,13 @@ IMAGENET = images_of(224, classes=1000)
 
 
 def size_on_imagenet(build: Callable[[DataSpec], nn.Module]) -> int:
-    """Parameters at 3x224x224 with 1000 classes, without the memory that they would take."""
+    """Return the number of parameters at 3x224x224 with 1000 classes; the meta device allocates no memory."""
     with torch.device("meta"):
         return num_parameters(build(IMAGENET))
 
 
 def assert_same_logits(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[], nn.Module]) -> None:
-    """With torchvision's state loaded by name, ours gives the scores of torchvision's network."""
+    """Assert that both networks give the same logits with the same random weights, matched by name."""
     with torch.device("meta"):
         networks = [ours(IMAGENET).eval(), theirs().eval()]
     state, random = random_state(networks[1]), torch.Generator().manual_seed(1)
@@ -40,16 +40,16 @@ def assert_same_logits(ours: Callable[[DataSpec], nn.Module], theirs: Callable[[
 
 
 def random_state(network: nn.Module) -> dict[str, Tensor]:
-    """A state for a network, which may be on the meta device: the same each time, no two layers alike."""
+    """Return a random state for a network, which may be on the meta device; every call returns the same state."""
     random = torch.Generator().manual_seed(0)
     return {name: _random(name, tensor, random) for name, tensor in network.state_dict().items()}
 
 
 def _random(name: str, tensor: Tensor, random: torch.Generator) -> Tensor:
-    """Values that keep signals alive, and no two layers alike."""
+    """Draw values that keep signals from vanishing."""
     if tensor.ndim > 1:
         return torch.empty(tensor.shape).normal_(std=(2 / tensor[0].numel()) ** 0.5, generator=random)
     if not tensor.is_floating_point():
         return torch.zeros(tensor.shape, dtype=tensor.dtype)
-    around = 0.0 if name.endswith(("bias", "running_mean")) else 0.8
-    return torch.empty(tensor.shape).uniform_(around - 0.3, around + 0.3, generator=random)
+    middle = 0.0 if name.endswith(("bias", "running_mean")) else 0.8
+    return torch.empty(tensor.shape).uniform_(middle - 0.3, middle + 0.3, generator=random)

@@ -15,16 +15,16 @@ def test_on_imagenet_it_has_61100840_parameters() -> None:
         256 * (384 * 9 + 1),
         256 * (256 * 9 + 1),
     ]
-    dense = [4096 * (9216 + 1), 4096 * (4096 + 1), 1000 * (4096 + 1)]
-    assert size_on_imagenet(AlexNet) == sum(convolutions + dense) == 61_100_840
+    linear = [4096 * (9216 + 1), 4096 * (4096 + 1), 1000 * (4096 + 1)]
+    assert size_on_imagenet(AlexNet) == sum(convolutions + linear) == 61_100_840
 
 
-def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
+def test_torchvision_weights_give_the_logits_of_torchvision() -> None:
     assert_same_logits(AlexNet, torchvision.models.alexnet)
 
 
 @pytest.mark.parametrize(("size", "grid"), [((16, 16), 1), ((28, 28), 4), ((32, 32), 4), ((33, 64), 12)])
-def test_the_small_stem_leaves_a_sixteenth_of_the_sides(size: tuple[int, int], grid: int) -> None:
+def test_the_small_stem_leaves_a_sixteenth_of_height_and_width(size: tuple[int, int], grid: int) -> None:
     network = AlexNet(images_of(*size))
     assert network.classifier[1].in_features == 256 * grid
     assert network(torch.randn(2, 3, *size)).shape == (2, 10)
@@ -44,6 +44,6 @@ def test_activation_and_dropout_can_be_chosen() -> None:
     assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.25, 0.25]
 
 
-def test_a_smaller_image_is_refused() -> None:
+def test_an_image_that_is_too_small_raises_an_error() -> None:
     with pytest.raises(ValueError, match="AlexNet takes images of 16x16 or more, not 8x8"):
         AlexNet(images_of(8))

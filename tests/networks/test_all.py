@@ -1,4 +1,4 @@
-"""What holds for every network that configs/model names."""
+"""Properties of every network in configs/model."""
 
 import copy
 import functools
@@ -16,10 +16,10 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task
 from firstlight.tasks.build import build_task
 
-MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 40, 64)]
-LENGTH = 12  # of windows of tokens, for networks that take no images
+LENGTH = 12  # tokens in a sample of text
 
 
 @functools.cache
@@ -50,20 +50,20 @@ def raw_inputs(task: Task, number: int = 4) -> torch.Tensor:
     random = torch.Generator().manual_seed(0)
     if task.spec.kind == "tokens":
         tokens = torch.randint(0, 7, (number, *task.spec.input_shape), dtype=torch.int32, generator=random)
-        tokens[:, 0] = torch.arange(number)  # no two windows begin alike, so that what follows can be known
+        tokens[:, 0] = torch.arange(number)  # different first tokens make the next tokens predictable
         return tokens
     return torch.randint(0, 256, (number, *task.spec.input_shape), dtype=torch.uint8, generator=random)
 
 
 def inputs_of(task: Task, number: int = 4) -> torch.Tensor:
-    """What the network takes: codes, where it generates."""
+    """Return inputs of the network: latents for a generator, else preprocessed samples."""
     if isinstance(task, Adversarial):
         return torch.randn(number, task.network.latent_dim, generator=torch.Generator().manual_seed(0))
     return task.preprocess(raw_inputs(task, number))
 
 
 def targets_of(task: Task, number: int = 4) -> torch.Tensor:
-    """Classes, or the tokens that follow."""
+    """Return classes, or the next tokens."""
     return raw_inputs(task, number).roll(-1, 1) if task.spec.kind == "tokens" else torch.arange(number) % 7
 
 
@@ -79,12 +79,12 @@ def model(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def task(model: str) -> Task:
-    """Not to be changed: tests share it."""
+    """A task in evaluation mode. Tests must not change it, because all of them use it."""
     return build(model).eval()
 
 
 @pytest.mark.parametrize(("model", "shape"), CASES, ids=str)
-def test_it_gives_finite_numbers_of_the_shape_that_its_task_wants(model: str, shape: tuple[int, ...]) -> None:
+def test_outputs_are_finite_and_have_the_shape_that_the_task_needs(model: str, shape: tuple[int, ...]) -> None:
     task = build(model, shape)
     found = outputs(task)
     if model in TOKENS:
@@ -94,12 +94,12 @@ def test_it_gives_finite_numbers_of_the_shape_that_its_task_wants(model: str, sh
     assert found.isfinite().all()
 
 
-def test_its_first_weights_follow_from_the_seed(model: str, task: Task) -> None:
+def test_initial_weights_depend_on_the_seed_only(model: str, task: Task) -> None:
     assert torch.equal(outputs(build(model, seed=1)), outputs(task))
     assert not torch.equal(outputs(build(model, seed=2)), outputs(task))
 
 
-def test_its_state_survives_a_file(task: Task) -> None:
+def test_a_saved_state_gives_the_same_outputs(task: Task) -> None:
     loaded, file = copy.deepcopy(task), io.BytesIO()
     for tensor in loaded.state_dict().values():
         tensor.zero_()
@@ -110,16 +110,16 @@ def test_its_state_survives_a_file(task: Task) -> None:
     assert torch.equal(outputs(loaded), outputs(task))
 
 
-def test_its_copy_gives_the_same_in_inference_mode(task: Task) -> None:
+def test_a_copy_gives_the_same_outputs_in_inference_mode(task: Task) -> None:
     inputs = inputs_of(task)
     before = inputs.clone()
     with torch.inference_mode():
         found = copy.deepcopy(task.network)(inputs)
     assert torch.equal(found, outputs(task))
-    assert torch.equal(inputs, before)  # layers that write over their input do not write over ours
+    assert torch.equal(inputs, before)  # in-place layers do not change the network's input
 
 
-def test_its_cost_is_known_from_shapes_alone(task: Task) -> None:
+def test_its_cost_is_computed_from_shapes(task: Task) -> None:
     assert flops_per_sample(task.network, task.preprocess.output_spec) > 0
 
 
@@ -140,14 +140,14 @@ def test_a_sample_does_not_depend_on_its_batch(task: Task) -> None:
 
 
 @pytest.mark.parametrize("model", [*CLASSIFIERS, *TOKENS])
-def test_it_learns_a_batch_by_heart(model: str) -> None:
+def test_it_overfits_a_batch(model: str) -> None:
     task = build(model, (LENGTH,) if model in TOKENS else (3, 16, 16)).train()
     batch = raw_inputs(task, number=7), targets_of(task, number=7)
     for layer in task.network.modules():
         if isinstance(layer, nn.Dropout):
-            layer.p = 0.0  # it is there to make this hard
+            layer.p = 0.0  # dropout hinders overfitting
         elif isinstance(layer, nn.BatchNorm2d):
-            layer.train()  # statistics of pretrained weights are not of noise
+            layer.train()  # the statistics of pretrained weights do not fit random images
     optimizer = torch.optim.Adam(task.network.parameters(), lr=1e-3, fused=True)
     losses: list[float] = []
     while len(losses) < 100 and min(losses, default=1.0) > 0.05:
@@ -171,7 +171,7 @@ def with_option(model: str, key: str, value: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if "initialisation" in config(model)["model"]])
-def test_the_first_weights_are_those_of_the_name(model: str) -> None:
+def test_the_option_initialisation_draws_the_initial_weights(model: str) -> None:
     for module in with_option(model, "initialisation", "zeros").modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.RNNBase):
             assert not any(parameter.any() for parameter in module.parameters() if parameter.ndim > 1)
@@ -182,7 +182,7 @@ def test_the_first_weights_are_those_of_the_name(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if config(model)["model"].get("activation", 0) != 0])
-def test_the_activation_is_that_of_the_name(model: str) -> None:
+def test_the_option_activation_changes_the_outputs(model: str) -> None:
     name = "relu" if model == "rnn" else "sigmoid"
     same, other = (with_option(model, "activation", value) for value in (config(model)["model"]["activation"], name))
     other.load_state_dict(same.state_dict())

@@ -29,7 +29,7 @@ def kinds(network: nn.Module) -> list[type[nn.Module]]:
 @every_layer
 @every_kind
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_an_image_comes_back_in_its_shape_by_way_of_a_code(
+def test_a_reconstruction_has_the_shape_of_the_image_and_a_latent_has_latent_dim(
     shape: tuple[int, int, int], variational: bool, convolutional: bool
 ) -> None:
     network = Autoencoder(spec(*shape), latent_dim=5, variational=variational, convolutional=convolutional)
@@ -40,7 +40,7 @@ def test_an_image_comes_back_in_its_shape_by_way_of_a_code(
 
 
 @every_kind
-def test_measured_it_decodes_the_mean_of_the_code(variational: bool) -> None:
+def test_evaluation_decodes_the_mean_of_the_latent(variational: bool) -> None:
     network = Autoencoder(spec(), variational=variational, noise=0.5).eval()
     mean, log_variance = network.posterior(images())
     reconstruction, *posterior = network.reconstruct(images())
@@ -49,9 +49,9 @@ def test_measured_it_decodes_the_mean_of_the_code(variational: bool) -> None:
 
 
 @torch.no_grad()
-def test_in_training_a_variational_latent_is_drawn_from_its_distribution() -> None:
+def test_training_draws_variational_latents_from_their_distribution() -> None:
     network = Autoencoder(spec(), latent_dim=4, variational=True)
-    # Far from the standard normal distribution, so that a wrong mean or deviation shows.
+    # Far from the standard normal distribution, so that a wrong mean or variance shows.
     torch.nn.init.constant_(network.mean.bias, 3)
     torch.nn.init.constant_(network.log_variance.bias, -2)
     drawn: list[Tensor] = []
@@ -62,7 +62,7 @@ def test_in_training_a_variational_latent_is_drawn_from_its_distribution() -> No
     torch.testing.assert_close(drawn[0].var(0), log_variance[0].exp(), atol=0.02, rtol=0)
 
 
-def test_in_training_noise_of_its_deviation_is_added_to_the_inputs() -> None:
+def test_training_adds_noise_of_the_given_std() -> None:
     network = Autoencoder(spec(), noise=0.5)
     seen: list[Tensor] = []
     network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -90,7 +90,7 @@ def test_a_gradient_reaches_every_parameter(variational: bool, convolutional: bo
 
 
 @every_layer
-def test_it_learns_images_by_heart(convolutional: bool) -> None:
+def test_it_overfits_a_few_images(convolutional: bool) -> None:
     torch.manual_seed(0)
     network, targets = Autoencoder(spec(), convolutional=convolutional), torch.rand(4, 1, 8, 8)
     optimizer = torch.optim.Adam(network.parameters(), 5e-3)
@@ -109,7 +109,7 @@ def test_the_decoder_mirrors_the_encoder() -> None:
     assert down == up[::-1] == [(3, 5), (5, 6), (6, 7)]
 
 
-def test_dense_layers_are_as_wide_as_they_are_asked_to_be() -> None:
+def test_linear_layers_have_the_given_sizes() -> None:
     network = Autoencoder(spec(), convolutional=False, hidden_sizes=(20, 10), latent_dim=3)
     layers = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
     assert sorted(layers) == sorted([(64, 20), (20, 10), (10, 3), (3, 10), (10, 20), (20, 64)])
@@ -124,7 +124,7 @@ def test_without_hidden_layers_it_is_linear() -> None:
 
 @every_layer
 @torch.no_grad()
-def test_neither_latents_nor_images_are_squashed(convolutional: bool) -> None:
+def test_latents_and_images_are_not_bounded(convolutional: bool) -> None:
     network = Autoencoder(spec(), convolutional=convolutional, activation="sigmoid", latent_dim=200)
     mean, _ = network.posterior(100 * images())
     reconstruction = network.decode(100 * torch.randn(50, 200))
@@ -134,7 +134,7 @@ def test_neither_latents_nor_images_are_squashed(convolutional: bool) -> None:
 
 
 @every_kind
-def test_its_state_survives_a_file(variational: bool) -> None:
+def test_a_saved_state_gives_the_same_outputs(variational: bool) -> None:
     saved, loaded = (Autoencoder(spec(), variational=variational).eval() for _ in range(2))
     assert not torch.equal(saved(images()), loaded(images()))
     file = io.BytesIO()
@@ -145,43 +145,41 @@ def test_its_state_survives_a_file(variational: bool) -> None:
 
 
 @every_layer
-def test_shapes_alone_pass_through_a_copy_on_the_meta_device(convolutional: bool) -> None:
+def test_a_copy_runs_on_the_meta_device(convolutional: bool) -> None:
     network = Autoencoder(spec(), convolutional=convolutional, variational=True, noise=0.1)
     shadow = copy.deepcopy(network.to(memory_format=torch.channels_last)).to("meta")
     assert shadow(torch.empty(2, 1, 8, 8, device="meta")).shape == (2, 1, 8, 8)
 
 
 @every_layer
-def test_a_batch_of_no_samples_passes_through(convolutional: bool) -> None:
+def test_an_empty_batch_gives_an_empty_output(convolutional: bool) -> None:
     assert Autoencoder(spec(), convolutional=convolutional)(torch.randn(0, 1, 8, 8)).shape == (0, 1, 8, 8)
 
 
-def test_a_latent_has_one_number_or_more() -> None:
+def test_an_empty_latent_raises_an_error() -> None:
     with pytest.raises(ValueError, match="latent_dim=0"):
         Autoencoder(spec(), latent_dim=0)
 
 
 @pytest.mark.parametrize("hidden_sizes", [(0,), (10, -1)])
 @every_layer
-def test_a_layer_without_units_is_refused(hidden_sizes: tuple[int, ...], convolutional: bool) -> None:
+def test_a_layer_without_units_raises_an_error(hidden_sizes: tuple[int, ...], convolutional: bool) -> None:
     with pytest.raises(ValueError, match="hidden_sizes="):
         Autoencoder(spec(), hidden_sizes=hidden_sizes, convolutional=convolutional)
 
 
-def test_an_image_that_cannot_be_halved_so_often_is_refused() -> None:
+def test_too_many_convolutions_for_the_image_raise_an_error() -> None:
     assert Autoencoder(spec(), hidden_sizes=(2, 2, 2))(images()).shape == (4, 1, 8, 8)
-    with pytest.raises(
-        ValueError, match=r"hidden_sizes=\[2, 2, 2, 2\]: an image of 8x8 cannot be halved 4 times; give fewer"
-    ):
+    with pytest.raises(ValueError, match=r"hidden_sizes=\[2, 2, 2, 2\]: must be fewer, .* the image of 8x8 pixels"):
         Autoencoder(spec(), hidden_sizes=(2, 2, 2, 2))
 
 
 @pytest.mark.parametrize("noise", [-0.1, float("inf"), float("nan")])
-def test_noise_that_is_no_deviation_is_refused(noise: float) -> None:
+def test_negative_or_infinite_noise_raises_an_error(noise: float) -> None:
     with pytest.raises(ValueError, match=f"noise={noise}"):
         Autoencoder(spec(), noise=noise)
 
 
-def test_an_unknown_activation_is_refused() -> None:
+def test_an_unknown_activation_raises_an_error() -> None:
     with pytest.raises(ValueError, match=r"activation=rello: .* did you mean 'relu'\?"):
         Autoencoder(spec(), activation="rello")

@@ -8,7 +8,7 @@ from firstlight.networks import ConvFilters
 from helpers.twin import images_of
 
 
-def test_every_channel_is_filtered_with_every_kernel_channel_by_channel() -> None:
+def test_every_channel_is_filtered_with_every_kernel_in_order() -> None:
     network = ConvFilters(images_of(9), kernels=("blur", "sobel_x"))
     images = torch.randn(2, 3, 9, 9)
     found = network.filtered(images)
@@ -18,7 +18,7 @@ def test_every_channel_is_filtered_with_every_kernel_channel_by_channel() -> Non
         torch.testing.assert_close(found[:, 2 * channel : 2 * channel + 2], alone)
 
 
-def test_the_identity_gives_the_image_and_sobel_finds_an_edge() -> None:
+def test_identity_returns_the_image_and_sobel_finds_an_edge() -> None:
     images = torch.zeros(1, 1, 8, 8)
     images[..., 4:] = 1
     network = ConvFilters(images_of(8, channels=1), kernels=("identity", "sobel_x", "sobel_y"), padding="mirror")
@@ -39,9 +39,7 @@ def test_the_identity_gives_the_image_and_sobel_finds_an_edge() -> None:
         ({"kernels": [[[1.0] * 5] * 5], "padding": "none"}, (5, 8)),
     ],
 )
-def test_filtered_images_have_the_size_that_the_head_is_built_for(
-    options: dict[str, Any], sides: tuple[int, int]
-) -> None:
+def test_filtered_images_fit_the_linear_layer(options: dict[str, Any], sides: tuple[int, int]) -> None:
     network = ConvFilters(images_of(9, 12), **options)
     images = torch.randn(2, 3, 9, 12)
     assert network.filtered(images).shape[2:] == sides
@@ -49,18 +47,18 @@ def test_filtered_images_have_the_size_that_the_head_is_built_for(
 
 
 @pytest.mark.parametrize(("padding", "corner"), [("zero", 4 / 9), ("mirror", 1.0), ("none", 1.0)])
-def test_padding_says_what_lies_beyond_the_border(padding: str, corner: float) -> None:
+def test_padding_sets_the_values_beyond_the_border(padding: str, corner: float) -> None:
     network = ConvFilters(images_of(6), kernels=("blur",), padding=padding)
     assert float(network.filtered(torch.ones(1, 3, 6, 6))[0, 0, 0, 0]) == pytest.approx(corner)
 
 
-def test_only_the_dense_layer_learns_and_kernels_are_no_part_of_a_checkpoint() -> None:
+def test_only_the_linear_layer_learns_and_checkpoints_omit_the_kernels() -> None:
     network = ConvFilters(images_of(8))
     assert [name for name, _ in network.named_parameters()] == ["output.2.weight", "output.2.bias"]
     assert list(network.state_dict()) == ["output.2.weight", "output.2.bias"]
 
 
-def test_without_a_head_it_gives_the_filtered_images() -> None:
+def test_without_classifier_it_returns_the_filtered_images() -> None:
     network, images = ConvFilters(images_of(8), classifier=False), torch.randn(2, 3, 8, 8)
     assert torch.equal(network(images), network.filtered(images))
     assert list(network.parameters()) == []
@@ -69,12 +67,12 @@ def test_without_a_head_it_gives_the_filtered_images() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stride": 0}, "stride=0: one pixel or more"),
+        ({"stride": 0}, "stride=0: must be at least 1"),
         ({"padding": "miror"}, r"padding=miror: .* did you mean 'mirror'\?"),
         ({"kernels": ["sobel"]}, r"kernels=sobel: .* did you mean 'sobel_"),
-        ({"kernels": [[[1.0] * 9] * 3]}, "kernels: one of 9x9 does not fit into images of 8x8"),
+        ({"kernels": [[[1.0] * 9] * 3]}, "kernels: must be at most as large as the images of 8x8, not 9x9"),
     ],
 )
-def test_an_option_out_of_its_range_is_refused(options: dict[str, Any], message: str) -> None:
+def test_an_invalid_option_raises_an_error(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ConvFilters(images_of(8), **options)

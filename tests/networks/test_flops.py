@@ -8,17 +8,17 @@ from firstlight.spec import DataSpec
 DIGITS = DataSpec((1, 32, 32), 10, tuple("0123456789"), (0.5,), (0.2,))
 
 
-def test_a_linear_network_costs_a_product_and_a_sum_for_each_weight() -> None:
+def test_a_linear_layer_costs_a_multiplication_and_an_addition_per_weight() -> None:
     assert flops_per_sample(Linear(DIGITS), DIGITS) == 2 * 32 * 32 * 10
 
 
-def test_lenet_costs_what_counting_by_hand_gives() -> None:
+def test_the_cost_of_lenet_is_that_counted_by_hand() -> None:
     convolutions = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25 + 120 * 16 * 25
-    dense = 120 * 84 + 84 * 10
-    assert flops_per_sample(LeNet(DIGITS), DIGITS) == 2 * (convolutions + dense) == 833_040
+    linear = 120 * 84 + 84 * 10
+    assert flops_per_sample(LeNet(DIGITS), DIGITS) == 2 * (convolutions + linear) == 833_040
 
 
-def test_the_network_is_left_as_it_was() -> None:
+def test_counting_does_not_change_the_network() -> None:
     network = MLP(DIGITS, hidden_sizes=(8,), dropout=0.5).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     random_state = torch.get_rng_state()
@@ -30,13 +30,13 @@ def test_the_network_is_left_as_it_was() -> None:
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
-def test_batch_normalisation_counts_nothing_and_keeps_its_averages() -> None:
+def test_batch_normalisation_costs_nothing_and_keeps_its_averages() -> None:
     network = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(1024, 10))
     assert flops_per_sample(network, DIGITS) == 2 * 1024 * 10
     assert int(network[0].num_batches_tracked) == 0
 
 
-def test_parameters_are_counted_frozen_or_not() -> None:
+def test_frozen_parameters_are_counted() -> None:
     network = Linear(DIGITS)
     network.output.bias.requires_grad_(False)
     assert num_parameters(network) == 1024 * 10 + 10

@@ -18,7 +18,7 @@ def spec(channels: int = 1, height: int = 16, width: int = 16) -> DataSpec:
 
 
 def small(**options: int) -> GAN:
-    return GAN(spec(), **({"latent_dim": 5, "width": 4} | options))
+    return GAN(spec(), **({"latent_dim": 5, "base_channels": 4} | options))
 
 
 def latents(batch: int = 6, seed: int = 0) -> Tensor:
@@ -31,7 +31,7 @@ def without_gradient(network: nn.Module) -> list[str]:
 
 @every_discriminator
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_latent_becomes_an_image_and_an_image_a_score(shape: tuple[int, int, int], spectral_norm: bool) -> None:
+def test_a_latent_gives_an_image_and_an_image_gives_a_logit(shape: tuple[int, int, int], spectral_norm: bool) -> None:
     network = GAN(spec(*shape), latent_dim=5, base_channels=4, spectral_norm=spectral_norm)
     made = network.generate(latents())
     assert made.shape == (6, *shape)
@@ -40,7 +40,7 @@ def test_a_latent_becomes_an_image_and_an_image_a_score(shape: tuple[int, int, i
 
 
 @torch.no_grad()
-def test_images_are_from_black_to_white_and_scores_are_not_bounded() -> None:
+def test_images_are_bounded_and_logits_are_not() -> None:
     network = small().eval()
     made = network.generate(1e6 * latents(100))
     assert -1 <= float(made.min()) < -0.9
@@ -48,7 +48,7 @@ def test_images_are_from_black_to_white_and_scores_are_not_bounded() -> None:
     assert float(network.discriminate(1e6 * made).abs().max()) > 2
 
 
-def test_other_latents_make_other_images() -> None:
+def test_different_latents_give_different_images() -> None:
     network = small().eval()
     assert not torch.allclose(network(latents()), network(latents(seed=1)))
 
@@ -56,13 +56,13 @@ def test_other_latents_make_other_images() -> None:
 @every_discriminator
 def test_a_gradient_reaches_every_parameter_of_both(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm)
-    # Weights of their own: after normalisation over the batch, a plain sum has no gradient.
+    # Squared, because the gradient of a plain sum is zero after batch normalisation.
     network.discriminate(network.generate(latents())).square().sum().backward()
     assert without_gradient(network) == []
 
 
 @every_discriminator
-def test_the_discriminator_learns_to_tell_two_kinds_of_images(spectral_norm: bool) -> None:
+def test_the_discriminator_learns_to_separate_two_classes(spectral_norm: bool) -> None:
     torch.manual_seed(0)
     network, inputs = small(spectral_norm=spectral_norm), torch.rand(16, 1, 16, 16) * 2 - 1
     truth = torch.arange(16) % 2
@@ -75,7 +75,7 @@ def test_the_discriminator_learns_to_tell_two_kinds_of_images(spectral_norm: boo
     assert float(loss.detach()) < 0.1
 
 
-def test_the_generator_learns_to_make_an_image_of_every_code() -> None:
+def test_the_generator_learns_an_image_for_each_latent() -> None:
     torch.manual_seed(0)
     network, targets = small(base_channels=16), torch.rand(6, 1, 16, 16) * 1.8 - 0.9
     optimizer = torch.optim.Adam(network.generator.parameters(), 1e-2)
@@ -96,23 +96,23 @@ def test_the_generator_mirrors_the_discriminator() -> None:
     assert down == up[::-1] == [(3, 2), (2, 4), (4, 8), (8, 16), (16, 16)]
 
 
-def test_batches_are_normalised_but_where_images_come_in_or_out() -> None:
+def test_all_layers_except_those_at_the_images_have_batch_normalisation() -> None:
     network = GAN(spec(3, 32, 32), base_channels=2)
     normalised = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert normalised == [8, 4, 2, 4, 8]  # the generator's, then the discriminator's
-    dense = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
-    assert dense == [512, 512]
+    linear = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
+    assert linear == [512, 512]
     discriminator = GAN(spec(3, 32, 32), base_channels=2, spectral_norm=True).discriminator
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator)
 
 
-def test_spectral_normalisation_leaves_no_matrix_that_stretches() -> None:
+def test_spectral_normalisation_bounds_the_largest_singular_value_by_one() -> None:
     network = small(spectral_norm=True)
     with torch.no_grad():
         for layer in network.discriminator:
             if hasattr(layer, "parametrizations"):
                 layer.parametrizations.weight.original.mul_(30)
-    for _ in range(50):  # each step in training comes nearer to the largest singular value
+    for _ in range(50):  # each training step improves the estimate of the largest singular value
         network.discriminate(network.generate(latents()))
     network.eval()
     layers = [layer for layer in network.discriminator if hasattr(layer, "weight")]
@@ -122,7 +122,7 @@ def test_spectral_normalisation_leaves_no_matrix_that_stretches() -> None:
 
 
 @every_discriminator
-def test_its_state_survives_a_file(spectral_norm: bool) -> None:
+def test_a_saved_state_gives_the_same_outputs(spectral_norm: bool) -> None:
     saved, loaded = (small(spectral_norm=spectral_norm) for _ in range(2))
     saved.discriminate(saved.generate(latents()))
     file = io.BytesIO()
@@ -136,7 +136,7 @@ def test_its_state_survives_a_file(spectral_norm: bool) -> None:
 
 
 @every_discriminator
-def test_a_copy_is_the_same_and_goes_its_own_way(spectral_norm: bool) -> None:
+def test_a_copy_gives_the_same_outputs_and_is_independent(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).eval()
     twin, made = copy.deepcopy(network), network(latents())
     assert torch.equal(twin.discriminate(made), network.discriminate(made))
@@ -149,7 +149,7 @@ def test_a_copy_is_the_same_and_goes_its_own_way(spectral_norm: bool) -> None:
 
 
 @every_discriminator
-def test_shapes_alone_pass_through_a_copy_on_the_meta_device(spectral_norm: bool) -> None:
+def test_a_copy_runs_on_the_meta_device(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).to(memory_format=torch.channels_last)
     shadow = copy.deepcopy(network).to("meta").eval()
     made = shadow(shadow.example_input(1, "meta"))
@@ -158,7 +158,7 @@ def test_shapes_alone_pass_through_a_copy_on_the_meta_device(spectral_norm: bool
 
 
 @every_discriminator
-def test_measured_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> None:
+def test_in_evaluation_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> None:
     network = small(spectral_norm=spectral_norm).eval()
     together = network(latents())
     torch.testing.assert_close(torch.cat([network(latent[None]) for latent in latents()]), together)
@@ -166,20 +166,20 @@ def test_measured_a_sample_does_not_depend_on_its_batch(spectral_norm: bool) -> 
     torch.testing.assert_close(alone, network.discriminate(together))
 
 
-def dense_layers(network: nn.Module) -> list[tuple[int, int]]:
+def linear_layers(network: nn.Module) -> list[tuple[int, int]]:
     return [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
-def test_both_have_a_dense_layer_on_the_side_of_the_code() -> None:
-    assert dense_layers(small(hidden_size=7)) == [(5, 7), (7, 8 * 16), (8 * 16, 7), (7, 1)]
+def test_both_networks_have_a_hidden_linear_layer() -> None:
+    assert linear_layers(small(hidden_size=7)) == [(5, 7), (7, 8 * 16), (8 * 16, 7), (7, 1)]
 
 
 @pytest.mark.parametrize("options", [{"hidden_size": 0}, {"spectral_norm": True}], ids=str)
-def test_without_dense_layers_it_is_the_network_of_the_paper(options: dict[str, int]) -> None:
-    assert dense_layers(small(**options)) == [(5, 8 * 16), (8 * 16, 1)]
+def test_hidden_linear_layers_can_be_omitted_as_in_the_paper(options: dict[str, int]) -> None:
+    assert linear_layers(small(**options)) == [(5, 8 * 16), (8 * 16, 1)]
 
 
-def test_dense_layers_can_be_spectrally_normalised_too() -> None:
+def test_hidden_linear_layers_can_have_spectral_normalisation() -> None:
     network = small(hidden_size=7, spectral_norm=True)
     assert not any(isinstance(layer, nn.BatchNorm1d) for layer in network.discriminator)
     network.discriminate(network.generate(latents())).square().sum().backward()
@@ -187,41 +187,41 @@ def test_dense_layers_can_be_spectrally_normalised_too() -> None:
 
 
 @every_discriminator
-def test_weights_start_with_a_deviation_of_two_hundredths(spectral_norm: bool) -> None:
+def test_initial_weights_have_a_std_of_two_hundredths(spectral_norm: bool) -> None:
     network = GAN(spec(3, 32, 32), spectral_norm=spectral_norm, hidden_size=64)
     weights = [weight for weight in network.parameters() if weight.ndim > 1]
     assert len(weights) == 10
     assert [float(weight.detach().std()) for weight in weights] == pytest.approx([0.02] * 10, rel=0.3)
 
 
-def test_a_batch_of_one_can_be_trained_on_and_leaves_the_averages_as_they_are() -> None:
+def test_a_batch_of_one_has_gradients_and_keeps_the_running_averages() -> None:
     network = GAN(spec(1, 8, 8))
     network.discriminate(network.generate(torch.randn(8, 64)))
     layer = network.discriminator[-3]
     assert isinstance(layer, nn.BatchNorm1d)
-    mean, deviation = layer.running_mean.clone(), layer.running_var.clone()
+    mean, variance = layer.running_mean.clone(), layer.running_var.clone()
     network.discriminate(network.generate(torch.randn(1, 64))).sum().backward()
     assert without_gradient(network.discriminator) == []
     assert torch.equal(layer.running_mean, mean)
-    assert torch.equal(layer.running_var, deviation)
+    assert torch.equal(layer.running_var, variance)
 
 
-def test_a_batch_of_no_samples_passes_through() -> None:
+def test_an_empty_batch_gives_an_empty_output() -> None:
     assert small().discriminate(small()(latents(0))).shape == (0,)
 
 
-def test_a_hidden_size_below_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="hidden_size=-1: one or more, or 0"):
+def test_a_negative_hidden_size_raises_an_error() -> None:
+    with pytest.raises(ValueError, match="hidden_size=-1: must be at least 0"):
         small(hidden_size=-1)
 
 
 @pytest.mark.parametrize("size", [(7, 8), (8, 7)])
-def test_a_smaller_image_is_refused(size: tuple[int, int]) -> None:
+def test_an_image_that_is_too_small_raises_an_error(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"8x8 or more, not {size[0]}x{size[1]}"):
         GAN(spec(1, *size))
 
 
-@pytest.mark.parametrize("name", ["latent_dim", "width"])
-def test_a_size_below_one_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name}=0: one or more"):
+@pytest.mark.parametrize("name", ["latent_dim", "base_channels"])
+def test_a_size_below_one_raises_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         small(**{name: 0})

@@ -8,11 +8,11 @@ from helpers.twin import images_of
 
 
 def layers() -> nn.Sequential:
-    """A convolution of 64 maps (fan in 288, fan out 576), its normalisation, and a dense layer of 400 to 200."""
+    """A convolution (fan-in 288, fan-out 576), batch normalisation, and a linear layer (fan-in 400, fan-out 200)."""
     return nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.Linear(400, 200))
 
 
-DEVIATIONS = {
+EXPECTED_STDS = {
     "zeros": (0, 0),
     "normal": (0.01, 0.01),
     "xavier": ((2 / (288 + 576)) ** 0.5, (2 / 600) ** 0.5),
@@ -22,12 +22,12 @@ DEVIATIONS = {
 
 
 @pytest.mark.parametrize("name", INITIALISATIONS)
-def test_weights_deviate_as_the_source_says_and_biases_are_zero(name: str) -> None:
+def test_weights_have_the_std_of_the_paper_and_biases_are_zero(name: str) -> None:
     network = layers()
     initialise(network, name)
-    for layer, deviation in zip((network[0], network[2]), DEVIATIONS[name], strict=True):
+    for layer, std in zip((network[0], network[2]), EXPECTED_STDS[name], strict=True):
         assert float(layer.weight.detach().mean()) == pytest.approx(0, abs=1e-2)
-        assert float(layer.weight.detach().std()) == pytest.approx(deviation, rel=0.05)
+        assert float(layer.weight.detach().std()) == pytest.approx(std, rel=0.05)
         assert not layer.bias.any()
 
 
@@ -39,13 +39,13 @@ def test_orthogonal_rows_are_orthogonal() -> None:
 
 
 @pytest.mark.parametrize("name", INITIALISATIONS)
-def test_normalisation_is_left_as_it_is(name: str) -> None:
+def test_normalisation_layers_do_not_change(name: str) -> None:
     network = layers()
     initialise(network, name)
     assert torch.equal(network[1].weight, torch.ones(64))
 
 
-def test_none_leaves_everything() -> None:
+def test_none_changes_nothing() -> None:
     network = layers()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     initialise(network, None)
@@ -53,11 +53,11 @@ def test_none_leaves_everything() -> None:
 
 
 @pytest.mark.parametrize("network_class", [CNN, LeNet, Linear, MLP])
-def test_a_network_is_initialised_as_it_is_asked_to_be(network_class: type[nn.Module]) -> None:
+def test_the_option_of_a_network_initialises_it(network_class: type[nn.Module]) -> None:
     network = network_class(images_of(32), initialisation="zeros").eval()
     assert not network(torch.randn(2, 3, 32, 32)).any()
 
 
-def test_an_unknown_initialisation_is_refused_with_the_nearest() -> None:
+def test_an_unknown_initialisation_raises_an_error_with_the_nearest_name() -> None:
     with pytest.raises(ValueError, match=r"initialisation=xaver: .* did you mean 'xavier'\?"):
         initialise(layers(), "xaver")

@@ -27,19 +27,19 @@ def test_on_32x32_with_ten_classes_it_has_61706_parameters() -> None:
     assert num_parameters(LeNet(spec())) == sum(layers) == 61_706
 
 
-def test_on_32x32_the_maps_are_those_of_the_paper() -> None:
+def test_on_32x32_the_layers_have_the_shapes_of_the_paper() -> None:
     network, shapes = LeNet(spec()), []
-    maps = torch.randn(2, 1, 32, 32)
+    features = torch.randn(2, 1, 32, 32)
     for layer in network.features:
-        maps = layer(maps)
-        shapes.append(tuple(maps.shape[1:]))
+        features = layer(features)
+        shapes.append(tuple(features.shape[1:]))
     assert shapes[::3] + shapes[2::3] == [(6, 28, 28), (16, 10, 10), (120, 1, 1), (6, 14, 14), (16, 5, 5)]
-    assert network.hidden(maps.flatten(1)).shape == (2, 84)
+    assert network.hidden(features.flatten(1)).shape == (2, 84)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 35), (32, 47), (36, 32), (64, 64)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_image_of_32x32_or_more_has_a_score_for_each_class(channels: int, size: tuple[int, int]) -> None:
+def test_images_of_32x32_or_more_have_a_logit_for_each_class(channels: int, size: tuple[int, int]) -> None:
     assert LeNet(spec(channels, *size, classes=7))(torch.randn(2, channels, *size)).shape == (2, 7)
 
 
@@ -49,7 +49,7 @@ def test_on_64x64_the_third_convolution_leaves_a_grid_of_9x9() -> None:
 
 
 @pytest.mark.parametrize("size", [(31, 32), (32, 31), (8, 8)])
-def test_a_smaller_image_is_refused(size: tuple[int, int]) -> None:
+def test_an_image_that_is_too_small_raises_an_error(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"32x32 or more, not {size[0]}x{size[1]}"):
         LeNet(spec(1, *size))
 
@@ -66,11 +66,11 @@ def test_activation_and_pooling_can_be_chosen() -> None:
     assert nn.AvgPool2d not in found
 
 
-def test_an_unknown_pooling_is_refused() -> None:
-    with pytest.raises(ValueError, match="pooling=median: there is average and max pooling"):
+def test_an_unknown_pooling_raises_an_error() -> None:
+    with pytest.raises(ValueError, match="pooling=median: unknown pooling"):
         LeNet(spec(), pooling="median")
 
 
-def test_an_unknown_activation_is_refused() -> None:
+def test_an_unknown_activation_raises_an_error() -> None:
     with pytest.raises(ValueError, match=r"activation=tahn: .* did you mean 'tanh'\?"):
         LeNet(spec(), activation="tahn")

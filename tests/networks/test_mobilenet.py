@@ -11,27 +11,27 @@ def test_on_imagenet_it_has_3504872_parameters() -> None:
     assert size_on_imagenet(MobileNet) == 3_504_872
 
 
-def test_with_the_state_of_torchvision_it_gives_the_scores_of_torchvision() -> None:
+def test_torchvision_weights_give_the_logits_of_torchvision() -> None:
     assert_same_logits(MobileNet, torchvision.models.mobilenet_v2)
 
 
 @pytest.mark.parametrize(("stem", "side"), [("small", 8), ("imagenet", 2)])
-def test_the_small_stem_keeps_four_times_the_resolution(stem: str, side: int) -> None:
+def test_the_small_stem_keeps_four_times_the_height_and_width(stem: str, side: int) -> None:
     network = MobileNet(images_of(64), stem=stem).eval()
     assert network.features(torch.randn(1, 3, 64, 64)).shape == (1, 1280, side, side)
 
 
-def test_the_small_one_trains_on_a_single_image() -> None:
+def test_the_small_stem_trains_on_a_single_image() -> None:
     assert MobileNet(images_of(16)).train()(torch.randn(1, 3, 16, 16)).isfinite().all()
 
 
-@pytest.mark.parametrize(("num_outputs", "stride", "adds"), [(8, 1, True), (8, 2, False), (12, 1, False)])
-def test_a_block_adds_to_its_input_where_shapes_allow(num_outputs: int, stride: int, adds: bool) -> None:
-    block = InvertedResidual(8, num_outputs, expansion=6, stride=stride).eval()
-    maps = torch.randn(2, 8, 6, 6)
-    found = block(maps)
-    assert found.shape == (2, num_outputs, 6 // stride, 6 // stride)
-    torch.testing.assert_close(found, block.conv(maps) + maps if adds else block.conv(maps))
+@pytest.mark.parametrize(("out_channels", "stride", "adds"), [(8, 1, True), (8, 2, False), (12, 1, False)])
+def test_a_block_adds_its_input_if_the_shapes_are_equal(out_channels: int, stride: int, adds: bool) -> None:
+    block = InvertedResidual(8, out_channels, expansion=6, stride=stride).eval()
+    inputs = torch.randn(2, 8, 6, 6)
+    found = block(inputs)
+    assert found.shape == (2, out_channels, 6 // stride, 6 // stride)
+    torch.testing.assert_close(found, block.conv(inputs) + inputs if adds else block.conv(inputs))
 
 
 def test_a_bottleneck_is_linear() -> None:

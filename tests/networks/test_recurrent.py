@@ -29,7 +29,7 @@ def tensors(state: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
 
 
 def train(network: nn.Module, inputs: Tensor, targets: Tensor, steps: int = 150) -> float:
-    """The loss at the end."""
+    """Train with Adam, and return the last loss."""
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     for _ in range(steps):
         loss = F.cross_entropy(network(inputs).flatten(0, -2), targets.flatten())
@@ -42,7 +42,7 @@ def train(network: nn.Module, inputs: Tensor, targets: Tensor, steps: int = 150)
 @every_network
 @pytest.mark.parametrize("tied_weights", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_every_token_has_a_score_for_each_that_may_follow(
+def test_each_position_has_a_logit_for_each_token(
     network_class: type[Recurrent], tied_weights: bool, num_layers: int
 ) -> None:
     network = network_class(TEXT, hidden_size=10, num_layers=num_layers, tied_weights=tied_weights)
@@ -54,7 +54,7 @@ def test_every_token_has_a_score_for_each_that_may_follow(
 @every_network
 @pytest.mark.parametrize("shape", [(1, 8, 6), (3, 5, 7), (1, 28, 28)], ids=str)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_every_image_has_a_score_for_each_class(
+def test_each_image_has_a_logit_for_each_class(
     network_class: type[Recurrent], shape: tuple[int, int, int], bidirectional: bool
 ) -> None:
     network = network_class(images(*shape), hidden_size=10, bidirectional=bidirectional, num_layers=2)
@@ -69,7 +69,7 @@ def test_the_state_has_the_batch_as_its_second_dimension(network_class: type[Rec
 
 
 @every_network
-def test_two_windows_with_the_state_carried_are_one_long_window(network_class: type[Recurrent]) -> None:
+def test_steps_with_the_carried_state_equal_one_long_step(network_class: type[Recurrent]) -> None:
     network = network_class(TEXT, hidden_size=10, num_layers=2)
     whole, last = network.step(tokens(), None)
     first_half, state = network.step(tokens()[:, :6], None)
@@ -80,7 +80,7 @@ def test_two_windows_with_the_state_carried_are_one_long_window(network_class: t
 
 
 @every_network
-def test_a_later_token_changes_nothing_before_it(network_class: type[Recurrent]) -> None:
+def test_logits_do_not_depend_on_later_tokens(network_class: type[Recurrent]) -> None:
     network, changed = network_class(TEXT, num_layers=2), tokens()
     changed[:, 7] = (changed[:, 7] + 1) % 9
     before, after = network(tokens()), network(changed)
@@ -90,7 +90,7 @@ def test_a_later_token_changes_nothing_before_it(network_class: type[Recurrent])
 
 @every_network
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_an_image_is_read_from_the_first_row_to_the_last_and_back_where_asked(
+def test_images_are_read_downwards_and_with_bidirectional_also_upwards(
     network_class: type[Recurrent], bidirectional: bool
 ) -> None:
     network = network_class(images(2, 8, 6), hidden_size=10, bidirectional=bidirectional)
@@ -123,14 +123,14 @@ def test_a_gradient_reaches_every_parameter_of_a_classifier(network_class: type[
 
 
 @every_network
-def test_it_learns_a_text_by_heart(network_class: type[Recurrent]) -> None:
+def test_it_overfits_a_text(network_class: type[Recurrent]) -> None:
     torch.manual_seed(0)
     network = network_class(TEXT, hidden_size=48, embedding_dim=16)
     assert train(network, tokens(), torch.cat([tokens()[:, 1:], tokens(seed=1)[:, :1]], 1)) < 0.05
 
 
 @every_network
-def test_it_learns_images_by_heart(network_class: type[Recurrent]) -> None:
+def test_it_overfits_a_few_images(network_class: type[Recurrent]) -> None:
     torch.manual_seed(0)
     network = network_class(images(), hidden_size=24)
     inputs = torch.randn(12, 1, 8, 6, generator=torch.Generator().manual_seed(0))
@@ -138,7 +138,7 @@ def test_it_learns_images_by_heart(network_class: type[Recurrent]) -> None:
 
 
 @every_network
-def test_tied_weights_are_one_matrix_and_stay_one(network_class: type[Recurrent]) -> None:
+def test_tied_weights_stay_tied_in_copies(network_class: type[Recurrent]) -> None:
     free, tied = (network_class(TEXT, embedding_dim=6, hidden_size=6, tied_weights=tied) for tied in (False, True))
     assert num_parameters(free) - num_parameters(tied) == 9 * 6
     for network in (tied, copy.deepcopy(tied), tied.double()):
@@ -169,7 +169,7 @@ def test_forget_gates_of_an_lstm_start_with_a_bias_of_one() -> None:
 
 
 @every_network
-def test_dropout_works_in_training_alone(network_class: type[Recurrent]) -> None:
+def test_dropout_is_active_in_training_only(network_class: type[Recurrent]) -> None:
     network = network_class(TEXT, num_layers=2, dropout=0.5)
     assert not torch.equal(network(tokens()), network(tokens()))
     network.eval()
@@ -177,7 +177,7 @@ def test_dropout_works_in_training_alone(network_class: type[Recurrent]) -> None
 
 
 @every_network
-def test_its_state_survives_a_file(network_class: type[Recurrent]) -> None:
+def test_a_saved_state_gives_the_same_outputs(network_class: type[Recurrent]) -> None:
     saved, loaded = (network_class(TEXT, hidden_size=10, tied_weights=True) for _ in range(2))
     assert not torch.equal(saved(tokens()), loaded(tokens()))
     file = io.BytesIO()
@@ -188,35 +188,41 @@ def test_its_state_survives_a_file(network_class: type[Recurrent]) -> None:
 
 
 @every_network
-def test_shapes_alone_pass_through_a_copy_on_the_meta_device(network_class: type[Recurrent]) -> None:
+def test_a_copy_runs_on_the_meta_device(network_class: type[Recurrent]) -> None:
     network = network_class(TEXT, tied_weights=True).to(memory_format=torch.channels_last)
-    shadow = copy.deepcopy(network).to("meta")
-    assert shadow(shadow.example_input(1, "meta")).shape == (1, 12, 9)
+    meta_network = copy.deepcopy(network).to("meta")
+    assert meta_network(meta_network.example_input(1, "meta")).shape == (1, 12, 9)
     assert network.embedding.weight.device.type == "cpu"
 
 
-def test_a_batch_of_no_samples_passes_through() -> None:
+def test_an_empty_batch_gives_an_empty_output() -> None:
     assert GRU(TEXT)(tokens(0)).shape == (0, 12, 9)
     assert GRU(images())(torch.randn(0, 1, 8, 6)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("name", ["embedding_dim", "hidden_size", "num_layers"])
-def test_a_size_below_one_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name}=0: one or more"):
+def test_a_size_below_one_raises_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         LSTM(TEXT, **{name: 0})
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
-def test_a_dropout_that_is_no_probability_is_refused(dropout: float) -> None:
+def test_a_dropout_out_of_range_raises_an_error(dropout: float) -> None:
     with pytest.raises(ValueError, match=f"dropout={dropout}"):
         GRU(TEXT, dropout=dropout)
 
 
-def test_a_text_is_not_read_backwards() -> None:
-    with pytest.raises(ValueError, match=r"bidirectional=true: .* this is for images"):
+def test_bidirectional_raises_an_error_for_tokens() -> None:
+    with pytest.raises(ValueError, match=r"bidirectional=true: must be false for tokens"):
         RNN(TEXT, bidirectional=True)
 
 
-def test_embeddings_that_there_are_not_cannot_be_tied() -> None:
-    with pytest.raises(ValueError, match=r"tied_weights=true: .* images have none"):
+def test_tied_weights_raise_an_error_for_images() -> None:
+    with pytest.raises(ValueError, match=r"tied_weights=true: must be false for images"):
         RNN(images(), tied_weights=True)
+
+
+def test_the_activation_of_an_rnn_is_that_of_the_option() -> None:
+    assert [RNN(TEXT, activation=name).layers.nonlinearity for name in ("tanh", "relu")] == ["tanh", "relu"]
+    with pytest.raises(ValueError, match=r"activation=elu: unknown activation of a recurrent layer"):
+        RNN(TEXT, activation="elu")

@@ -34,14 +34,14 @@ FAMILIES = [
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the hub, and no hub."""
+    """An empty cache, and a hub that cannot be reached."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub, "hf_hub_url", lambda *_: "http://127.0.0.1:1/")
     return tmp_path / "hub"
 
 
 def put_into_cache(hub: Path, repository: str, name: str) -> dict[str, torch.Tensor]:
-    """Random weights as the hub's client keeps them."""
+    """Write random weights as the hub's client stores them, and return them."""
     state = random_state(timm.create_model(name))
     folder = hub / f"models--{repository.replace('/', '--')}"
     (folder / "snapshots" / "abc").mkdir(parents=True)
@@ -56,24 +56,24 @@ def config(*words: str) -> dict[str, Any]:
 
 
 def sized(spec: DataSpec, name: str) -> DataSpec:
-    """The spec as the network sees it."""
+    """Return the spec of the data after resizing for the network."""
     size = Timm.input_size_for(spec, name=name)
     return spec.resized(*(spec.image_size if size is None else (size, size)))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_small_images_of_any_channels_pass_each_family_and_its_head_is_the_last_layer(name: str) -> None:
+def test_each_family_accepts_small_grey_images_and_its_head_is_the_last_layer(name: str) -> None:
     spec = sized(images_of(32, channels=1, classes=7), name)
     network, inputs = Timm(spec, name=name).eval(), torch.randn(2, *spec.input_shape)
     head = head_name(network)
     assert head is not None
     with torch.no_grad():
-        scores = network(inputs)
+        logits = network(inputs)
         with head_removed(network, head) as backbone:
             features = backbone(inputs)
-    assert scores.shape == (2, 7)
+    assert logits.shape == (2, 7)
     assert features.ndim == 2
-    torch.testing.assert_close(network.get_submodule(head)(features), scores)
+    torch.testing.assert_close(network.get_submodule(head)(features), logits)
 
 
 @pytest.mark.parametrize(
@@ -82,46 +82,48 @@ def test_small_images_of_any_channels_pass_each_family_and_its_head_is_the_last_
         ("mobilenetv3_small_050", (20, 28), 64),
         ("mobilenetv3_small_050", (64, 90), None),
         ("vit_tiny_patch16_224", (32, 32), 224),
-        ("vit_tiny_patch16_224", (250, 300), 224),  # 300 is no multiple of its patches
-        ("inception_v3", (64, 64), 299),  # it has layers that need more
+        ("vit_tiny_patch16_224", (250, 300), 224),  # 300 is not a multiple of the patch size
+        ("inception_v3", (64, 64), 299),  # some layers need larger images
     ],
 )
-def test_images_are_resized_where_the_network_needs_it(name: str, shape: tuple[int, int], size: int | None) -> None:
+def test_images_are_resized_if_the_network_needs_it(name: str, shape: tuple[int, int], size: int | None) -> None:
     assert Timm.input_size_for(images_of(*shape), name=name) == size
 
 
-def test_a_transformer_takes_the_size_that_augment_says() -> None:
+def test_a_transformer_takes_the_size_of_augment() -> None:
     task = build_task(config("model.name=vit_tiny_patch16_224", "augment.size=48"), images_of(32))
     assert task.preprocess.output_spec.input_shape == (3, 48, 48)
     assert task.network.timm.pos_embed.shape == (1, 10, 192)  # nine patches and a token for the class
 
 
 @pytest.mark.parametrize(("name", "size"), [("vit_tiny_patch16_224", 10), ("inception_v3", 64)])
-def test_a_size_that_it_does_not_take_is_refused_with_its_own(name: str, size: int) -> None:
+def test_a_size_that_the_network_does_not_accept_raises_an_error_with_a_size(name: str, size: int) -> None:
     own = timm.get_pretrained_cfg(name).input_size[-1]
-    with pytest.raises(ValueError, match=rf"name={name}: not for {size}x{size} \(.*\); augment\.size={own}"):
+    with pytest.raises(
+        ValueError, match=rf"name={name}: must fit images of {size}x{size} \(.*\)\. To fix: set augment\.size={own}"
+    ):
         build_task(config(f"model.name={name}", f"augment.size={size}"), images_of(32))
 
 
-def test_dropout_is_before_the_last_layer_and_a_probability() -> None:
+def test_dropout_is_before_the_last_layer_and_must_be_a_probability() -> None:
     spec = images_of(64)
     network, inputs = Timm(spec, name="mobilenetv3_small_050", dropout=0.5), torch.randn(2, 3, 64, 64)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eval()
     assert not torch.equal(network(inputs), network(inputs))
-    with pytest.raises(ValueError, match=r"dropout=2: a probability"):
+    with pytest.raises(ValueError, match=r"dropout=2: must be at least 0 and below 1"):
         Timm(spec, name="mobilenetv3_small_050", dropout=2)
 
 
-def test_an_unknown_name_is_refused_within_seconds_with_the_nearest() -> None:
+def test_an_unknown_name_raises_an_error_within_seconds_with_the_nearest_name() -> None:
     began = time.perf_counter()
-    with pytest.raises(ValueError, match=r"name=convnext_tny: timm has no such network\. .*convnext_tiny"):
+    with pytest.raises(ValueError, match=r"name=convnext_tny: unknown timm network, did you mean .*convnext_tiny"):
         build_task(config("model.name=convnext_tny"), images_of(32))
     assert time.perf_counter() - began < 3
 
 
-def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_timm_an_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match=r"^model: timm is not installed: uv sync --extra timm"):
         build_task(config(), images_of(32))
@@ -137,7 +139,7 @@ def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ("test_resnet", "r160_in1k", "test_resnet.r160_in1k", 160, "bilinear", 0.95),
     ],
 )
-def test_the_facts_of_weights_are_those_of_timm(
+def test_the_metadata_of_weights_is_that_of_timm(
     name: str, weights: str, full_name: str, size: int, interpolation: str, crop: float
 ) -> None:
     found = Timm.pretrained(weights, name=name, dropout=0.0)
@@ -154,8 +156,8 @@ def test_an_unknown_tag_is_refused_with_the_nearest(name: str, weights: str) -> 
         Timm.pretrained(weights, name=name)
 
 
-def test_a_network_without_weights_takes_files_alone() -> None:
-    with pytest.raises(ValueError, match=r"model\.weights=default: timm has none for cspresnet50d\. Without a network"):
+def test_a_network_without_pretrained_weights_accepts_files_only() -> None:
+    with pytest.raises(ValueError, match=r"model\.weights=default: timm has no weights for cspresnet50d\."):
         Timm.pretrained("default", name="cspresnet50d").load()
 
 
@@ -170,14 +172,14 @@ def test_weights_in_the_cache_need_no_network(hub: Path) -> None:
     assert found["timm.head.weight"].shape == (7, 64)
 
 
-def test_without_training_it_tells_apart_what_its_weights_know(hub: Path) -> None:
+def test_without_training_it_predicts_the_classes_of_its_weights(hub: Path) -> None:
     state = put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
     task = build_pretrained({"_target_": "firstlight.networks.Timm", "name": "test_vit"})
     assert torch.equal(task.network.timm.head.weight, state["head.weight"])
     assert (task.spec.size, task.spec.num_outputs, task.spec.labels[207]) == (160, 1000, "golden retriever")
 
 
-def test_a_file_has_the_names_of_timm(tmp_path: Path) -> None:
+def test_a_weights_file_has_the_parameter_names_of_timm(tmp_path: Path) -> None:
     state = random_state(timm.create_model("test_resnet", num_classes=7))
     save_file(state, tmp_path / "mine.safetensors")
     words = "model.name=test_resnet", f"model.weights={tmp_path / 'mine.safetensors'}"
@@ -186,7 +188,7 @@ def test_a_file_has_the_names_of_timm(tmp_path: Path) -> None:
     assert torch.equal(task.network.timm.fc.weight, state["fc.weight"])
 
 
-def test_a_network_of_two_heads_takes_weights_for_other_classes(hub: Path) -> None:
+def test_a_network_with_two_heads_accepts_weights_for_other_classes(hub: Path) -> None:
     name = "deit_tiny_distilled_patch16_224"
     state = put_into_cache(hub, f"timm/{name}.fb_in1k", name)
     task = build_task(config(f"model.name={name}", "model.weights=default"), images_of(32, classes=7))
@@ -196,19 +198,19 @@ def test_a_network_of_two_heads_takes_weights_for_other_classes(hub: Path) -> No
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_without_a_network_it_says_within_seconds_what_works(
+def test_without_a_connection_an_error_within_seconds_names_an_alternative(
     hub: Path, offline: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
     began, reason = time.perf_counter(), "HF_HUB_OFFLINE is set" if offline else "ConnectionError"
-    sentence = rf"model\.weights=test_vit\.r160_in1k: timm/test_vit.* \({reason}\)(?s:.*)model=efficientnet_lite0"
-    with pytest.raises(ValueError, match=sentence):
+    problem = rf"model\.weights=test_vit\.r160_in1k: cannot download timm/test_vit.* \({reason}\)"
+    with pytest.raises(ValueError, match=rf"{problem}(?s:.*)model=efficientnet_lite0"):
         build_task(config("model.name=test_vit", "model.weights=default"), images_of(32))
     assert time.perf_counter() - began < 7
     assert not hub.exists()
 
 
-def test_a_damaged_file_in_the_cache_is_told(hub: Path) -> None:
+def test_a_damaged_file_in_the_cache_raises_an_error(hub: Path) -> None:
     put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
     file = next(hub.rglob("model.safetensors"))
     file.write_bytes(file.read_bytes()[:-9])
@@ -216,7 +218,7 @@ def test_a_damaged_file_in_the_cache_is_told(hub: Path) -> None:
         build_task(config("model.name=test_vit", "model.weights=default"), images_of(32))
 
 
-def test_a_run_predicts_when_its_weights_are_gone(
+def test_a_run_predicts_without_its_pretrained_weights(
     hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_into_cache(hub, "timm/test_resnet.r160_in1k", "test_resnet")
@@ -230,7 +232,7 @@ def test_a_run_predicts_when_its_weights_are_gone(
     assert "1 prediction in" in capsys.readouterr().out
 
 
-def test_with_the_state_of_timm_it_gives_the_scores_of_timm() -> None:
+def test_timm_weights_give_the_logits_of_timm() -> None:
     theirs = timm.create_model("test_vit", num_classes=10).eval()
     task: Task = build_task(config("model.name=test_vit"), images_of(160)).eval()
     task.network.timm.load_state_dict(theirs.state_dict())

@@ -5,33 +5,33 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, image_shape
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
 
 class AlexNet(nn.Module):
-    """Five convolutions, three poolings between them, and three dense layers.
+    """AlexNet: five convolutions with three poolings, then three linear layers.
 
     Source: Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional neural networks",
     in the one-column form of Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks",
-    without response normalisation. 61,100,840 parameters on 3x224x224 with 1000 classes; parameters are named as in
-    torchvision. The small stem begins with 3x3 at stride 2 instead of 11x11 at stride 4, and its dense layers see the
-    whole grid that is left, a sixteenth of the image's height and width.
+    without response normalisation. It has 61,100,840 parameters on 3x224x224 with 1000 classes. The parameters are
+    named as in torchvision. The small stem starts with a 3x3 convolution of stride 2 instead of 11x11 of stride 4. Its
+    linear layers take the whole feature map, which has a sixteenth of the image's height and width.
 
     Args:
-        spec: of images of 16x16 or more.
-        activation: by name.
-        dropout: probability that a unit before a hidden dense layer is dropped in training.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's.
+        spec: spec of the data; images of at least 16x16.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        dropout: probability that a unit before a hidden linear layer is dropped in training.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -86,7 +86,7 @@ class AlexNet(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, **_: Any) -> Pretrained:
-        """torchvision's weights."""
+        """Return torchvision's weights of this name."""
         return from_torchvision("alexnet", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -8,34 +8,38 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
+from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 
-_Halves = tuple[nn.Sequential, nn.Sequential, int]  # encoder, decoder, and features between encoder and latent
+_Layers = tuple[nn.Sequential, nn.Sequential, int]  # encoder, decoder, number of features that the encoder returns
 
 
 class Autoencoder(nn.Module):
-    """An image through a short latent and back (Hinton & Salakhutdinov 2006); the decoder mirrors the encoder.
+    """An autoencoder: an encoder compresses an image to a short latent vector, and a decoder with the mirrored layers
+    reconstructs the image (Hinton & Salakhutdinov 2006).
 
-    With `noise` it is a denoising autoencoder (Vincent, Larochelle, Bengio & Manzagol 2008): in training it sees noisy
-    images, and is to give back the clean ones. With `variational` an image has no latent but a normal distribution
-    of latents (Kingma & Welling 2014, section 3 and appendix C.2), from which training draws.
+    With `noise` it is a denoising autoencoder (Vincent, Larochelle, Bengio & Manzagol 2008): training adds noise to the
+    inputs but not to the targets. With `variational` the encoder returns a normal distribution of latents (Kingma &
+    Welling 2014, section 3 and appendix C.2), and training draws a latent from it.
 
     Args:
-        spec: of the images.
-        convolutional: whether its layers are convolutions of stride 2, or dense.
-        latent_dim: numbers in a latent.
-        hidden_sizes: maps of each convolution, which halves the image, or units of each dense layer; none says 32, 64
-            or 512, 256.
-        noise: standard deviation of what is added to the inputs, themselves of deviation 1, in training.
-        variational: whether latents are distributions.
-        activation: by name, after every layer but the last of each half.
-        initialisation: of the weights, by name; None for torch's.
+        spec: spec of the data; images.
+        convolutional: whether the layers are convolutions of stride 2 or linear layers.
+        latent_dim: length of a latent vector.
+        hidden_sizes: channels of each convolution, which halves the image, or units of each linear layer. None selects
+            32, 64 for convolutions and 512, 256 for linear layers.
+        noise: standard deviation of the noise that training adds to the inputs, which have standard deviation 1.
+        variational: whether the encoder returns distributions of latents.
+        activation: name of the activation, see `layers.ACTIVATIONS`. It follows every layer except the last of the
+            encoder and of the decoder.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: a size below 1, negative noise, more halved_sizes than the image has, or an unknown activation.
+        ValueError: a size is below 1, the noise is negative or infinite, the image is too small for the number of
+            convolutions, or an activation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -56,32 +60,34 @@ class Autoencoder(nn.Module):
         super().__init__()
         if hidden_sizes is None:
             hidden_sizes = (32, 64) if convolutional else (512, 256)
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim={latent_dim}: a latent has one number or more.")
-        if any(width < 1 for width in hidden_sizes):
-            raise ValueError(f"hidden_sizes={list(hidden_sizes)}: a layer has one map or unit or more.")
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise={noise}: a standard deviation, 0 or larger.")
+        check_range("latent_dim", latent_dim, at_least=1)
+        for size in hidden_sizes:
+            check_range("hidden_sizes", size, at_least=1)
+        check_range("noise", noise, at_least=0, below=math.inf)
         self.noise = noise
-        halves = _convolutional if convolutional else _dense
-        self.encoder, self.decoder, num_features = halves(spec.input_shape, hidden_sizes, latent_dim, activation)
+        build = _build_convolutional if convolutional else _build_linear
+        self.encoder, self.decoder, num_features = build(spec.input_shape, hidden_sizes, latent_dim, activation)
         self.mean = nn.Linear(num_features, latent_dim)
         self.log_variance = nn.Linear(num_features, latent_dim) if variational else None
         initialise(self, initialisation)
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Mean and log variance of the latent, both (batch, latent_dim); no variance unless variational."""
+        """Return mean and log variance of the latents, each (batch, latent_dim). Without `variational` the log variance
+        is None."""
         features = self.encoder(inputs)
         return self.mean(features), None if self.log_variance is None else self.log_variance(features)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """(batch, latent_dim) -> images (batch, channels, height, width), 0 being black and 1 white, unbounded."""
+        """Return the images of latents: (batch, latent_dim) -> (batch, channels, height, width).
+
+        0 is black and 1 is white. Values may lie outside this range.
+        """
         return self.decoder(latents)
 
     def reconstruct(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The images again, as `decode` gives them, with the mean and log variance of their latents.
+        """Return the reconstructed images, see `decode`, and the mean and log variance of their latents.
 
-        In training noise is added to the images and latents are drawn from their distribution; else a latent is its
+        Training adds noise to the inputs and draws latents from their distribution. In evaluation the latent is the
         mean.
         """
         if self.training and self.noise:
@@ -93,28 +99,33 @@ class Autoencoder(nn.Module):
         return self.decode(latents), mean, log_variance
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, channels, height, width), of mean 0 and deviation 1 -> the same shape, 0 being black and 1 white."""
+        """(batch, channels, height, width), of mean 0 and standard deviation 1 -> the same shape, see `decode`."""
         return self.reconstruct(inputs)[0]
 
 
-def _convolutional(shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str) -> _Halves:
+def _build_convolutional(
+    shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str
+) -> _Layers:
     channels, height, width = shape
     sizes = halved_sizes(height, width, len(hidden_sizes))
     if min(sizes[-1]) < 1:
-        raise ValueError(f"hidden_sizes={list(hidden_sizes)}: an image of {height}x{width} cannot be halved so often.")
-    maps = [channels, *hidden_sizes]
+        raise ValueError(
+            f"hidden_sizes={list(hidden_sizes)}: must be fewer, because each convolution halves the image of"
+            f" {height}x{width} pixels."
+        )
+    layer_channels = [channels, *hidden_sizes]
     encoder: list[nn.Module] = []
     decoder: list[nn.Module] = []
-    for outer, inner, size in zip(maps, hidden_sizes, sizes, strict=False):
+    for outer, inner, size in zip(layer_channels, hidden_sizes, sizes, strict=False):
         encoder += [halve(outer, inner), build_activation(activation)]
         decoder = [build_activation(activation), double(inner, outer, size), *decoder]
-    grid = (maps[-1], *sizes[-1])
+    grid = (layer_channels[-1], *sizes[-1])
     num_features = math.prod(grid)
     start = [nn.Linear(latent_dim, num_features), nn.Unflatten(1, grid)]
     return nn.Sequential(*encoder, nn.Flatten()), nn.Sequential(*start, *decoder), num_features
 
 
-def _dense(shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str) -> _Halves:
+def _build_linear(shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str) -> _Layers:
     sizes = [math.prod(shape), *hidden_sizes]
     encoder: list[nn.Module] = []
     decoder: list[nn.Module] = []

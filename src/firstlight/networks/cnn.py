@@ -1,38 +1,37 @@
-"""A convolutional network whose base and head are all options."""
+"""A convolutional network with configurable blocks and linear layers."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
+from firstlight.checks import check_range
+from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.pooling import build_pooling
-from firstlight.networks.size import fitting_poolings, image_shape
+from firstlight.networks.layers import build_activation, build_dropout, build_pooling
 from firstlight.spec import DataSpec
 
 
 class CNN(nn.Module):
-    """Blocks of convolution, batch normalisation, activation, dropout and pooling, and dense layers on what is left.
+    """Blocks of convolution, batch normalisation, activation, dropout and pooling, followed by linear layers.
 
-    The form that courses teach, the heir of LeNet-5 (LeCun et al. 1998); its defaults are theirs.
+    Courses teach this form, a successor of LeNet-5 (LeCun et al. 1998), with these defaults.
 
     Args:
-        spec: of images of 8x8 or more.
-        filters: maps of each block.
+        spec: spec of the data; images of at least 8x8.
+        filters: output channels of each block.
         kernel_size: height and width of every kernel, odd.
-        hidden_sizes: units of each hidden dense layer; none at all leaves one matrix.
-        batch_norm: normalise after every convolution (Ioffe & Szegedy 2015).
-        activation: by name.
-        pooling: by two, max or average, or none at all. One that would leave a block a single pixel is left out.
+        hidden_sizes: units of each hidden linear layer; an empty list leaves the output layer only.
+        batch_norm: whether batch normalisation follows every convolution (Ioffe & Szegedy 2015).
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        pooling: max, average, or None for no pooling. Poolings that would leave a block a single pixel are omitted.
         dropout: probability that a unit of a block is dropped in training (Srivastava et al. 2014).
-        head_dropout: the same of a hidden dense layer.
-        initialisation: of the weights, by name; None for PyTorch's.
+        head_dropout: probability that a unit of a hidden linear layer is dropped in training.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: smaller images, no block, filters or a width below 1, an even kernel, a probability outside 0 to
-            1, or an unknown activation, pooling or initialisation.
+        ValueError: the images are too small, `filters` is empty, a size is below 1, the kernel size is even, a dropout
+            is out of range, or an activation, pooling or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -53,32 +52,35 @@ class CNN(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if not filters or any(number < 1 for number in filters):
-            raise ValueError(f"filters={list(filters)}: one block or more, each of one filter or more.")
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={kernel_size}: an odd number, so that a kernel has a middle.")
-        if any(width < 1 for width in hidden_sizes):
-            raise ValueError(f"hidden_sizes={list(hidden_sizes)}: a layer has one unit or more.")
-        channels, rows, columns = image_shape(self, spec)
+        if not filters:
+            raise ValueError("filters=[]: must be at least one number of channels.")
+        for key, sizes in {"filters": filters, "kernel_size": [kernel_size], "hidden_sizes": hidden_sizes}.items():
+            for size in sizes:
+                check_range(key, size, at_least=1)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={kernel_size}: must be odd.")
+        in_channels, rows, columns = image_shape(self, spec)
         blocks: list[nn.Module] = []
-        for number, halves in zip(filters, fitting_poolings(min(rows, columns), len(filters)), strict=True):
-            blocks.append(nn.Conv2d(channels, number, kernel_size, padding=kernel_size // 2, bias=not batch_norm))
+        for out_channels, pools in zip(filters, fitting_poolings(min(rows, columns), len(filters)), strict=True):
+            blocks.append(
+                nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=not batch_norm)
+            )
             if batch_norm:
-                blocks.append(nn.BatchNorm2d(number))
+                blocks.append(nn.BatchNorm2d(out_channels))
             blocks += [build_activation(activation, inplace=True), build_dropout(dropout)]
-            if pooling is not None and halves:
+            if pooling is not None and pools:
                 blocks.append(build_pooling(pooling))
                 rows, columns = rows // 2, columns // 2
-            channels = number
+            in_channels = out_channels
         self.features = nn.Sequential(*blocks)
         hidden: list[nn.Module] = []
-        num_inputs = channels * rows * columns
-        for width in hidden_sizes:
-            hidden += [nn.Linear(num_inputs, width), build_activation(activation, inplace=True)]
+        num_features = in_channels * rows * columns
+        for size in hidden_sizes:
+            hidden += [nn.Linear(num_features, size), build_activation(activation, inplace=True)]
             hidden.append(build_dropout(head_dropout, "head_dropout"))
-            num_inputs = width
+            num_features = size
         self.hidden = nn.Sequential(*hidden)
-        self.output = nn.Linear(num_inputs, spec.num_outputs)
+        self.output = nn.Linear(num_features, spec.num_outputs)
         initialise(self, initialisation)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -5,16 +5,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.networks.same_padding import SameConv2d
-from firstlight.networks.size import has_small_stem, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.packaged_weights import lite0_weights
 from firstlight.transfer.pretrained import Pretrained, unknown_weights
 
-# Expansion, kernel, maps, blocks and first stride of each stage (table 1; they are those of MnasNet, stretched).
+# Expansion, kernel size, output channels, number of blocks and first stride of each stage (table 1).
 _STAGES = (
     (1, 3, 16, 1, 1),
     (6, 3, 24, 2, 2),
@@ -27,86 +27,90 @@ _STAGES = (
 _WEIGHTS = "IMAGENET1K"
 
 
-def _depthwise(num_maps: int, kernel: int, stride: int) -> nn.Conv2d:
-    """A convolution of each map on its own."""
-    if stride == 1:  # both sides are padded alike, and that needs no copy
-        return nn.Conv2d(num_maps, num_maps, kernel, padding=kernel // 2, groups=num_maps, bias=False)
-    return SameConv2d(num_maps, num_maps, kernel, stride, groups=num_maps, bias=False)
+def _build_depthwise(channels: int, kernel: int, stride: int) -> nn.Conv2d:
+    """Return a convolution that filters each channel separately."""
+    if stride == 1:  # the padding is symmetric, so that no padded copy is needed
+        return nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+    return SameConv2d(channels, channels, kernel, stride, groups=channels, bias=False)
 
 
-def _norm(num_maps: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(num_maps, eps=1e-3)  # as in TensorFlow, where the weights come from
+def _build_norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)  # the epsilon of TensorFlow, which trained the weights
 
 
 class DepthwiseSeparable(nn.Module):
-    """Filter each map on its own, then mix them without an activation: an inverted residual that widens nothing.
+    """A depthwise convolution, then a 1x1 convolution without activation: an inverted residual block of expansion 1.
 
     Args:
-        num_inputs: maps that go in.
-        num_outputs: maps that come out; others in number than those that go in.
-        kernel: height and width of the filters.
+        in_channels: input channels.
+        out_channels: output channels, another number than `in_channels`.
+        kernel: height and width of the depthwise kernels.
     """
 
-    def __init__(self, num_inputs: int, num_outputs: int, kernel: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
-        self.conv_dw = _depthwise(num_inputs, kernel, stride=1)
-        self.bn1 = _norm(num_inputs)
-        self.conv_pw = nn.Conv2d(num_inputs, num_outputs, 1, bias=False)
-        self.bn2 = _norm(num_outputs)
+        self.conv_dw = _build_depthwise(in_channels, kernel, stride=1)
+        self.bn1 = _build_norm(in_channels)
+        self.conv_pw = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.bn2 = _build_norm(out_channels)
         self.activation = nn.ReLU6(inplace=True)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, num_outputs, height, width)."""
-        maps = self.activation(self.bn1(self.conv_dw(maps)))
-        return self.bn2(self.conv_pw(maps))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, out_channels, height, width)."""
+        hidden = self.activation(self.bn1(self.conv_dw(inputs)))
+        return self.bn2(self.conv_pw(hidden))
 
 
+# MobileNet has a block of the same form. Two classes are simpler than one, because parameters are named as in
+# torchvision there and as in timm here, and because padding and the epsilon of batch normalisation differ.
 class InvertedResidual(nn.Module):
-    """Widen, filter each map on its own, narrow without an activation; added to what went in, where shapes allow.
+    """A 1x1 convolution that adds channels, a depthwise convolution, and a 1x1 convolution that reduces the channels
+    and has no activation. The input is added if its shape is that of the output.
 
     Args:
-        num_inputs: maps that go in.
-        num_outputs: maps that come out.
-        expansion: how many times as many maps there are between.
-        kernel: height and width of the filters.
-        stride: of the filtering.
+        in_channels: input channels.
+        out_channels: output channels.
+        expansion: channels of the depthwise convolution, as a multiple of the input channels.
+        kernel: height and width of the depthwise kernels.
+        stride: stride of the depthwise convolution.
     """
 
-    def __init__(self, num_inputs: int, num_outputs: int, expansion: int, kernel: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
-        num_hidden = num_inputs * expansion
-        self.adds = stride == 1 and num_inputs == num_outputs
-        self.conv_pw = nn.Conv2d(num_inputs, num_hidden, 1, bias=False)
-        self.bn1 = _norm(num_hidden)
-        self.conv_dw = _depthwise(num_hidden, kernel, stride)
-        self.bn2 = _norm(num_hidden)
-        self.conv_pwl = nn.Conv2d(num_hidden, num_outputs, 1, bias=False)
-        self.bn3 = _norm(num_outputs)
+        hidden_channels = in_channels * expansion
+        self.adds = stride == 1 and in_channels == out_channels
+        self.conv_pw = nn.Conv2d(in_channels, hidden_channels, 1, bias=False)
+        self.bn1 = _build_norm(hidden_channels)
+        self.conv_dw = _build_depthwise(hidden_channels, kernel, stride)
+        self.bn2 = _build_norm(hidden_channels)
+        self.conv_pwl = nn.Conv2d(hidden_channels, out_channels, 1, bias=False)
+        self.bn3 = _build_norm(out_channels)
         self.activation = nn.ReLU6(inplace=True)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, num_outputs, ceil(height / stride), ceil(width / stride))."""
-        hidden = self.activation(self.bn1(self.conv_pw(maps)))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, out_channels, ceil(height / stride), ceil(width / stride))."""
+        hidden = self.activation(self.bn1(self.conv_pw(inputs)))
         hidden = self.activation(self.bn2(self.conv_dw(hidden)))
-        narrow = self.bn3(self.conv_pwl(hidden))
-        return maps + narrow if self.adds else narrow
+        outputs = self.bn3(self.conv_pwl(hidden))
+        return inputs + outputs if self.adds else outputs
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite0: EfficientNet-B0 without squeeze and excitation, and with ReLU6, for small devices.
+    """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, for small devices.
 
-    Source: Tan & Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1; what
-    "lite" leaves out is Google's release of 2020. 4,652,008 parameters on 3x224x224 with 1000 classes; parameters are
-    named as in timm's tf_efficientnet_lite0. The small stem, and the second stage with it, has stride 1 instead of 2.
+    Source: Tan & Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1.
+    Google released the "lite" variant in 2020. It has 4,652,008 parameters on 3x224x224 with 1000 classes. The
+    parameters are named as in timm's tf_efficientnet_lite0. The small stem and the second stage after it have stride 1
+    instead of 2.
 
     Args:
-        spec: of images of 16x16 or more.
-        dropout: probability that a unit before the dense layer is dropped in training.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's.
+        spec: spec of the data; images of at least 16x16.
+        dropout: probability that a unit before the linear layer is dropped in training.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: smaller images, a probability outside 0 to 1, or an unknown stem or initialisation.
+        ValueError: the images are too small, the dropout is out of range, or a stem or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -119,21 +123,21 @@ class EfficientNetLite(nn.Module):
         channels, _, _ = image_shape(self, spec)
         small = has_small_stem(spec, stem)
         self.conv_stem = SameConv2d(channels, 32, 3, stride=1 if small else 2, bias=False)
-        self.bn1 = _norm(32)
-        num_inputs, stages = 32, []
-        for number, (expansion, kernel, num_outputs, num_blocks, first_stride) in enumerate(_STAGES):
+        self.bn1 = _build_norm(32)
+        in_channels, stages = 32, []
+        for number, (expansion, kernel, out_channels, num_blocks, first_stride) in enumerate(_STAGES):
             blocks: list[nn.Module] = []
             for block in range(num_blocks):
                 stride = 1 if block > 0 or (small and number == 1) else first_stride
                 if expansion == 1:
-                    blocks.append(DepthwiseSeparable(num_inputs, num_outputs, kernel))
+                    blocks.append(DepthwiseSeparable(in_channels, out_channels, kernel))
                 else:
-                    blocks.append(InvertedResidual(num_inputs, num_outputs, expansion, kernel, stride))
-                num_inputs = num_outputs
+                    blocks.append(InvertedResidual(in_channels, out_channels, expansion, kernel, stride))
+                in_channels = out_channels
             stages.append(nn.Sequential(*blocks))
         self.blocks = nn.Sequential(*stages)
-        self.conv_head = nn.Conv2d(num_inputs, 1280, 1, bias=False)
-        self.bn2 = _norm(1280)
+        self.conv_head = nn.Conv2d(in_channels, 1280, 1, bias=False)
+        self.bn2 = _build_norm(1280)
         self.activation = nn.ReLU6(inplace=True)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = build_dropout(dropout)
@@ -142,25 +146,25 @@ class EfficientNetLite(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, **_: Any) -> Pretrained:
-        """Google's weights on ImageNet; a package brings them.
+        """Return Google's ImageNet weights, which a package of the extra `pretrained` contains.
 
         Raises:
-            ValueError: there are none of this name.
+            ValueError: the name of the weights is unknown.
         """
         if weights not in ("default", _WEIGHTS):
             raise unknown_weights(weights, ["default", _WEIGHTS])
 
         def load() -> dict[str, Tensor]:
-            with torch.device("meta"):  # no more than its names is asked for
-                network = cls(facts.spec())
+            with torch.device("meta"):  # only the names and shapes are needed
+                network = cls(pretrained.spec())
             return lite0_weights(network.state_dict(), _WEIGHTS)
 
         half = (0.5, 0.5, 0.5)
-        facts = Pretrained(_WEIGHTS, load, imagenet_labels(), 224, half, half, "bicubic", crop=0.875)
-        return facts
+        pretrained = Pretrained(_WEIGHTS, load, imagenet_labels(), 224, half, half, "bicubic", crop=0.875)
+        return pretrained
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
-        maps = self.blocks(self.activation(self.bn1(self.conv_stem(inputs))))
-        maps = self.activation(self.bn2(self.conv_head(maps)))
-        return self.classifier(self.dropout(self.avgpool(maps).flatten(1)))
+        features = self.blocks(self.activation(self.bn1(self.conv_stem(inputs))))
+        features = self.activation(self.bn2(self.conv_head(features)))
+        return self.classifier(self.dropout(self.avgpool(features).flatten(1)))

@@ -5,38 +5,40 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, image_shape
+from firstlight.networks.layers import build_dropout, replace_activations
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
 
 class GoogLeNet(nn.Sequential):
-    """Three convolutions and nine inception blocks: (batch, channels, height, width) -> (batch, num_outputs).
+    """GoogLeNet: three convolutions and nine inception blocks.
+
+    Shapes: (batch, channels, height, width) -> (batch, num_outputs).
 
     Source: Szegedy et al. 2015, "Going deeper with convolutions", section 5 and table 1, with batch normalisation
-    instead of the auxiliary classifiers, and 3x3 for 5x5, as the weights that torchvision publishes have it.
-    6,624,904 parameters on 3x224x224 with 1000 classes; parameters are named as in torchvision. The small stem begins
-    with 3x3 at stride 1 instead of 7x7 at stride 2, and without the first pooling.
+    instead of the auxiliary classifiers, and 3x3 kernels instead of 5x5, as in the weights that torchvision publishes.
+    It has 6,624,904 parameters on 3x224x224 with 1000 classes. The parameters are named as in torchvision. The small
+    stem starts with a 3x3 convolution of stride 1 instead of 7x7 of stride 2, and omits the first pooling.
 
     Args:
-        spec: of images of 16x16 or more.
-        dropout: probability that a unit before the dense layer is dropped in training; the paper's is 0.4.
-        activation: by name.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's.
+        spec: spec of the data; images of at least 16x16.
+        dropout: probability that a unit before the linear layer is dropped in training; 0.4 in the paper.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
-    unused_prefixes: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # classifiers that only their training needed
+    unused_prefixes: ClassVar[tuple[str, ...]] = ("aux1.", "aux2.")  # auxiliary classifiers, used in training only
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class GoogLeNet(nn.Sequential):
         def pool(size: int = 3) -> nn.MaxPool2d:
             return nn.MaxPool2d(size, stride=2, ceil_mode=True)
 
-        # In the order of the way through: forward is that of nn.Sequential.
+        # The layers are in the order of the forward pass, which nn.Sequential runs.
         self.conv1 = Convolution(channels, 64, 3) if small else Convolution(channels, 64, 7, stride=2)
         self.maxpool1 = nn.Identity() if small else pool()
         self.conv2 = Convolution(64, 64, 1)
@@ -80,5 +82,5 @@ class GoogLeNet(nn.Sequential):
 
     @classmethod
     def pretrained(cls, weights: str, **_: Any) -> Pretrained:
-        """torchvision's weights, which come from TensorFlow and want pixels from -1 to 1."""
+        """Return torchvision's weights, which come from TensorFlow and expect pixels from -1 to 1."""
         return replace(from_torchvision("googlenet", weights), mean=(0.5,) * 3, std=(0.5,) * 3)

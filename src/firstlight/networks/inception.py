@@ -1,4 +1,4 @@
-"""The inception block, and a small network of nothing else."""
+"""The inception block, and a small network of inception blocks."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -6,79 +6,79 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import fitting_poolings, image_shape
+from firstlight.networks.layers import build_dropout, replace_activations
 from firstlight.spec import DataSpec
 
 
 class Convolution(nn.Module):
-    """A convolution, batch normalisation and ReLU; it keeps height and width at stride 1.
+    """A convolution, batch normalisation and ReLU. Stride 1 keeps height and width.
 
     Args:
-        num_inputs: maps that go in.
-        num_outputs: maps that come out.
+        in_channels: input channels.
+        out_channels: output channels.
         size: height and width of the kernel.
-        stride: pixels from one place of the kernel to the next.
+        stride: stride of the convolution.
     """
 
-    def __init__(self, num_inputs: int, num_outputs: int, size: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(num_inputs, num_outputs, size, stride, padding=size // 2, bias=False)
-        self.bn = nn.BatchNorm2d(num_outputs, eps=0.001)
+        self.conv = nn.Conv2d(in_channels, out_channels, size, stride, padding=size // 2, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
         self.activation = nn.ReLU(inplace=True)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, num_outputs, height / stride, width / stride)."""
-        return self.activation(self.bn(self.conv(maps)))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, out_channels, height / stride, width / stride)."""
+        return self.activation(self.bn(self.conv(inputs)))
 
 
 class InceptionBlock(nn.Module):
-    """1x1, 3x3 and 5x5 convolutions and a pooling side by side; their maps are stacked.
+    """Parallel branches of 1x1, 3x3 and 5x5 convolutions and a pooling, concatenated along the channels.
 
     Source: Szegedy et al. 2015, "Going deeper with convolutions", section 4 and figure 2 (b), with batch
     normalisation (Ioffe & Szegedy 2015).
 
     Args:
-        num_inputs: maps that go in.
-        ones: maps of the 1x1 convolution.
-        threes: maps before and of the 3x3 convolution.
-        fives: maps before and of the 5x5 convolution.
-        pooled: maps of the 1x1 convolution after the pooling.
-        five: height and width of the largest kernel, where it is not 5.
+        in_channels: input channels.
+        ones: output channels of the 1x1 convolution.
+        threes: input and output channels of the 3x3 convolution.
+        fives: input and output channels of the 5x5 convolution.
+        pooled: output channels of the 1x1 convolution after the pooling.
+        five: height and width of the largest kernel.
     """
 
     def __init__(
-        self, num_inputs: int, ones: int, threes: tuple[int, int], fives: tuple[int, int], pooled: int, five: int = 5
+        self, in_channels: int, ones: int, threes: tuple[int, int], fives: tuple[int, int], pooled: int, five: int = 5
     ) -> None:
         super().__init__()
-        self.branch1 = Convolution(num_inputs, ones, 1)
-        self.branch2 = nn.Sequential(Convolution(num_inputs, threes[0], 1), Convolution(*threes, 3))
-        self.branch3 = nn.Sequential(Convolution(num_inputs, fives[0], 1), Convolution(*fives, five))
-        self.branch4 = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), Convolution(num_inputs, pooled, 1))
+        self.branch1 = Convolution(in_channels, ones, 1)
+        self.branch2 = nn.Sequential(Convolution(in_channels, threes[0], 1), Convolution(*threes, 3))
+        self.branch3 = nn.Sequential(Convolution(in_channels, fives[0], 1), Convolution(*fives, five))
+        self.branch4 = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), Convolution(in_channels, pooled, 1))
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, sum of all maps, height, width)."""
-        return torch.cat([self.branch1(maps), self.branch2(maps), self.branch3(maps), self.branch4(maps)], dim=1)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, sum of the branches' output channels, height, width)."""
+        branches = (self.branch1, self.branch2, self.branch3, self.branch4)
+        return torch.cat([branch(inputs) for branch in branches], dim=1)
 
 
 class Inception(nn.Module):
-    """A 3x3 convolution and a small stack of inception blocks with poolings between, for small images.
+    """A 3x3 convolution and a few inception blocks with poolings between them, for small images.
 
-    The branches share a block's maps as in block 3a of GoogLeNet (Szegedy et al. 2015, table 1): a quarter to 1x1,
-    half to 3x3, an eighth each to 5x5 and to the pooling.
+    The branches divide a block's channels as in block 3a of GoogLeNet (Szegedy et al. 2015, table 1): a quarter for
+    1x1, half for 3x3, an eighth each for 5x5 and for the pooling.
 
     Args:
-        spec: of images of 8x8 or more.
-        channels: maps that each block gives, multiples of 16. Poolings that would leave a single pixel are left out.
-        dropout: probability that a unit before the dense layer is dropped in training.
-        activation: by name.
-        initialisation: of the weights, by name; None for He's.
+        spec: spec of the data; images of at least 8x8.
+        channels: output channels of each block, multiples of 16. Poolings that would leave a single pixel are omitted.
+        dropout: probability that a unit before the linear layer is dropped in training.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: smaller images, no block or a width that the branches cannot share, a probability outside 0 to 1,
-            or an unknown activation or initialisation.
+        ValueError: the images are too small, `channels` is empty or holds a number that is not a multiple of 16, the
+            dropout is out of range, or an activation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -95,19 +95,21 @@ class Inception(nn.Module):
     ) -> None:
         super().__init__()
         if not channels or any(width < 16 or width % 16 for width in channels):
-            raise ValueError(f"channels={list(channels)}: one block or more, each of a multiple of 16 maps.")
-        in_channels, height, width = image_shape(self, spec)
-        layers: list[nn.Module] = [Convolution(in_channels, channels[0], 3)]
-        num_inputs = channels[0]
-        for maps, pools in zip(channels, [False, *fitting_poolings(min(height, width), len(channels))], strict=False):
+            raise ValueError(f"channels={list(channels)}: must be one or more multiples of 16.")
+        image_channels, height, width = image_shape(self, spec)
+        layers: list[nn.Module] = [Convolution(image_channels, channels[0], 3)]
+        in_channels = channels[0]
+        pooled = [False, *fitting_poolings(min(height, width), len(channels))]
+        for out_channels, pools in zip(channels, pooled, strict=False):
             if pools:
                 layers.append(nn.MaxPool2d(2))
-            shares = (maps // 4, (maps * 3 // 8, maps // 2), (maps // 16, maps // 8), maps // 8)
-            layers.append(InceptionBlock(num_inputs, *shares))
-            num_inputs = maps
+            ones, eighth = out_channels // 4, out_channels // 8
+            threes, fives = (out_channels * 3 // 8, out_channels // 2), (out_channels // 16, eighth)
+            layers.append(InceptionBlock(in_channels, ones, threes, fives, pooled=eighth))
+            in_channels = out_channels
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(num_inputs, spec.num_outputs))
+        self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(in_channels, spec.num_outputs))
         replace_activations(self, activation)
         initialise(self, initialisation or "he")
 

@@ -1,4 +1,4 @@
-"""First weights by name."""
+"""Initial weights of networks."""
 
 from collections.abc import Callable
 
@@ -25,21 +25,27 @@ INITIALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def initialise(network: nn.Module, name: str | None) -> None:
-    """Draw the weights of all dense, convolutional and recurrent layers anew, and set their biases to zero; None leaves
-    all. The gates of a recurrent layer are drawn one by one; embeddings stay as they are.
+    """Draw the weights of all linear, convolutional and recurrent layers, and set their biases to zero.
 
-    - zeros: the units of a layer stay each other's copies; to see why the others are random.
-    - normal: deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional
-      neural networks", section 5).
-    - xavier: uniform, the variance between those that keep signals and gradients alike (Glorot & Bengio 2010,
+    Each gate of a recurrent layer is drawn separately. Embeddings and normalisation layers do not change. The
+    initialisations are:
+
+    - zeros: all units of a layer stay equal; shows why the other initialisations are random.
+    - normal: normal, standard deviation 0.01 (Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with
+      deep convolutional neural networks", section 5).
+    - xavier: uniform, the compromise between the variances that preserve signals and gradients (Glorot & Bengio 2010,
       "Understanding the difficulty of training deep feedforward neural networks", section 4.2.1).
-    - he: normal, the variance that keeps signals through layers of ReLUs (He et al. 2015, "Delving deep into
+    - he: normal, the variance that preserves signals through layers with ReLUs (He et al. 2015, "Delving deep into
       rectifiers", section 2.2).
-    - orthogonal: rows or columns at right angles, of length 1 (Saxe, McClelland & Ganguli 2014, "Exact solutions to
+    - orthogonal: orthonormal rows or columns (Saxe, McClelland & Ganguli 2014, "Exact solutions to
       the nonlinear dynamics of learning in deep linear neural networks").
 
+    Args:
+        network: the network, changed in place.
+        name: name of the initialisation, see `INITIALISATIONS`; None changes nothing.
+
     Raises:
-        ValueError: there is none of this name.
+        ValueError: the initialisation is unknown.
     """
     if name is None:
         return

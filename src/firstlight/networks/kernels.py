@@ -1,4 +1,4 @@
-"""Kernels of image processing by name."""
+"""Convolution kernels of image processing."""
 
 import math
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ KERNELS: dict[str, Rows] = {
     "edges": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
     "laplacian": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
     "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
-    "sobel_x": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],  # change from left to right
-    "sobel_y": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],  # from top to bottom
+    "sobel_x": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],  # horizontal gradient
+    "sobel_y": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],  # vertical gradient
     "prewitt_x": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
     "prewitt_y": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
 }
 
 
 def stack_kernels(kernels: str | Sequence[str | Rows]) -> Tensor:
-    """Kernels as one tensor (kernels, size, size), the smaller ones in the middle of zeros.
+    """Return kernels as one tensor (kernels, size, size); smaller kernels are centred and padded with zeros.
 
     Args:
-        kernels: a name or names of `KERNELS`, or rows of numbers, each with a middle: odd height and width.
+        kernels: a name or names of `KERNELS`, or kernels as rows of numbers, with odd height and width.
 
     Raises:
-        ValueError: no kernel, a name that there is not, or rows that are no such kernel.
+        ValueError: the list is empty, a name is unknown, or rows do not form a kernel of odd height and width.
     """
     if isinstance(kernels, str):
         kernels = [kernels]
@@ -51,11 +51,11 @@ def _to_tensor(kernel: str | Rows) -> Tensor:
         kernel = KERNELS[kernel]
     if not all(isinstance(row, Sequence) for row in kernel):
         raise ValueError(
-            f"kernels: {list(kernel)} is a row; a kernel is a list of rows, and kernels are a list of these."
+            f"kernels={list(kernel)}: must be a list of kernels, each a list of rows. To fix: add a pair of brackets."
         )
-    widths = {len(row) for row in kernel}
-    if len(widths) != 1 or len(kernel) % 2 == 0 or min(widths) % 2 == 0:
-        raise ValueError(f"kernels={kernel}: rows of the same length, an odd number of them and of numbers in each.")
+    lengths = {len(row) for row in kernel}
+    if len(lengths) != 1 or len(kernel) % 2 == 0 or min(lengths) % 2 == 0:
+        raise ValueError(f"kernels={kernel}: must be an odd number of rows of the same odd length.")
     if not all(math.isfinite(value) for row in kernel for value in row):
-        raise ValueError(f"kernels={kernel}: every value has to be a number.")
+        raise ValueError(f"kernels={kernel}: must be finite numbers.")
     return torch.tensor(kernel, dtype=torch.float32)

@@ -4,28 +4,28 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
+from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.pooling import build_pooling
-from firstlight.networks.size import image_shape
+from firstlight.networks.layers import build_activation, build_pooling
 from firstlight.spec import DataSpec
 
 
 class LeNet(nn.Module):
-    """Three 5x5 convolutions of 6, 16 and 120 maps, two poolings between them, and two dense layers.
+    """LeNet-5: three 5x5 convolutions of 6, 16 and 120 channels with two poolings, then two linear layers.
 
     Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition",
-    section II.B, in the form that the field uses: every map sees all maps before it, and pooling has no weights.
-    61,706 parameters on 1x32x32 with 10 classes; on larger images the third convolution leaves a larger grid.
+    section II.B, in the usual simplified form: every channel is connected to all input channels, and pooling has no
+    weights. It has 61,706 parameters on 1x32x32 with 10 classes. On larger images the output of the third convolution
+    is larger.
 
     Args:
-        spec: of images of 32x32 or more.
-        activation: by name; the paper's is a scaled tanh.
+        spec: spec of the data; images of at least 32x32.
+        activation: name of the activation, see `layers.ACTIVATIONS`; the paper has a scaled tanh.
         pooling: average, as in the paper, or max.
-        initialisation: of the weights, by name, such as xavier; None for PyTorch's.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: smaller images, or an unknown activation, pooling or initialisation.
+        ValueError: the images are too small, or an activation, pooling or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -43,16 +43,16 @@ class LeNet(nn.Module):
         channels, height, width = image_shape(self, spec)
         rows, columns = (((size - 4) // 2 - 4) // 2 - 4 for size in (height, width))
 
-        def squash_and_pool() -> list[nn.Module]:
+        def activate_and_pool() -> list[nn.Module]:
             pair = [build_activation(activation), build_pooling(pooling)]
-            # What only rises keeps the order of values: after max pooling it gives the same, on a quarter of them.
+            # Monotonic activations and max pooling commute. Pooling first leaves a quarter of the values to compute.
             return pair[::-1] if pooling == "max" and activation not in ("gelu", "silu") else pair
 
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5),  # 32 -> 28
-            *squash_and_pool(),  # -> 14
+            *activate_and_pool(),  # -> 14
             nn.Conv2d(6, 16, 5),  # -> 10
-            *squash_and_pool(),  # -> 5
+            *activate_and_pool(),  # -> 5
             nn.Conv2d(16, 120, 5),  # -> 1
             build_activation(activation),
         )

@@ -12,19 +12,19 @@ from firstlight.spec import DataSpec
 
 
 class Linear(nn.Module):
-    """One matrix and one bias: the outputs are linear in the inputs.
+    """One linear layer.
 
-    The heir of the single-layer perceptron (Rosenblatt 1958); with cross entropy, multinomial logistic regression;
-    with squared errors, linear regression.
+    With cross entropy it is multinomial logistic regression, with squared errors linear regression. It derives from the
+    single-layer perceptron (Rosenblatt 1958).
 
     Args:
-        spec: of the input; its shape is flattened.
-        initialisation: of the weights, by name, such as xavier; None for PyTorch's.
-        start: the first weights themselves, one for each input, and the first bias after them, in place of those that
-            are drawn; for one output. With one input, slope and intercept of a line.
+        spec: spec of the data; inputs are flattened.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
+        start: the initial weights, one for each input, followed by the initial bias; for networks of one output. With
+            one input these are the slope and the intercept of a line. None draws them.
 
     Raises:
-        ValueError: an unknown initialisation, or more or fewer first weights than there are.
+        ValueError: the initialisation is unknown, or `start` has the wrong length or the network several outputs.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
@@ -36,14 +36,15 @@ class Linear(nn.Module):
         self.output = nn.Linear(math.prod(spec.input_shape), spec.num_outputs)
         initialise(self, initialisation)
         if start is not None:
-            self._begin_at(start)
+            self._set_weights(start)
 
     @torch.no_grad()
-    def _begin_at(self, start: Sequence[float]) -> None:
+    def _set_weights(self, start: Sequence[float]) -> None:
         num_outputs, num_inputs = self.output.weight.shape
         if num_outputs != 1 or len(start) != num_inputs + 1:
             raise ValueError(
-                f"start={list(start)}: {num_inputs} weights and a bias, for one output; this network has {num_outputs}."
+                f"start={list(start)}: must be {num_inputs} weights and a bias, for one output; this network has"
+                f" {num_outputs} outputs."
             )
         *weights, bias = start
         self.output.weight.copy_(torch.tensor([weights]))

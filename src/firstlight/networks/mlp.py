@@ -8,24 +8,24 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
+from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 
 
 class MLP(nn.Module):
-    """Fully connected layers with an activation and dropout after each hidden one (Rumelhart, Hinton & Williams 1986).
+    """Linear layers with an activation and dropout after each hidden layer (Rumelhart, Hinton & Williams 1986).
 
     Args:
-        spec: of the input; its shape is flattened.
-        hidden_sizes: units of each hidden layer; none at all makes it linear.
-        activation: by name, such as relu or tanh.
+        spec: spec of the data; inputs are flattened.
+        hidden_sizes: units of each hidden layer; an empty list leaves one linear layer.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
         dropout: probability that a hidden unit is dropped in training (Srivastava et al. 2014).
-        initialisation: of the weights, by name, such as xavier; None for PyTorch's.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: a width below 1, a probability outside 0 to 1, or an unknown activation or initialisation.
+        ValueError: a size is below 1, the dropout is out of range, or an activation or initialisation is unknown.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
@@ -40,13 +40,13 @@ class MLP(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        if any(width < 1 for width in hidden_sizes):
-            raise ValueError(f"hidden_sizes={list(hidden_sizes)}: a layer has one unit or more.")
+        for size in hidden_sizes:
+            check_range("hidden_sizes", size, at_least=1)
         sizes = [math.prod(spec.input_shape), *hidden_sizes]
         hidden: list[nn.Module] = []
-        after = build_activation(activation), build_dropout(dropout)  # wrong ones are told without hidden layers too
-        for num_inputs, num_outputs in itertools.pairwise(sizes):
-            hidden += [nn.Linear(num_inputs, num_outputs), *copy.deepcopy(after)]
+        after = build_activation(activation), build_dropout(dropout)  # built here to check the options in every case
+        for in_features, out_features in itertools.pairwise(sizes):
+            hidden += [nn.Linear(in_features, out_features), *copy.deepcopy(after)]
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(sizes[-1], spec.num_outputs)
         initialise(self, initialisation)

@@ -4,15 +4,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import replace_activations
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, image_shape
+from firstlight.networks.layers import build_dropout, replace_activations
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
-# Expansion, maps, blocks and first stride of each stage (table 2).
+# Expansion, output channels, number of blocks and first stride of each stage (table 2).
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -24,57 +23,61 @@ _STAGES = (
 )
 
 
-def _convolution(num_inputs: int, num_outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """A convolution that keeps height and width at stride 1, batch normalisation, and ReLU6."""
+def _build_convolution(
+    in_channels: int, out_channels: int, size: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """Return a convolution, batch normalisation and ReLU6. Stride 1 keeps height and width."""
     return nn.Sequential(
-        nn.Conv2d(num_inputs, num_outputs, size, stride, padding=size // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(num_outputs),
+        nn.Conv2d(in_channels, out_channels, size, stride, padding=size // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU6(inplace=True),
     )
 
 
 class InvertedResidual(nn.Module):
-    """Widen, filter each map on its own, narrow without an activation; added to what went in, where shapes allow.
+    """A 1x1 convolution that adds channels, a depthwise convolution, and a 1x1 convolution that reduces the channels
+    and has no activation. The input is added if its shape is that of the output.
 
     Args:
-        num_inputs: maps that go in.
-        num_outputs: maps that come out.
-        expansion: how many times as many maps there are between.
-        stride: of the filtering.
+        in_channels: input channels.
+        out_channels: output channels.
+        expansion: channels of the depthwise convolution, as a multiple of the input channels.
+        stride: stride of the depthwise convolution.
     """
 
-    def __init__(self, num_inputs: int, num_outputs: int, expansion: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, expansion: int, stride: int) -> None:
         super().__init__()
-        num_hidden = num_inputs * expansion
-        self.adds = stride == 1 and num_inputs == num_outputs
+        hidden_channels = in_channels * expansion
+        self.adds = stride == 1 and in_channels == out_channels
         self.conv = nn.Sequential(
-            *([_convolution(num_inputs, num_hidden, 1)] if expansion > 1 else []),
-            _convolution(num_hidden, num_hidden, 3, stride, groups=num_hidden),
-            nn.Conv2d(num_hidden, num_outputs, 1, bias=False),
-            nn.BatchNorm2d(num_outputs),
+            *([_build_convolution(in_channels, hidden_channels, 1)] if expansion > 1 else []),
+            _build_convolution(hidden_channels, hidden_channels, 3, stride, groups=hidden_channels),
+            nn.Conv2d(hidden_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
         )
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, num_outputs, height / stride, width / stride)."""
-        return maps + self.conv(maps) if self.adds else self.conv(maps)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, out_channels, height / stride, width / stride)."""
+        return inputs + self.conv(inputs) if self.adds else self.conv(inputs)
 
 
 class MobileNet(nn.Module):
-    """MobileNetV2: inverted residuals with linear bottlenecks, for few parameters and few operations.
+    """MobileNetV2: inverted residual blocks with linear bottlenecks, which need few parameters and few operations.
 
     Source: Sandler, Howard, Zhu, Zhmoginov & Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks",
-    section 4 and table 2. 3,504,872 parameters on 3x224x224 with 1000 classes; parameters are named as in torchvision.
-    The small stem, and the second stage with it, has stride 1 instead of 2.
+    section 4 and table 2. It has 3,504,872 parameters on 3x224x224 with 1000 classes. The parameters are named as in
+    torchvision. The small stem and the second stage after it have stride 1 instead of 2.
 
     Args:
-        spec: of images of 16x16 or more.
-        dropout: probability that a unit before the dense layer is dropped in training.
-        activation: by name; None for the paper's ReLU6.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's.
+        spec: spec of the data; images of at least 16x16.
+        dropout: probability that a unit before the linear layer is dropped in training.
+        activation: name of the activation, see `layers.ACTIVATIONS`; None keeps the ReLU6 of the paper.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: smaller images, a probability outside 0 to 1, or an unknown activation, stem or initialisation.
+        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -92,14 +95,14 @@ class MobileNet(nn.Module):
         super().__init__()
         channels, _, _ = image_shape(self, spec)
         small = has_small_stem(spec, stem)
-        layers: list[nn.Module] = [_convolution(channels, 32, 3, stride=1 if small else 2)]
-        num_inputs = 32
-        for number, (expansion, num_outputs, num_blocks, first_stride) in enumerate(_STAGES):
+        layers: list[nn.Module] = [_build_convolution(channels, 32, 3, stride=1 if small else 2)]
+        in_channels = 32
+        for number, (expansion, out_channels, num_blocks, first_stride) in enumerate(_STAGES):
             for block in range(num_blocks):
                 stride = 1 if block > 0 or (small and number == 1) else first_stride
-                layers.append(InvertedResidual(num_inputs, num_outputs, expansion, stride))
-                num_inputs = num_outputs
-        layers.append(_convolution(num_inputs, 1280, 1))
+                layers.append(InvertedResidual(in_channels, out_channels, expansion, stride))
+                in_channels = out_channels
+        layers.append(_build_convolution(in_channels, 1280, 1))
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(1280, spec.num_outputs))
@@ -109,7 +112,7 @@ class MobileNet(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, **_: Any) -> Pretrained:
-        """torchvision's weights."""
+        """Return torchvision's weights of this name."""
         return from_torchvision("mobilenet_v2", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:

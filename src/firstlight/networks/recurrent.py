@@ -1,44 +1,50 @@
 """Recurrent networks: language models of tokens, and classifiers that read an image row by row."""
 
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.dropout import build_dropout
+from firstlight.checks import check_range, choose
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.spec import DataSpec
 
 State = Tensor | tuple[Tensor, Tensor]
+_ACTIVATIONS = ("tanh", "relu")  # those of torch.nn.RNN
 
 
 class Recurrent(nn.Module):
-    """Recurrent layers over a sequence; a subclass says of which kind.
+    """Recurrent layers between an embedding and a linear output layer. Subclasses set the class of the layers.
 
-    Of tokens it is a language model: every position gives scores for the token that follows it. Of images it is
-    a classifier: a row is a time step, and the outputs after the last one tell the class.
+    On tokens it is a language model, on images a classifier that reads one row per time step: see `_LanguageModel` and
+    `_RowClassifier`, which hold the differences.
 
-    Recurrent matrices start orthogonal, one for each gate (Saxe, McClelland & Ganguli 2014), so that signals neither
-    grow nor fade over many steps. Dropout stands before, between and after the layers, never inside the recurrence
-    (Zaremba, Sutskever & Vinyals 2014, section 3.1).
+    Recurrent matrices start orthogonal, separately for each gate (Saxe, McClelland & Ganguli 2014), so that signals
+    neither grow nor vanish over many steps. Dropout is applied before, between and after the layers, never between time
+    steps (Zaremba, Sutskever & Vinyals 2014, section 3.1).
 
     Args:
-        spec: of tokens or of images.
-        embedding_dim: numbers that stand for a token; of no use to images.
+        spec: spec of the data; tokens or images.
+        embedding_dim: length of the vector that represents a token; images ignore it.
         hidden_size: units of each layer.
-        num_layers: layers on top of each other.
+        num_layers: number of layers.
         dropout: probability that a unit is dropped in training.
-        tied_weights: whether scores are products with the very embeddings that tokens come in as, through a
-            projection where the sizes differ (Press & Wolf 2017).
-        bidirectional: whether an image is read upwards too.
-        initialisation: of the weights, by name; None for orthogonal ones from state to state and torch's from inputs.
+        tied_weights: whether the output layer and the token embedding have the same weights (Press & Wolf 2017). A
+            linear layer before the output layer projects to `embedding_dim` if the sizes differ.
+        bidirectional: whether images are also read from the last row to the first.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's, and
+            orthogonal recurrent matrices.
 
     Raises:
-        ValueError: a size below 1, a probability outside 0 to 1, tokens read backwards, or images with tied weights.
+        ValueError: a size is below 1, the dropout is out of range, the initialisation is unknown, `bidirectional` is
+            set for tokens, or `tied_weights` is set for images.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("tokens", "images")
-    layer_class: ClassVar[type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]]
+    layer_class: Callable[..., nn.RNNBase]
 
     def __init__(
         self,
@@ -55,39 +61,27 @@ class Recurrent(nn.Module):
         super().__init__()
         sizes = {"embedding_dim": embedding_dim, "hidden_size": hidden_size, "num_layers": num_layers}
         for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name}={size}: one or more.")
-        self.spec = spec
+            check_range(name, size, at_least=1)
         self.dropout = build_dropout(dropout)
-        self.projection: nn.Module = nn.Identity()
-        self.num_directions = 2 if bidirectional else 1
-        num_outputs = hidden_size * self.num_directions
-        if spec.kind == "tokens":
-            if bidirectional:
-                raise ValueError(
-                    "bidirectional=true: read backwards, a text gives away what follows; this is for images."
-                )
-            self.embedding = nn.Embedding(spec.num_outputs, embedding_dim)
-            nn.init.uniform_(self.embedding.weight, -0.1, 0.1)  # tied, they make the first scores: small ones
-            num_inputs = embedding_dim
-            if tied_weights and hidden_size != embedding_dim:
-                self.projection = nn.Linear(hidden_size, embedding_dim)
-                num_outputs = embedding_dim
-        else:
-            if tied_weights:
-                raise ValueError("tied_weights=true: of the embeddings of tokens; images have none.")
-            channels, _, width = spec.input_shape
-            num_inputs = channels * width
+        self.mode: _Mode = (
+            _LanguageModel(spec, embedding_dim, hidden_size, tied_weights, bidirectional)
+            if spec.kind == "tokens"
+            else _RowClassifier(spec, hidden_size, tied_weights, bidirectional)
+        )
+        # The embedding is built before the projection, but comes after it in checkpoints.
+        embedding = self.mode.build_embedding()
+        self.projection = self.mode.build_projection()
+        self.embedding = embedding
         self.layers = self.layer_class(
-            num_inputs,
+            self.mode.input_size,
             hidden_size,
             num_layers,
             batch_first=True,
-            dropout=dropout if num_layers > 1 else 0.0,  # torch warns where there is nothing between layers
+            dropout=dropout if num_layers > 1 else 0.0,  # PyTorch warns about dropout with a single layer
             bidirectional=bidirectional,
         )
-        self.output = nn.Linear(num_outputs, spec.num_outputs)
-        if spec.kind == "tokens" and tied_weights:
+        self.output = nn.Linear(self.mode.output_size, spec.num_outputs)
+        if isinstance(self.embedding, nn.Embedding) and tied_weights:
             self.output.weight = self.embedding.weight
         for name, weights in self.layers.named_parameters():
             if name.startswith("weight_hh"):
@@ -96,61 +90,156 @@ class Recurrent(nn.Module):
         initialise(self, initialisation)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Tokens (batch, length), int64 -> (batch, length, vocabulary) from no state.
+        """Return the logits.
 
+        Tokens (batch, length), int64 -> (batch, length, vocabulary), for the next token at each position.
         Images (batch, channels, height, width) -> (batch, num_outputs).
         """
-        if self.spec.kind == "tokens":
-            return self.step(inputs, None)[0]
-        rows = inputs.transpose(1, 2).flatten(2)  # (batch, height, channels * width)
-        _, state = self.layers(self.dropout(rows))
-        hidden = state[0] if isinstance(state, tuple) else state  # (num_layers * directions, batch, hidden_size)
-        last = hidden[-self.num_directions :].transpose(0, 1).flatten(1)
-        return self.output(self.dropout(last))
+        return self.mode.forward(self, inputs)
 
     def step(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Go on where the tokens before these ended.
+        """Read tokens after those that produced `state`.
 
         Args:
             tokens: (batch, length), int64.
-            state: what the step before gave; None at the beginning.
+            state: the state that the previous step returned; None at the start of a text.
 
         Returns:
-            Scores (batch, length, vocabulary), and the state after the last token: (num_layers, batch, hidden_size),
-            and the cells in the same shape where it is an LSTM.
+            Logits (batch, length, vocabulary), and the state after the last token: (num_layers, batch, hidden_size);
+            an LSTM returns a pair of hidden state and cell state.
         """
         outputs, state = self.layers(self.dropout(self.embedding(tokens)), state)
         return self.output(self.projection(self.dropout(outputs))), state
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
-        """Something that `forward` takes."""
-        dtype = torch.int64 if self.spec.kind == "tokens" else torch.float32
-        return torch.zeros(batch_size, *self.spec.input_shape, dtype=dtype, device=device)
+        """Return an input of `forward`."""
+        return torch.zeros(batch_size, *self.mode.input_shape, dtype=self.mode.input_dtype, device=device)
+
+
+class _Mode(Protocol):
+    """The parts of a recurrent network that differ between tokens and images.
+
+    Attributes:
+        input_shape: shape of one sample.
+        input_dtype: type of the samples.
+        input_size: length of the vectors that the recurrent layers read.
+        output_size: length of the vectors that the output layer reads.
+    """
+
+    input_shape: tuple[int, ...]
+    input_dtype: torch.dtype
+    input_size: int
+    output_size: int
+
+    def build_embedding(self) -> nn.Module:
+        """Return the layer from inputs to (batch, steps, input_size)."""
+
+    def build_projection(self) -> nn.Module:
+        """Return the layer between the recurrent layers and the output layer."""
+
+    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
+        """Return the logits of `network`."""
+
+
+class _LanguageModel:
+    """A language model: predicts the next token at each position."""
+
+    input_dtype = torch.int64
+
+    def __init__(
+        self, spec: DataSpec, embedding_dim: int, hidden_size: int, tied_weights: bool, bidirectional: bool
+    ) -> None:
+        if bidirectional:
+            raise ValueError("bidirectional=true: must be false for tokens, because the next token would be visible.")
+        self.vocabulary_size = spec.num_outputs
+        self.hidden_size = hidden_size
+        self.input_shape = spec.input_shape
+        self.input_size = embedding_dim
+        self.output_size = embedding_dim if tied_weights else hidden_size
+
+    def build_embedding(self) -> nn.Embedding:
+        embedding = nn.Embedding(self.vocabulary_size, self.input_size)
+        nn.init.uniform_(embedding.weight, -0.1, 0.1)  # small, because tied weights also produce the logits
+        return embedding
+
+    def build_projection(self) -> nn.Module:
+        if self.output_size == self.hidden_size:
+            return nn.Identity()
+        return nn.Linear(self.hidden_size, self.output_size)
+
+    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
+        logits, _ = network.step(inputs, None)
+        return logits
+
+
+class _RowClassifier:
+    """An image classifier: reads one row of pixels per time step and classifies the last outputs."""
+
+    input_dtype = torch.float32
+
+    def __init__(self, spec: DataSpec, hidden_size: int, tied_weights: bool, bidirectional: bool) -> None:
+        if tied_weights:
+            raise ValueError("tied_weights=true: must be false for images, which have no token embedding.")
+        channels, _, width = spec.input_shape
+        self.num_directions = 2 if bidirectional else 1
+        self.input_shape = spec.input_shape
+        self.input_size = channels * width
+        self.output_size = hidden_size * self.num_directions
+
+    def build_embedding(self) -> nn.Module:
+        return _ImageRows()
+
+    def build_projection(self) -> nn.Module:
+        return nn.Identity()
+
+    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
+        _, state = network.layers(network.dropout(network.embedding(inputs)))
+        hidden = state[0] if isinstance(state, tuple) else state  # (num_layers * directions, batch, hidden_size)
+        last_layer = hidden[-self.num_directions :].transpose(0, 1).flatten(1)
+        return network.output(network.dropout(last_layer))
+
+
+class _ImageRows(nn.Module):
+    """Images as sequences of rows: (batch, channels, height, width) -> (batch, height, channels * width)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.transpose(1, 2).flatten(2)
 
 
 class RNN(Recurrent):
-    """The simple recurrent network, with tanh (Elman 1990)."""
+    """The simple recurrent network (Elman 1990).
 
-    layer_class = nn.RNN
+    Args:
+        spec: spec of the data; tokens or images.
+        activation: tanh, as in the paper, or relu.
+        **options: options of `Recurrent`.
 
-    def __init__(self, spec: DataSpec, *, activation: str = "tanh", **kwargs: Any) -> None:
-        if activation not in ("tanh", "relu"):
-            raise ValueError(f"activation={activation}: tanh or relu, which torch's recurrent layers have.")
-        super().__init__(spec, **kwargs)
-        self.layers.mode = f"RNN_{activation.upper()}"  # what torch makes of its argument nonlinearity
+    Raises:
+        ValueError: the activation is unknown, or an error of `Recurrent`.
+    """
+
+    def __init__(self, spec: DataSpec, *, activation: str = "tanh", **options: Any) -> None:
+        choose("activation", activation, _ACTIVATIONS, "activation of a recurrent layer")
+        self.layer_class = functools.partial(nn.RNN, nonlinearity=activation)
+        super().__init__(spec, **options)
 
 
 class GRU(Recurrent):
-    """Gated recurrent units (Cho et al. 2014), in the form whose reset gate acts on the product with the state."""
+    """Gated recurrent units (Cho et al. 2014), with the options of `Recurrent`.
+
+    As in PyTorch, the reset gate is applied after the product of the state and the recurrent matrix.
+    """
 
     layer_class = nn.GRU
 
 
 class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), with forget gates (Gers, Schmidhuber & Cummins 2000).
+    """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers, Schmidhuber & Cummins 2000).
 
     Forget gates start with a bias of 1, so that memory lasts from the first step on (Jozefowicz, Zaremba & Sutskever
     2015, section 2.2).
+
+    The options are those of `Recurrent`.
     """
 
     layer_class = nn.LSTM
@@ -160,4 +249,4 @@ class LSTM(Recurrent):
         for name, biases in self.layers.named_parameters():
             if name.startswith("bias"):
                 _, forget, _, _ = biases.detach().chunk(4)
-                nn.init.constant_(forget, 0.5)  # torch adds two biases
+                nn.init.constant_(forget, 0.5)  # PyTorch adds two biases

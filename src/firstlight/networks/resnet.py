@@ -4,104 +4,110 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
+from firstlight.checks import check_range, choose
+from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import has_small_stem, image_shape
+from firstlight.networks.layers import build_activation
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
-# Depth -> blocks in each of the four stages (table 1).
+# Number of blocks in each of the four stages, by depth (table 1).
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+_DEPTHS = [str(depth) for depth in _BLOCKS]
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions, whose outcome is added to what went in (figure 5, left).
+    """Two 3x3 convolutions whose output is added to the input of the block (figure 5, left).
 
     Args:
-        num_inputs: maps that go in.
-        width: maps of the convolutions, and maps that come out.
-        stride: of the first convolution.
-        activation: by name.
+        in_channels: input channels.
+        width: channels of both convolutions, and output channels.
+        stride: stride of the first convolution.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
     """
 
     expansion: ClassVar[int] = 1
 
-    def __init__(self, num_inputs: int, width: int, stride: int, activation: str) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, activation: str) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(num_inputs, width, 3, stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = _shortcut(num_inputs, width, stride)
+        self.downsample = _build_shortcut(in_channels, width, stride)
         self.activation = build_activation(activation, inplace=True)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, width, height / stride, width / stride)."""
-        residual = self.activation(self.bn1(self.conv1(maps)))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, width, height / stride, width / stride)."""
+        residual = self.activation(self.bn1(self.conv1(inputs)))
         residual = self.bn2(self.conv2(residual))
-        return self.activation(residual + self.downsample(maps))
+        return self.activation(residual + self.downsample(inputs))
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between 1x1 ones that narrow and widen, added to what went in (figure 5, right).
+    """A 3x3 convolution between two 1x1 convolutions that reduce and restore the channels, added to the input of the
+    block (figure 5, right).
 
-    The stride is the 3x3 convolution's, as the field has it; the paper's is the first one's.
+    The 3x3 convolution has the stride, as in torchvision; in the paper the first convolution has it.
 
     Args:
-        num_inputs: maps that go in.
-        width: maps of the 3x3 convolution; four times as many come out.
-        stride: of the 3x3 convolution.
-        activation: by name.
+        in_channels: input channels.
+        width: channels of the 3x3 convolution; the block has four times as many output channels.
+        stride: stride of the 3x3 convolution.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
     """
 
     expansion: ClassVar[int] = 4
 
-    def __init__(self, num_inputs: int, width: int, stride: int, activation: str) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, activation: str) -> None:
         super().__init__()
-        num_outputs = width * self.expansion
-        self.conv1 = nn.Conv2d(num_inputs, width, 1, bias=False)
+        out_channels = width * self.expansion
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, num_outputs, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(num_outputs)
-        self.downsample = _shortcut(num_inputs, num_outputs, stride)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.downsample = _build_shortcut(in_channels, out_channels, stride)
         self.activation = build_activation(activation, inplace=True)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(batch, num_inputs, height, width) -> (batch, 4 width, height / stride, width / stride)."""
-        residual = self.activation(self.bn1(self.conv1(maps)))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) -> (batch, 4 width, height / stride, width / stride)."""
+        residual = self.activation(self.bn1(self.conv1(inputs)))
         residual = self.activation(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
-        return self.activation(residual + self.downsample(maps))
+        return self.activation(residual + self.downsample(inputs))
 
 
-def _shortcut(num_inputs: int, num_outputs: int, stride: int) -> nn.Module:
-    """The maps as they are, or projected where a block changes their number or size (option B of section 3.3)."""
-    if stride == 1 and num_inputs == num_outputs:
+def _build_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Return the identity, or a projection if the block changes channels or size (option B of section 3.3)."""
+    if stride == 1 and in_channels == out_channels:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(num_inputs, num_outputs, 1, stride, bias=False), nn.BatchNorm2d(num_outputs))
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
 
 class ResNet(nn.Module):
-    """Four stages of blocks that learn what to add to their input; each stage halves the size and doubles the channels.
+    """ResNet: four stages of residual blocks; each stage after the first halves the size and doubles the channels.
 
     Source: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", section 3.3 and table 1. On
-    3x224x224 with 1000 classes 11,689,512 parameters at depth 18, 21,797,672 at 34 and 25,557,032 at 50; parameters
-    are named as in torchvision. The small stem is the paper's for CIFAR (section 4.2): 3x3 at stride 1, no pooling.
+    3x224x224 with 1000 classes it has 11,689,512 parameters at depth 18, 21,797,672 at 34 and 25,557,032 at 50. The
+    parameters are named as in torchvision. The small stem is that of the paper on CIFAR (section 4.2): a 3x3
+    convolution of stride 1 and no pooling.
 
     Args:
-        spec: of images of 16x16 or more.
-        depth: layers with weights: 18 or 34, of basic blocks; 50, 101 or 152, of bottlenecks.
-        base_channels: maps of the first stage, 64 in the paper; the next ones have two, four and eight times as many.
-        activation: by name.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's, as in the paper.
+        spec: spec of the data; images of at least 16x16.
+        depth: number of layers with weights: 18 or 34 with basic blocks; 50, 101 or 152 with bottlenecks.
+        base_channels: channels of the first stage, 64 in the paper; the next stages have two, four and eight times as
+            many.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`, as in the
+            paper.
 
     Raises:
-        ValueError: smaller images, a depth that the paper does not have, no channels, or an unknown activation, stem or
-            initialisation.
+        ValueError: the images are too small, base_channels is below 1, or the depth, activation, stem or
+            initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -118,14 +124,13 @@ class ResNet(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        _check_depth(depth)
-        if base_channels < 1:
-            raise ValueError(f"base_channels={base_channels}: one map or more.")
+        choose("depth", str(depth), _DEPTHS, "depth")
+        check_range("base_channels", base_channels, at_least=1)
         channels, _, _ = image_shape(self, spec)
         block = Bottleneck if depth >= 50 else BasicBlock
 
-        def stage(num_inputs: int, width: int, number: int, stride: int) -> nn.Sequential:
-            first = block(num_inputs, width, stride, activation)
+        def build_stage(in_channels: int, width: int, number: int, stride: int) -> nn.Sequential:
+            first = block(in_channels, width, stride, activation)
             rest = (block(width * block.expansion, width, 1, activation) for _ in range(number - 1))
             return nn.Sequential(first, *rest)
 
@@ -137,29 +142,24 @@ class ResNet(nn.Module):
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.bn1 = nn.BatchNorm2d(base_channels)
         self.activation = build_activation(activation, inplace=True)
-        widths = [base_channels * 2**number for number in range(4)]
-        inputs = (base_channels, *(maps * block.expansion for maps in widths))
-        self.layer1 = stage(inputs[0], widths[0], _BLOCKS[depth][0], stride=1)
-        self.layer2 = stage(inputs[1], widths[1], _BLOCKS[depth][1], stride=2)
-        self.layer3 = stage(inputs[2], widths[2], _BLOCKS[depth][2], stride=2)
-        self.layer4 = stage(inputs[3], widths[3], _BLOCKS[depth][3], stride=2)
+        stage_channels = [base_channels * 2**number for number in range(4)]
+        channels_between = (base_channels, *(width * block.expansion for width in stage_channels))
+        self.layer1 = build_stage(channels_between[0], stage_channels[0], _BLOCKS[depth][0], stride=1)
+        self.layer2 = build_stage(channels_between[1], stage_channels[1], _BLOCKS[depth][1], stride=2)
+        self.layer3 = build_stage(channels_between[2], stage_channels[2], _BLOCKS[depth][2], stride=2)
+        self.layer4 = build_stage(channels_between[3], stage_channels[3], _BLOCKS[depth][3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inputs[4], spec.num_outputs)
+        self.fc = nn.Linear(channels_between[4], spec.num_outputs)
         initialise(self, initialisation or "he")
 
     @classmethod
     def pretrained(cls, weights: str, *, depth: int = 18, **_: Any) -> Pretrained:
-        """torchvision's weights."""
-        _check_depth(depth)
+        """Return torchvision's weights of this name."""
+        choose("depth", str(depth), _DEPTHS, "depth")
         return from_torchvision(f"resnet{depth}", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
-        maps = self.maxpool(self.activation(self.bn1(self.conv1(inputs))))
-        maps = self.layer4(self.layer3(self.layer2(self.layer1(maps))))
-        return self.fc(self.avgpool(maps).flatten(1))
-
-
-def _check_depth(depth: int) -> None:
-    if depth not in _BLOCKS:
-        raise ValueError(f"depth={depth}: ResNet has {', '.join(map(str, _BLOCKS))} layers.")
+        features = self.maxpool(self.activation(self.bn1(self.conv1(inputs))))
+        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
+        return self.fc(self.avgpool(features).flatten(1))

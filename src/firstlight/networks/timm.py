@@ -1,4 +1,4 @@
-"""The networks of timm."""
+"""Networks of the library timm."""
 
 import difflib
 from collections.abc import Mapping
@@ -9,33 +9,36 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.data.download import unreachable
-from firstlight.networks.dropout import build_dropout
+from firstlight.networks.layers import build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import OFFLINE, Pretrained, unknown_weights
 from firstlight.transfer.published_weights import fetch
 from firstlight.transfer.weights_file import read_weights
 
-_SMALLEST = 64  # most of them halve height and width five times, and two pixels are left
-_FILE = "model.safetensors"  # of each of timm's repositories on the hub
+_SMALLEST = 64  # most networks halve height and width five times, which leaves two pixels
+_FILE = "model.safetensors"  # name of the file in each of timm's repositories on the Hugging Face Hub
 
 
 class Timm(nn.Module):
-    """A network of timm, by its name: (batch, channels, height, width) -> (batch, num_outputs).
+    """A network of timm.
 
-    Source: Wightman 2019, "PyTorch image models"; each has a paper of its own. It takes the extra `timm`.
+    Shapes: (batch, channels, height, width) -> (batch, num_outputs).
+
+    Source: Wightman 2019, "PyTorch image models". It needs the extra `timm`.
 
     Args:
-        spec: of images of the size that `input_size_for` gives, or of another that the network takes.
-        name: as timm has it; a tag of weights behind a dot makes these the default ones.
+        spec: spec of the data; images of the size that `input_size_for` returns, or another size that the network
+            accepts.
+        name: name of the network in timm. A tag of weights may follow after a dot and selects the default weights.
         dropout: probability that a unit before the last layer is dropped in training.
 
     Attributes:
-        heads: the layers that give the outputs; some networks have two.
+        head_names: paths of the output layers; some networks have two.
 
     Raises:
-        ValueError: timm is not installed or has no such network, a size that the network does not take, or a
-            probability outside 0 to 1.
+        ValueError: timm is not installed, the network is unknown or does not accept the size of the images, or the
+            dropout is out of range.
     """
 
     accepts: ClassVar[str] = "images"
@@ -43,12 +46,14 @@ class Timm(nn.Module):
 
     def __init__(self, spec: DataSpec, *, name: str, dropout: float = 0.0) -> None:
         super().__init__()
-        problem = _problem(name, spec)
+        problem = _find_problem(name, spec)
         if problem:
             _, height, width = spec.input_shape
-            own = _facts(name).input_size[-1]
-            raise ValueError(f"name={name}: not for {height}x{width} ({problem}); augment.size={own} is its own.")
-        self.timm = _create(name, spec, drop_rate=build_dropout(dropout).p or None)
+            size = _get_metadata(name).input_size[-1]
+            raise ValueError(
+                f"name={name}: must fit images of {height}x{width} ({problem}). To fix: set augment.size={size}."
+            )
+        self.timm = _create_network(name, spec, drop_rate=build_dropout(dropout).p or None)
         classifier = self.timm.pretrained_cfg["classifier"]
         paths = [classifier] if isinstance(classifier, str) else classifier
         self.head_names = tuple(f"{self.weights_prefix}{path}" for path in paths)
@@ -59,49 +64,50 @@ class Timm(nn.Module):
 
     @classmethod
     def input_size_for(cls, spec: DataSpec, *, name: str, **_: Any) -> int | None:
-        """The height and width at which the network sees the data; None for the data's own.
+        """Return the height and width to which the images are resized for the network; None keeps the size of the data.
 
-        Images below 64 pixels are enlarged to 64. Where that does not do, it is the size of timm's weights.
+        Images below 64 pixels are enlarged to 64. A network that does not accept the result gets the size of its
+        pretrained weights.
         """
-        facts = _facts(name)
+        metadata = _get_metadata(name)
         small = min(spec.image_size) < _SMALLEST
-        wanted = spec.resized(_SMALLEST, _SMALLEST) if small else spec
-        if facts.fixed_input_size or _problem(name, wanted):
-            return facts.input_size[-1]
+        enlarged = spec.resized(_SMALLEST, _SMALLEST) if small else spec
+        if metadata.fixed_input_size or _find_problem(name, enlarged):
+            return metadata.input_size[-1]
         return _SMALLEST if small else None
 
     @classmethod
     def pretrained(cls, weights: str, *, name: str, **_: Any) -> Pretrained:
-        """The weights of a tag, as `timm.list_pretrained` has them behind the dot."""
-        library, facts = _library(), _facts(name)
+        """Return the weights of a tag; `timm.list_pretrained` lists the tags after the dot of each name."""
+        library, metadata = _import_timm(), _get_metadata(name)
         if weights != "default":
-            found = library.models.get_arch_pretrained_cfgs(facts.architecture)
-            tags = {of_tag.tag: of_tag for of_tag in found.values() if of_tag.has_weights}
+            found = library.models.get_arch_pretrained_cfgs(metadata.architecture)
+            tags = {entry.tag: entry for entry in found.values() if entry.has_weights}
             if weights not in tags:
                 raise unknown_weights(weights, ["default", *tags])
-            facts = tags[weights]
-        full_name = f"{facts.architecture}.{facts.tag}"
+            metadata = tags[weights]
+        full_name = f"{metadata.architecture}.{metadata.tag}"
 
         def load() -> Mapping[str, Tensor]:
-            if not facts.has_weights:  # a file may still be put into such a network
-                raise ValueError(f"model.weights={weights}: timm has none for {name}. {OFFLINE}")
-            # Through a network of timm's, because timm brings the names in older files up to date.
-            given = {"state_dict": read_weights(_file(full_name, facts))}
-            return library.create_model(full_name, pretrained=True, pretrained_cfg_overlay=given).state_dict()
+            if not metadata.has_weights:  # checked here, because a weights file needs the preprocessing only
+                raise ValueError(f"model.weights={weights}: timm has no weights for {name}. {OFFLINE}")
+            # timm renames the parameters of older files when it creates a network from them.
+            overlay = {"state_dict": read_weights(_find_or_download(full_name, metadata))}
+            return library.create_model(full_name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
 
         return Pretrained(
             name=full_name,
             load=load,
-            labels=imagenet_labels() if facts.num_classes == 1000 else (),
-            size=facts.input_size[-1],
-            mean=tuple(facts.mean),
-            std=tuple(facts.std),
-            interpolation=facts.interpolation,
-            crop=facts.crop_pct,
+            labels=imagenet_labels() if metadata.num_classes == 1000 else (),
+            size=metadata.input_size[-1],
+            mean=tuple(metadata.mean),
+            std=tuple(metadata.std),
+            interpolation=metadata.interpolation,
+            crop=metadata.crop_pct,
         )
 
 
-def _library() -> Any:
+def _import_timm() -> Any:
     try:
         import timm
     except ImportError:
@@ -109,61 +115,62 @@ def _library() -> Any:
     return timm
 
 
-def _facts(name: str) -> Any:
-    """What timm knows of a network's weights and the images that they were found with.
+def _get_metadata(name: str) -> Any:
+    """Return timm's metadata of a network: its pretrained weights and their preprocessing.
 
     Raises:
-        ValueError: it has no such network, or no such weights of it.
+        ValueError: the network or the tag of its weights is unknown.
     """
-    library = _library()
+    library = _import_timm()
     architecture, _, tag = name.partition(".")
     if not library.is_model(architecture):
-        near = " or ".join(difflib.get_close_matches(architecture, library.list_models(), 3, 0))
-        raise ValueError(
-            f"name={name}: timm has no such network. Did you mean {near}? timm.list_models() has them all."
-        )
+        similar = " or ".join(difflib.get_close_matches(architecture, library.list_models(), n=3, cutoff=0))
+        raise ValueError(f"name={name}: unknown timm network, did you mean {similar}? timm.list_models() lists all.")
     tags = library.models.get_arch_pretrained_cfgs(architecture)
     if tag and name not in tags:
-        raise unknown_weights(tag, [facts.tag for facts in tags.values()])
+        raise unknown_weights(tag, [entry.tag for entry in tags.values()])
     return library.models.get_pretrained_cfg(name)
 
 
-def _create(name: str, spec: DataSpec, **options: Any) -> Any:
+def _create_network(name: str, spec: DataSpec, **options: Any) -> Any:
     channels, height, width = spec.input_shape
-    if _facts(name).fixed_input_size:
+    if _get_metadata(name).fixed_input_size:
         options["img_size"] = (height, width)
-    return _library().create_model(name, num_classes=spec.num_outputs, in_chans=channels, **options)
+    return _import_timm().create_model(name, num_classes=spec.num_outputs, in_chans=channels, **options)
 
 
-def _problem(name: str, spec: DataSpec) -> str | None:
-    """Why a network does not take images; None where it does. Shapes alone tell it, in a tenth of a second."""
+def _find_problem(name: str, spec: DataSpec) -> str | None:
+    """Return why a network does not accept images of this shape, or None if it does.
+
+    The network runs on the meta device, which computes shapes only and takes a tenth of a second.
+    """
     try:
         with torch.device("meta"), torch.no_grad():
-            _create(name, spec).eval()(torch.empty(1, *spec.input_shape))
+            _create_network(name, spec).eval()(torch.empty(1, *spec.input_shape))
     except (AssertionError, RuntimeError) as error:
         return str(error).splitlines()[0]
     return None
 
 
-def _file(name: str, facts: Any) -> Path:
-    """The file of weights: in a cache, or downloaded into it.
+def _find_or_download(name: str, metadata: Any) -> Path:
+    """Return the path of a weights file in the cache, and download it first if the cache does not hold it.
 
     Raises:
-        ValueError: it is in no cache, and cannot be downloaded.
+        ValueError: the cache does not hold the file, and it cannot be downloaded.
     """
-    if not facts.hf_hub_id:
-        return fetch(facts.url)
-    import huggingface_hub as hub  # timm needs it too
+    if not metadata.hf_hub_id:
+        return fetch(metadata.url)
+    import huggingface_hub as hub  # a dependency of timm
 
-    repository, _, revision = facts.hf_hub_id.partition("@")
+    repository, _, revision = metadata.hf_hub_id.partition("@")
     cached = hub.try_to_load_from_cache(repository, _FILE, revision=revision or None)
     if isinstance(cached, str):
         return Path(cached)
-    # The hub's own client tries for minutes.
+    # Checked first, because the hub's client retries for minutes without a connection.
     problem = "HF_HUB_OFFLINE is set" if hub.is_offline_mode() else unreachable(hub.hf_hub_url(repository, _FILE))
     if problem is None:
         try:
             return Path(hub.hf_hub_download(repository, _FILE, revision=revision or None))
-        except Exception as error:  # what its HTTP client raises, and its own
+        except Exception as error:  # of the hub or of its HTTP client
             problem = type(error).__name__
-    raise ValueError(f"model.weights={name}: {repository} of the hub cannot be reached ({problem}).\n{OFFLINE}")
+    raise ValueError(f"model.weights={name}: cannot download {repository} from the hub ({problem}).\n{OFFLINE}")

@@ -7,30 +7,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
+from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 
 
 class Transformer(nn.Module):
-    """A language model whose every position attends to itself and to those before it (Vaswani et al. 2017).
+    """A transformer language model: each position attends to itself and to earlier positions (Vaswani et al. 2017).
 
-    In the form of GPT-2 (Radford et al. 2019): layers are normalised before attention and before the dense layers,
-    and once more at the end; positions are learned; scores are products with the embeddings of tokens.
+    It has the form of GPT-2 (Radford et al. 2019): layer normalisation precedes attention, the linear layers and the
+    output layer; positional embeddings are learned; the output layer and the token embedding have the same weights.
 
     Args:
-        spec: of tokens; sequences are as long as its samples, or shorter.
-        embedding_dim: numbers that stand for a token, all the way through.
-        num_layers: blocks of attention and dense layers.
-        num_heads: parts that attend on their own; they share the embedding_dim.
-        dropout: probability that a number is dropped in training, of the embeddings and of what a block adds.
-        activation: by name, in the dense layers.
-        initialisation: of the weights, by name; None for GPT-2's.
+        spec: spec of the data; tokens. The length of its samples is the maximum length of a sequence.
+        embedding_dim: length of the vector that represents a token in all layers.
+        num_layers: number of blocks of attention and linear layers.
+        num_heads: number of attention heads, a divisor of `embedding_dim`.
+        dropout: probability that a value is dropped in training, in the embeddings and in the outputs of attention and
+            linear layers.
+        activation: name of the activation between the linear layers, see `layers.ACTIVATIONS`.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects GPT-2's.
 
     Raises:
-        ValueError: a size below 1, an embedding that heads cannot share, a probability outside 0 to 1, or an unknown
-            activation.
+        ValueError: a size is below 1, num_heads does not divide embedding_dim, the dropout is out of range, or an
+            activation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "tokens"
@@ -48,12 +49,9 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         for name, size in {"embedding_dim": embedding_dim, "num_layers": num_layers, "num_heads": num_heads}.items():
-            if size < 1:
-                raise ValueError(f"{name}={size}: one or more.")
+            check_range(name, size, at_least=1)
         if embedding_dim % num_heads:
-            raise ValueError(
-                f"num_heads={num_heads}: the heads share embedding_dim= {embedding_dim}; take a divisor of it."
-            )
+            raise ValueError(f"num_heads={num_heads}: must be a divisor of embedding_dim={embedding_dim}.")
         (self.max_length,) = spec.input_shape
         self.embedding = nn.Embedding(spec.num_outputs, embedding_dim)
         self.positions = nn.Embedding(self.max_length, embedding_dim)
@@ -66,28 +64,28 @@ class Transformer(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif parameter.ndim == 2:
-                # What blocks add is scaled, so that the sum of them all starts with the same deviation however many
-                # there are (Radford et al. 2019, section 2.3).
+                # The outputs of blocks are scaled down, so that the standard deviation of their sum does not depend on
+                # num_layers (Radford et al. 2019, section 2.3).
                 adds = name.endswith(("out_proj.weight", "fc2.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * num_layers) if adds else 0.02)
         initialise(self, initialisation)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(batch, length) int64 -> scores (batch, length, vocabulary) for the token after each."""
+        """Tokens (batch, length), int64 -> logits of the next token (batch, length, vocabulary)."""
         length = tokens.shape[1]
         if length > self.max_length:
-            raise ValueError(f"{length} tokens: this transformer reads {self.max_length} at the most.")
+            raise ValueError(f"length={length}: must be at most {self.max_length} tokens.")
         positions = torch.arange(length, device=tokens.device)
         hidden = self.dropout(self.embedding(tokens) + self.positions(positions))
         return self.output(self.norm(self.blocks(hidden)))
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
-        """Something that `forward` takes."""
+        """Return an input of `forward`."""
         return torch.zeros(batch_size, self.max_length, dtype=torch.int64, device=device)
 
 
 class _Block(nn.Module):
-    """Causal attention, then two dense layers at each position; both add to what comes in."""
+    """Causal attention and two linear layers, each with a residual connection."""
 
     def __init__(self, embedding_dim: int, num_heads: int, dropout: float, activation: str) -> None:
         super().__init__()

@@ -4,40 +4,43 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.activation import build_activation
-from firstlight.networks.dropout import build_dropout
+from firstlight.checks import choose
+from firstlight.networks.image_size import fitting_poolings, has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.size import fitting_poolings, has_small_stem, image_shape
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
-# Depth -> convolutions before each of the five poolings (table 1: A, B, D, E).
+# Number of convolutions before each of the five poolings, by depth (table 1: A, B, D, E).
 _CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
-_WIDTHS = (64, 128, 256, 512, 512)
+_DEPTHS = [str(depth) for depth in _CONVOLUTIONS]
+_CHANNELS = (64, 128, 256, 512, 512)
 
 
 class VGG(nn.Module):
-    """Nothing but 3x3 convolutions, a pooling after every few of them, and dense layers.
+    """VGG: 3x3 convolutions in five groups, each followed by a pooling, then linear layers.
 
     Source: Simonyan & Zisserman 2015, "Very deep convolutional networks for large-scale image recognition",
-    section 2.1 and table 1. On 3x224x224 with 1000 classes 132,863,336 parameters at depth 11, 133,047,848 at 13,
-    138,357,544 at 16 and 143,667,240 at 19; parameters are named as in torchvision. The small stem leaves out the
-    poolings that would leave a convolution a single pixel, and has one dense layer and batch normalisation, as the
-    field has it on CIFAR.
+    section 2.1 and table 1. On 3x224x224 with 1000 classes it has 132,863,336 parameters at depth 11, 133,047,848 at
+    13, 138,357,544 at 16 and 143,667,240 at 19. The parameters are named as in torchvision. The small stem omits
+    poolings after which a convolution would see a single pixel. It has one linear layer and batch normalisation, as
+    is common on CIFAR.
 
     Args:
-        spec: of images of 8x8 or more.
-        depth: layers with weights: 11, 13, 16 or 19.
-        batch_norm: normalise after every convolution (Ioffe & Szegedy 2015); None for the small stem alone.
-        activation: by name.
-        dropout: probability that a unit before a dense layer is dropped in training; not before ImageNet's first.
-        stem: imagenet or small; auto is small up to 64 pixels.
-        initialisation: of the weights, by name; None for He's, without which the deeper ones do not begin to learn.
+        spec: spec of the data; images of at least 8x8.
+        depth: number of layers with weights: 11, 13, 16 or 19.
+        batch_norm: whether batch normalisation follows every convolution (Ioffe & Szegedy 2015); None means only
+            with the small stem.
+        activation: name of the activation, see `layers.ACTIVATIONS`.
+        dropout: probability that a unit before a linear layer is dropped in training, except before the first of three.
+        stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`, without
+            which the deeper networks do not learn.
 
     Raises:
-        ValueError: smaller images, a depth that the paper does not have, a probability outside 0 to 1, or an unknown
-            activation, stem or initialisation.
+        ValueError: the images are too small, the dropout is out of range, or the depth, activation, stem or
+            initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -55,8 +58,8 @@ class VGG(nn.Module):
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
-        _check_depth(depth)
-        num_maps, height, width = image_shape(self, spec)
+        choose("depth", str(depth), _DEPTHS, "depth")
+        in_channels, height, width = image_shape(self, spec)
         small = has_small_stem(spec, stem)
         if batch_norm is None:
             batch_norm = small
@@ -65,12 +68,12 @@ class VGG(nn.Module):
             return build_activation(activation, inplace=True)
 
         layers: list[nn.Module] = []
-        pooled = fitting_poolings(min(height, width), len(_WIDTHS))
-        for number, num_outputs, pools in zip(_CONVOLUTIONS[depth], _WIDTHS, pooled, strict=True):
+        pooled = fitting_poolings(min(height, width), len(_CHANNELS))
+        for number, out_channels, pools in zip(_CONVOLUTIONS[depth], _CHANNELS, pooled, strict=True):
             for _ in range(number):
-                layers.append(nn.Conv2d(num_maps, num_outputs, 3, padding=1))
-                layers += [nn.BatchNorm2d(num_outputs), activate()] if batch_norm else [activate()]
-                num_maps = num_outputs
+                layers.append(nn.Conv2d(in_channels, out_channels, 3, padding=1))
+                layers += [nn.BatchNorm2d(out_channels), activate()] if batch_norm else [activate()]
+                in_channels = out_channels
             if pools:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
@@ -91,15 +94,10 @@ class VGG(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
-        """torchvision's weights."""
-        _check_depth(depth)
+        """Return torchvision's weights of this name."""
+        choose("depth", str(depth), _DEPTHS, "depth")
         return from_torchvision(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         return self.classifier(self.avgpool(self.features(inputs)).flatten(1))
-
-
-def _check_depth(depth: int) -> None:
-    if depth not in _CONVOLUTIONS:
-        raise ValueError(f"depth={depth}: VGG has {', '.join(map(str, _CONVOLUTIONS))} layers.")

@@ -1,7 +1,7 @@
 import pytest
 
 from firstlight.networks import AlexNet, ResNet
-from firstlight.networks.size import fitting_poolings, has_small_stem
+from firstlight.networks.image_size import fitting_poolings, has_small_stem
 from helpers.twin import images_of
 
 
@@ -11,25 +11,25 @@ def test_the_stem_is_small_up_to_64_pixels(size: tuple[int, int], expected: bool
 
 
 @pytest.mark.parametrize("side", [64, 224])
-def test_a_stem_that_is_asked_for_is_given(side: int) -> None:
+def test_a_chosen_stem_does_not_depend_on_the_size(side: int) -> None:
     assert has_small_stem(images_of(side), "small")
     assert not has_small_stem(images_of(side), "imagenet")
 
 
-def test_the_stem_of_imagenet_is_refused_for_small_images_with_what_to_do() -> None:
+def test_the_imagenet_stem_raises_an_error_for_small_images() -> None:
     with pytest.raises(
-        ValueError, match=r"stem=imagenet: .* of 40x63 pixels\. Take stem=small, or .* augment\.size=64"
+        ValueError, match=r"stem=imagenet: .* of 40x63 pixels\. To fix: set stem=small, or .* augment\.size=64"
     ):
         ResNet(images_of(40, 63), stem="imagenet")
 
 
-def test_an_unknown_stem_is_refused_with_the_nearest() -> None:
+def test_an_unknown_stem_raises_an_error_with_the_nearest_name() -> None:
     with pytest.raises(ValueError, match=r"stem=image_net: unknown stem, did you mean 'imagenet'\?"):
         AlexNet(images_of(32), stem="image_net")
 
 
 @pytest.mark.parametrize("size", [(15, 16), (16, 15), (1, 1)])
-def test_images_below_the_smallest_size_are_refused(size: tuple[int, int]) -> None:
+def test_images_that_are_too_small_raise_an_error(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"ResNet takes images of 16x16 or more, not {size[0]}x{size[1]}"):
         ResNet(images_of(*size))
 
@@ -46,5 +46,5 @@ def test_images_below_the_smallest_size_are_refused(size: tuple[int, int]) -> No
         (1, [False, False, False, False, False]),
     ],
 )
-def test_only_the_last_halving_may_leave_one_pixel(side: int, kept: list[bool]) -> None:
+def test_only_the_last_pooling_may_leave_one_pixel(side: int, kept: list[bool]) -> None:
     assert fitting_poolings(side, 5) == kept
