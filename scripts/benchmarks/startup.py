@@ -3,8 +3,8 @@
 uv run scripts/benchmarks/startup.py
 
 The commands run in turn, round after round, and the best time of each is compared. "first step" is the time from the
-start of the process to the end of the first training step: the time of the whole process, less what the run itself has
-measured after that step. So it includes the end of the process.
+start of the process to the end of the first training step: the time of the whole process, less the time that
+the run reports for everything after that step. So it includes the end of the process.
 """
 
 import json

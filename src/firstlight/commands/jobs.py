@@ -36,12 +36,12 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
-    words = with_quotes(argv, texts=() if is_sweep else texts)
+    overrides = with_quotes(argv, texts=() if is_sweep else texts)
     try:
-        if any(word.startswith(("-", "hydra.", "hydra/", "+hydra")) for word in words):
-            _run_hydra(words, config_name, jobs)
+        if any(word.startswith(("-", "hydra.", "hydra/", "+hydra")) for word in overrides):
+            _run_hydra(overrides, config_name, jobs)
         else:  # one job; Hydra's own start would compose its config twice
-            with composed_by_hydra(*words, config_name=config_name) as config:
+            with composed_by_hydra(*overrides, config_name=config_name) as config:
                 jobs.run(config)
     except (Exception, KeyboardInterrupt) as error:  # Hydra's own errors, or an interrupt
         jobs.failures.append(error)

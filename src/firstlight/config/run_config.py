@@ -17,7 +17,7 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that a training run is told.
+    """The settings of a training run.
 
     Attributes:
         name: the first folder under `output_dir`, "<data>-<model>".

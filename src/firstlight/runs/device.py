@@ -19,7 +19,7 @@ def pick_device(accelerator: str) -> torch.device:
     choose("accelerator", accelerator, ACCELERATORS, "accelerator")
     found = torch.accelerator.current_accelerator(check_available=True) if accelerator != "cpu" else None
     if accelerator not in ("auto", "cpu") and (found is None or accelerator not in ("gpu", found.type)):
-        raise ValueError(f"accelerator={accelerator}: must be auto or cpu, because torch finds no such device here.")
+        raise ValueError(f"accelerator={accelerator}: must be auto or cpu, because torch finds no other device here.")
     return found or torch.device("cpu")
 
 

@@ -52,7 +52,7 @@ def load_pretrained(model: Node) -> Task:
         model: the node `model` of a config. Without `weights`, the default ones are loaded.
 
     Raises:
-        ValueError: there are no such weights, their classes or image size are unknown, or an option is for training.
+        ValueError: the weights do not exist, their classes or image size are unknown, or an option is for training.
     """
     check_model(model)
     transfer, node = Transfer.split(model)

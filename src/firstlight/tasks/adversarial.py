@@ -28,7 +28,7 @@ class Adversarial(Task):
     exponential moving average of the generator's weights (Karras et al. 2018), which every checkpoint holds.
 
     The metric of a run is `distance`, the sliced Wasserstein distance (Rabin et al. 2011) between validation images and
-    as many generated ones. It notices missing variety; the losses only tell which network is ahead. It is a mean over
+    as many generated ones. It notices missing variety; the losses only show which network is ahead. It is a mean over
     batches, and larger for smaller batches, so runs can be compared only if their batch sizes are equal.
 
     Args:

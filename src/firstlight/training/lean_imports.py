@@ -6,7 +6,7 @@
   two of its classes.
 - `torch.utils.flop_counter` imports triton. Lightning needs it for a table that firstlight does not print.
 - `torch._dynamo`, the compiler, which Lightning imports for the name of one class, and every optimizer imports at its
-  first step to tell the compiler something.
+  first step to inform the compiler.
 
 `defer_imports` puts a stand-in for each into `sys.modules`. A stand-in answers the few questions that Lightning and the
 optimizers ask. Any other use of it, such as `torch.compile` or a metric of torchmetrics, imports the real module, which

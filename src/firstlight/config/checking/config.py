@@ -125,7 +125,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         accepted = parameters(target)
     except ValueError as error:
         raise ValueError(f"{path}._target_={target}: {error}.") from None
-    if accepted is None:  # the source does not tell; the call will
+    if accepted is None:  # only the call can show
         return
     name = target.rsplit(".", 1)[-1]
     supplied = SUPPLIED.get(path, ())

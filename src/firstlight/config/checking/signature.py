@@ -19,7 +19,7 @@ def parameters(target: str) -> Parameters | None:
         target: dotted path of the class or function.
 
     Returns:
-        The annotation of each parameter; None if the source does not tell, as for a compiled function.
+        The annotation of each parameter; None if the source is not enough, as for a compiled function.
 
     Raises:
         ValueError: the module or the name does not exist.
