@@ -7,6 +7,21 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 
+def build(key: str, node: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Build the object of a node: `bind`, then `call`.
+
+    Args:
+        key: the key of the node in the config, for messages.
+        node: the node, with `_target_`.
+        args: positional arguments before those of the node.
+        kwargs: further arguments.
+
+    Raises:
+        ValueError: a value of the node is refused. The message names its key.
+    """
+    return call(key, bind(key, node), *args, **kwargs)
+
+
 def bind(key: str, node: dict[str, Any]) -> Any:
     """Import the class or function that a node names and bind the node's values to it, as `functools.partial` does.
 

@@ -13,7 +13,7 @@ from firstlight.augment import Augment
 from firstlight.checks import choose
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.checking.steps import without_steps
-from firstlight.config.instantiate import bind, call
+from firstlight.config.instantiate import bind, build, call
 from firstlight.data import Source
 from firstlight.log import logger
 from firstlight.randomness import derive, reseed
@@ -30,7 +30,7 @@ def build_source(config: RunConfig) -> Source:
     Raises:
         ValueError: an option of `data` is refused.
     """
-    source = call("data", bind("data", config.data))
+    source = build("data", config.data)
     assert isinstance(source, Source)
     return source
 
@@ -71,7 +71,7 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
 
 def _build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:
     node = config.augment if with_steps else without_steps(config.augment)
-    augment = call("augment", bind("augment", node), spec, min_size=min_size)
+    augment = build("augment", node, spec, min_size=min_size)
     assert isinstance(augment, Augment)
     return augment
 

@@ -75,7 +75,9 @@ def _prepare(parts: Parts, started: float) -> _Session:
         logger.info(opening_text(config.name, config.seed, task, parts.splits))
         for warning in warnings:
             logger.warning(warning)
-    splits = cached_features(task, parts.store, parts.splits, trainer, config, parts.source.cache_dir)
+    splits = parts.splits
+    if task.freezing.always_frozen:
+        splits = cached_features(task, parts.store, splits, trainer, config, parts.source.cache_dir)
     loaders = {
         "train": _loader(splits["train"], parts, trainer, config.seed, task.balanced_sampling),
         "val": _loader(splits["val"], parts, trainer),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from firstlight.config import RunConfig
-from firstlight.config.instantiate import bind, call
+from firstlight.config.instantiate import bind, build
 from firstlight.config.monitor import mode_of
 from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
@@ -44,7 +44,7 @@ class TrainingModule(LightningModule):
         self.optimizer_class = bind("optimizer", config.optimizer)
         self.scheduler_function = bind("scheduler", config.scheduler)
         # A parameter on trial reports wrong options now, and not when Lightning asks for the optimizer.
-        call("optimizer", self.optimizer_class, [nn.Parameter(torch.zeros(1))])
+        build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])
         if task.has_multiple_optimizers and self.scheduler_function.func is plateau:
             raise ValueError(f"scheduler=plateau: must be another scheduler with task={task.task_name}.")
         self.metrics: dict[str, float] = {}
