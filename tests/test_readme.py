@@ -14,22 +14,24 @@ from helpers.generate import write_classes, write_mnist
 from helpers.runs import REPOSITORY, stop
 
 README = (REPOSITORY / "README.md").read_text()
+EXTENDING = (REPOSITORY / "docs" / "extending.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-COMMANDS = [line for block in blocks("bash") for line in block.strip().splitlines()]
-# Short runs: what is tested is that each command works, not what it reaches.
+COMMANDS = [line for block in blocks("bash", README) for line in block.strip().splitlines()]
+# Short runs: the test is whether each command works, not which accuracy it reaches.
 SHORT = ["trainer.max_epochs=1"]
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[str, str]:
-    """What stands for the capital words of the README, and a folder of images."""
+    """Return what the capital words of the README stand for, and a folder with images."""
     folder = tmp_path_factory.mktemp("readme")
     stop(folder, "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30", "run_dir=stopped"], 1)
+    shutil.copytree(folder / "stopped", folder / "stopped-too")
     shutil.copytree(trained_run, folder / "run")
     (folder / "photos").mkdir()
     for name in ("photos/one.png", "photo.jpg"):
@@ -59,10 +61,23 @@ def test_each_command_of_the_readme_runs(
     assert ended.value.code == 0, capfd.readouterr().err
 
 
-def test_the_network_and_the_data_set_of_the_readme_train(tmp_path: Path) -> None:
+def test_the_python_code_of_the_readme_runs(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = blocks("python", README)
+    code = code.replace("outputs/digits-lenet/STOPPED", "stopped-too")
+    code = code.replace('"trainer.max_epochs=3"', '"trainer.max_epochs=1", "trainer.accelerator=cpu"')
+    monkeypatch.chdir(places["folder"])
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("best epoch") == 2  # of the new run and of the resumed one
+    assert "1 prediction in " in printed
+
+
+def test_the_network_and_the_data_set_of_the_docs_train(tmp_path: Path) -> None:
     for name in ("src", "configs", "scripts"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
-    for block in blocks("python") + blocks("yaml"):
+    for block in blocks("python", EXTENDING) + blocks("yaml", EXTENDING):
         path = tmp_path / block.splitlines()[0].removeprefix("# ")
         assert path.parent.is_dir()
         path.write_text(block)
@@ -75,4 +90,4 @@ def test_the_network_and_the_data_set_of_the_readme_train(tmp_path: Path) -> Non
         [*command, "model.width=wide"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert refused.returncode == 1
-    assert "model.width=wide: TwoLayers takes a whole number" in refused.stderr
+    assert "model.width=wide: must be a whole number (TwoLayers)." in refused.stderr
