@@ -14,7 +14,7 @@ from firstlight.config.compose import CONFIG_DIR, compose, to_plain
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
-from firstlight.tasks.build import build_augment, build_task
+from firstlight.tasks.build import build_task
 from helpers.samples import image_spec, noisy_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -148,4 +148,4 @@ def test_evaluation_needs_no_thesaurus(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(ValueError, match=r"^augment\.replace_synonyms: file=.*must be an existing file"):
         build_task(config, spec)
-    assert not build_augment(config, spec, with_steps=False).token_steps
+    assert not build_task(config, spec, training=False).augment.token_steps

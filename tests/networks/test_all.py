@@ -3,6 +3,7 @@
 import copy
 import functools
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from hydra.utils import get_class
 from torch import nn
 
-from firstlight.config.compose import CONFIG_DIR, compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import CONFIG_DIR
 from firstlight.networks.flops import flops_per_sample
 from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task
@@ -19,31 +21,31 @@ from firstlight.tasks.build import build_task
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 40, 64)]
+LANGUAGE = {"_target_": "firstlight.tasks.Language"}
 LENGTH = 12  # tokens in a sample of text
 
 
 @functools.cache
-def config(model: str) -> dict[str, Any]:
-    return to_plain(compose(f"model={model}"))
+def config(model: str) -> RunConfig:
+    return RunConfig.from_overrides(f"model={model}")
 
 
 def takes_images(model: str) -> bool:
-    return "images" in get_class(config(model)["model"]["_target_"]).accepts
+    network: Any = get_class(config(model).model["_target_"])
+    return "images" in network.accepts
 
 
 TOKENS = [model for model in MODELS if not takes_images(model)]
-CLASSIFIERS = [
-    model for model in MODELS if takes_images(model) and "Classification" in config(model)["task"]["_target_"]
-]
+CLASSIFIERS = [model for model in MODELS if takes_images(model) and "Classification" in config(model).task["_target_"]]
 CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_images(model) else [(5,), (LENGTH,)])]
 
 
 def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
     if model in TOKENS:
         spec = DataSpec((LENGTH,) if shape == SHAPE else shape, 7, ("<unk>", *"abcdef"), (), ())
-        return build_task(config(model) | {"seed": seed, "task": {"_target_": "firstlight.tasks.Language"}}, spec)
+        return build_task(replace(config(model), seed=seed, task=LANGUAGE), spec)
     spec = DataSpec(shape, 7, tuple("abcdefg"), (0.4,) * shape[0], (0.2,) * shape[0])
-    return build_task(config(model) | {"seed": seed}, spec)
+    return build_task(replace(config(model), seed=seed), spec)
 
 
 def raw_inputs(task: Task, number: int = 4) -> torch.Tensor:
@@ -160,17 +162,17 @@ def test_it_overfits_a_batch(model: str) -> None:
 
 
 def with_option(model: str, key: str, value: str) -> nn.Module:
-    changed = copy.deepcopy(config(model)) | {"seed": 1}
-    changed["model"] |= {key: value, "weights": None}
+    plain = config(model).to_plain()
+    plain["model"] |= {key: value, "weights": None}
     if model in TOKENS:
         spec = DataSpec((LENGTH,), 7, ("<unk>", *"abcdef"), (), ())
-        changed["task"] = {"_target_": "firstlight.tasks.Language"}
+        plain["task"] = LANGUAGE
     else:
         spec = DataSpec((3, 16, 16), 7, tuple("abcdefg"), (0.4,) * 3, (0.2,) * 3)
-    return build_task(changed, spec).eval().network
+    return build_task(RunConfig.parse(plain), spec).eval().network
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if "initialisation" in config(model)["model"]])
+@pytest.mark.parametrize("model", [model for model in MODELS if "initialisation" in config(model).model])
 def test_the_option_initialisation_draws_the_initial_weights(model: str) -> None:
     for module in with_option(model, "initialisation", "zeros").modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.RNNBase):
@@ -181,10 +183,10 @@ def test_the_option_initialisation_draws_the_initial_weights(model: str) -> None
             assert float(module.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if config(model)["model"].get("activation", 0) != 0])
+@pytest.mark.parametrize("model", [model for model in MODELS if config(model).model.get("activation", 0) != 0])
 def test_the_option_activation_changes_the_outputs(model: str) -> None:
     name = "relu" if model == "rnn" else "sigmoid"
-    same, other = (with_option(model, "activation", value) for value in (config(model)["model"]["activation"], name))
+    same, other = (with_option(model, "activation", value) for value in (config(model).model["activation"], name))
     other.load_state_dict(same.state_dict())
     random = torch.Generator().manual_seed(0)
     if model in TOKENS:

@@ -1,7 +1,6 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import huggingface_hub
 import numpy as np
@@ -13,11 +12,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from firstlight.commands.predict import predict
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
+from firstlight.config.compose import compose
 from firstlight.networks import Timm
+from firstlight.runs.load import load_pretrained
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
-from firstlight.tasks.build import build_pretrained, build_task
+from firstlight.tasks.build import build_task
 from firstlight.training.run import train
 from firstlight.transfer.head import head_name, head_removed
 from helpers.twin import images_of, random_state
@@ -51,8 +52,8 @@ def put_into_cache(hub: Path, repository: str, name: str) -> dict[str, torch.Ten
     return state
 
 
-def config(*words: str) -> dict[str, Any]:
-    return to_plain(compose("model=timm", *words))
+def config(*words: str) -> RunConfig:
+    return RunConfig.from_overrides("model=timm", *words)
 
 
 def sized(spec: DataSpec, name: str) -> DataSpec:
@@ -174,7 +175,7 @@ def test_weights_in_the_cache_need_no_network(hub: Path) -> None:
 
 def test_without_training_it_predicts_the_classes_of_its_weights(hub: Path) -> None:
     state = put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
-    task = build_pretrained({"_target_": "firstlight.networks.Timm", "name": "test_vit"})
+    task = load_pretrained({"_target_": "firstlight.networks.Timm", "name": "test_vit"})
     assert torch.equal(task.network.timm.head.weight, state["head.weight"])
     assert (task.spec.size, task.spec.num_outputs, task.spec.labels[207]) == (160, 1000, "golden retriever")
 
