@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from firstlight.commands import read_ahead as module
-from firstlight.commands.read_ahead import read_ahead
 from firstlight.data.images import read_image
+from firstlight.runs import read_ahead as module
+from firstlight.runs.read_ahead import read_ahead
 from helpers.generate import write_image
 
 SHAPE = (3, 8, 8)
@@ -16,6 +16,7 @@ SHAPE = (3, 8, 8)
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
+    """Seven different images."""
     found = [tmp_path / f"{number}.png" for number in range(7)]
     for number, path in enumerate(found):
         write_image(path, 30 * number)
@@ -23,7 +24,7 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
-def test_images_come_in_batches_in_their_order(paths: list[Path], batch_size: int) -> None:
+def test_the_batches_hold_all_images_in_order(paths: list[Path], batch_size: int) -> None:
     problems: list[str] = []
     with ThreadPoolExecutor() as pool:
         names, batches = zip(*read_ahead(pool, paths, SHAPE, batch_size, problems), strict=True)
@@ -34,7 +35,7 @@ def test_images_come_in_batches_in_their_order(paths: list[Path], batch_size: in
     assert problems == []
 
 
-def test_what_cannot_be_read_is_left_out_and_told(paths: list[Path]) -> None:
+def test_unreadable_files_are_left_out_and_reported(paths: list[Path]) -> None:
     problems: list[str] = []
     for number in (0, 1, 4):
         paths[number].write_bytes(b"no image")
@@ -44,28 +45,26 @@ def test_what_cannot_be_read_is_left_out_and_told(paths: list[Path]) -> None:
     assert [problem.split(":")[0] for problem in problems] == [str(paths[number]) for number in (0, 1, 4)]
 
 
-def test_the_next_batch_is_read_while_the_network_has_one_and_no_more(
-    paths: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, second = [], threading.Event()
+def test_only_the_next_batch_is_read_ahead(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    started, next_batch_is_read = [], threading.Event()
 
     def read(path: Path, shape: tuple[int, ...], interpolation: str) -> object:
-        begun.append(path)
+        started.append(path)
         if path == paths[3]:
-            second.set()
+            next_batch_is_read.set()
         return read_image(path, shape)
 
     monkeypatch.setattr(module, "read_image", read)
     with ThreadPoolExecutor(1) as pool:
         batches = read_ahead(pool, paths, SHAPE, 2, [])
         next(batches)
-        assert second.wait(10)  # nobody has asked for it yet
-        pool.submit(int).result()  # behind all that is waiting
-        assert begun == paths[:4]
+        assert next_batch_is_read.wait(10)  # the second batch, which has not been requested yet
+        pool.submit(int).result()  # runs after every read that is queued
+        assert started == paths[:4]
         assert len(list(batches)) == 3
 
 
-def test_images_are_resized_as_asked(tmp_path: Path) -> None:
+def test_images_are_resized_with_the_given_interpolation(tmp_path: Path) -> None:
     path = tmp_path / "edge.png"
     image = Image.new("L", (64, 64))
     image.paste(255, (20, 0, 64, 64))

@@ -1,4 +1,4 @@
-"""Image files in batches, read by threads while the network is at work on those before."""
+"""Read image files in batches: threads read the next batch while the network computes the current one."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -20,14 +20,14 @@ def read_ahead(
     problems: list[str],
     interpolation: str = "bilinear",
 ) -> Iterator[tuple[list[Path], Tensor]]:
-    """Images (batch, *shape), uint8, with their paths; never more than two batches of them are held.
+    """Yield the paths and the images (batch, *shape), uint8, of each batch. At most two batches are in memory.
 
     Args:
-        pool: its threads read.
-        paths: of the images.
+        pool: the threads that read.
+        paths: the image files.
         shape: (channels, height, width), see `read_image`.
-        batch_size: images at a time, those that cannot be read among them.
-        problems: what is wrong with these is added here; they are left out.
+        batch_size: files in a batch, including files that cannot be read.
+        problems: receives a message for each file that cannot be read. These files are left out.
         interpolation: see `read_image`.
     """
     read = partial(_read, shape=shape, interpolation=interpolation)
@@ -35,7 +35,7 @@ def read_ahead(
     waiting = pool.map(read, chunks[0])
     for chunk, following in zip(chunks, [*chunks[1:], []], strict=True):
         found = list(zip(chunk, waiting, strict=True))
-        waiting = pool.map(read, following)  # begins at once, and goes on while the network has this batch
+        waiting = pool.map(read, following)  # starts at once, before the caller asks for the next batch
         problems += [str(image) for _, image in found if isinstance(image, ValueError)]
         readable = [(path, image) for path, image in found if isinstance(image, np.ndarray)]
         if readable:
@@ -44,6 +44,7 @@ def read_ahead(
 
 
 def _read(path: Path, shape: tuple[int, ...], interpolation: str) -> np.ndarray | ValueError:
+    """Return the image, or the error, which must not end the other threads."""
     try:
         return read_image(path, shape, interpolation=interpolation)
     except ValueError as error:
