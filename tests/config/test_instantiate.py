@@ -47,7 +47,7 @@ def test_call_passes_other_errors_on() -> None:
     def fail() -> None:
         raise RuntimeError("out of memory")
 
-    with pytest.raises(RuntimeError, match="^out of memory$"):
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
         call("model", fail)
 
 
