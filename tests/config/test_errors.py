@@ -8,7 +8,7 @@ from firstlight.config.errors import MAX_LINES, conflict_with_resume, explain
 
 def message_for(*words: str, config_name: str = "train") -> str:
     """Return the message for a mistake on the command line."""
-    first_job = [word.split(",")[0] for word in words[1:]] if "-m" in words else words
+    first_job = [override.split(",")[0] for override in words[1:]] if words[:1] == ("-m",) else words
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose(*first_job, config_name=config_name)
     return explain(caught.value, words, config_name)

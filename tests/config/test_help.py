@@ -15,12 +15,12 @@ def test_every_placeholder_of_the_template_is_filled_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["train", "preview"])
 def test_the_help_of_training_names_every_option_of_every_group(name: str) -> None:
-    words = help_text(name).replace(",", " ").split()
+    shown = help_text(name).replace(",", " ").split()
     options = [path for path in CONFIG_DIR.glob("*/*.yaml") if path.parent.name != "hydra"]
     assert len(options) > 15
     for path in options:
-        assert path.stem in words
-        assert path.parent.name in words
+        assert path.stem in shown
+        assert path.parent.name in shown
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import ImageFont
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.config import RunConfig
 from firstlight.runs.preview import _caption, augmentation_sheet, preview
 from firstlight.tasks.build import build_source, build_task
+from firstlight.training.run import train
 
 
 def sheet_of(*words: str, samples: int = 2, versions: int = 3) -> np.ndarray:
@@ -106,3 +108,12 @@ def test_an_output_that_cannot_be_written_raises_an_error(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"^preview\.output=.*file/preview\.png: "):
         preview(RunConfig.from_overrides(), str(tmp_path / "file" / "preview.png"))
+
+
+def test_training_shows_the_augmentation_in_tensorboard(tmp_path: Path) -> None:
+    words = ("model=linear", "augment=light", "trainer.max_epochs=1", "trainer.accelerator=cpu")
+    train(RunConfig.from_overrides(*words, "+trainer.limit_train_batches=1"), run_dir=tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run"))
+    events.Reload()
+    (image,) = events.Images("augmentation")
+    assert (image.step, image.width) == (0, 8 * 68 + 4)

@@ -26,11 +26,11 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     return train(config, started=_STARTED)
 
 
-def _resume(config: dict[str, Any], words: list[str]) -> dict[str, Any]:
+def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from firstlight.config.errors import conflict_with_resume
 
-    conflict = conflict_with_resume(words)
+    conflict = conflict_with_resume(overrides)
     if conflict:
         raise ValueError(conflict)
-    data_has_moved = any(word.startswith("data.dir=") for word in words)
+    data_has_moved = any(word.startswith("data.dir=") for word in overrides)
     return resume(config["resume"], data_dir=config["data"]["dir"] if data_has_moved else None, started=_STARTED)

@@ -4,20 +4,20 @@ import re
 from collections.abc import Iterable
 
 
-def with_quotes(words: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
+def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
     """Return the overrides, with quotes around each value that Hydra cannot read without them.
 
     Commas and brackets keep their meaning if possible: `data.dir=/a,/é` becomes `data.dir=/a,"/é"` and sweeps over two
     values. A value that is still unreadable, such as `photo (1).png`, is quoted as a whole unless it has a comma.
 
     Args:
-        words: overrides `key=value`, and options of Hydra.
+        overrides: words such as `key=value`, and options of Hydra.
         texts: keys whose values are free text, such as a prompt. They are quoted unless they have quotes already.
     """
     plain = re.compile(rf"({'|'.join(map(re.escape, texts)) or '(?!)'})=(?!['\"])")
     return [
         quoted(word) if plain.match(word) else next(filter(is_readable, (word, *_candidates(word))), word)
-        for word in words
+        for word in overrides
     ]
 
 

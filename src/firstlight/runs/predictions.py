@@ -102,5 +102,5 @@ def _end_of(path: str) -> str:
 
 
 def _aligned(table: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table)
+    column_lengths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, cells, column_lengths)).rstrip() for cells in table)

@@ -161,7 +161,7 @@ def test_the_last_of_several_definitions_counts(package: Package) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("no_such_package_here.Net", "the module 'no_such_package_here' must be installed"),
+        ("unknown_package.Net", "the module 'unknown_package' must be installed"),
         ("torch.optim.AdmaW", r"'AdmaW' must be defined in torch\.optim"),
         ("firstlight.networks.lenet.LeNett", r"'LeNett' must be defined in firstlight\.networks\.lenet"),
     ],
