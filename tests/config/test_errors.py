@@ -6,12 +6,12 @@ from firstlight.config.compose import compose
 from firstlight.config.errors import MAX_LINES, conflict_with_resume, explain
 
 
-def message_for(*words: str, config_name: str = "train") -> str:
+def message_for(*overrides: str, config_name: str = "train") -> str:
     """Return the message for a mistake on the command line."""
-    first_job = [override.split(",")[0] for override in words[1:]] if words[:1] == ("-m",) else words
+    first_job = [override.split(",")[0] for override in overrides[1:]] if overrides[:1] == ("-m",) else overrides
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose(*first_job, config_name=config_name)
-    return explain(caught.value, words, config_name)
+    return explain(caught.value, overrides, config_name)
 
 
 @pytest.mark.parametrize(
