@@ -6,48 +6,42 @@ from firstlight.checks import check_range, choose, nearest, suggestion
 
 
 @pytest.mark.parametrize(
-    ("word", "options", "meant"),
+    ("word", "options", "expected"),
     [
         ("lenett", ["lenet", "linear", "mlp"], "lenet"),
         ("LeNet", ["linear", "lenet"], "lenet"),
+        ("adam", ["adamw", "adam", "adagrad"], "adam"),
         ("bach_size", ["dir", "batch_size", "val_fraction"], "batch_size"),
         ("lr", ["model", "optimizer.lr", "seed"], "optimizer.lr"),
         ("learning_rate", ["momentum", "lr", "nesterov"], "lr"),
         ("weight-decay", ["dampening", "wd"], "wd"),
         ("optimizer.momentun", ["optimizer.momentum", "model"], "optimizer.momentum"),
+        ("xyz", ["lenet", "linear"], None),
+        ("lr", [], None),
     ],
 )
-def test_the_nearest_option_is_the_one_that_was_meant(word: str, options: list[str], meant: str) -> None:
-    assert nearest(word, options) == meant
+def test_nearest_finds_the_most_similar_option(word: str, options: list[str], expected: str | None) -> None:
+    assert nearest(word, options) == expected
 
 
-def test_an_exact_option_wins_over_its_likes() -> None:
-    assert nearest("adam", ["adamw", "adam", "adagrad"]) == "adam"
+@pytest.mark.parametrize(
+    ("word", "options", "prefix", "text"),
+    [
+        ("lrr", ["lr", "betas"], "", ", did you mean 'lr'?"),
+        ("lrr", ["lr", "betas"], "optimizer", ", did you mean 'optimizer.lr'?"),
+        ("xyz", ["mlp", "lenet", "linear"], "", "; known: lenet, linear, mlp."),
+        ("binary", [], "task", "; there are no options."),
+    ],
+)
+def test_a_suggestion_names_the_nearest_option_or_all_options(
+    word: str, options: list[str], prefix: str, text: str
+) -> None:
+    assert suggestion(word, options, prefix) == text
 
 
-def test_nothing_is_near_to_a_word_unlike_all_options() -> None:
-    assert nearest("xyz", ["lenet", "linear"]) is None
-
-
-def test_nothing_is_near_where_there_are_no_options() -> None:
-    assert nearest("lr", []) is None
-
-
-def test_a_suggestion_names_the_option_below_its_prefix() -> None:
-    assert suggestion("lrr", ["lr", "betas"], prefix="optimizer") == ", did you mean 'optimizer.lr'?"
-
-
-def test_where_there_are_no_options_that_is_said() -> None:
-    assert suggestion("binary", [], prefix="task") == "; there are no options."
-
-
-def test_a_suggestion_lists_all_options_in_order_where_none_is_near() -> None:
-    assert suggestion("xyz", ["mlp", "lenet", "linear"]) == "; known: lenet, linear, mlp."
-
-
-def test_an_unknown_value_is_refused_with_the_nearest() -> None:
+def test_an_unknown_value_raises_an_error_with_a_suggestion() -> None:
     assert choose("model.pooling", "max", ("max", "average"), "pooling") == "max"
-    with pytest.raises(ValueError, match=r"model.pooling=maxx: unknown pooling, did you mean 'max'\?"):
+    with pytest.raises(ValueError, match=r"^model\.pooling=maxx: unknown pooling, did you mean 'max'\?$"):
         choose("model.pooling", "maxx", ("max", "average"), "pooling")
 
 
@@ -61,13 +55,13 @@ def test_an_unknown_value_is_refused_with_the_nearest() -> None:
         (math.nan, {"at_least": 0}, "lr=nan: must be at least 0."),
     ],
 )
-def test_a_number_out_of_bounds_is_refused_with_the_bounds(
+def test_a_number_out_of_bounds_raises_an_error_that_names_the_bounds(
     value: float, bounds: dict[str, float], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"must be") as refused:
+    with pytest.raises(ValueError, match=r"must be") as caught:
         check_range("lr", value, **bounds)
-    assert str(refused.value) == message
+    assert str(caught.value) == message
 
 
-def test_the_bounds_themselves_are_accepted_where_they_are_closed() -> None:
+def test_at_least_and_at_most_include_the_bounds() -> None:
     check_range("lr", 1, at_least=1, at_most=1)

@@ -1,6 +1,7 @@
-"""Checks of values, and what a misspelled word was meant to be. Every message has one of three forms:
+"""Checks of values, with suggestions for misspelled words.
 
-`key=value: must be …`, `key=value: unknown …, did you mean …?` and `path: cannot read (…). To fix: …`.
+All error messages of firstlight have one of three forms: `key=value: must be …`,
+`key=value: unknown …, did you mean …?` and `path: cannot read (…). To fix: …`.
 """
 
 import difflib
@@ -15,10 +16,10 @@ def choose(key: str, value: str, options: Collection[str], what: str) -> str:
         key: the key of the config, for the message.
         value: the value of the key.
         options: the allowed values.
-        what: what the values are, as in "activation".
+        what: a noun for the values, such as "activation".
 
     Raises:
-        ValueError: the value is not one of the options. The message suggests the nearest option.
+        ValueError: the value is not one of the options. The message suggests the most similar option.
     """
     if value not in options:
         raise unknown(key, value, options, what)
@@ -68,12 +69,12 @@ def nearest(word: str, options: Iterable[str]) -> str | None:
 
 
 def suggestion(word: str, options: Collection[str], prefix: str = "") -> str:
-    """Return the end of an error message: the nearest option, or all options if none is similar.
+    """Return the end of an error message: the most similar option, or all options if none is similar.
 
     Args:
         word: the unknown word.
         options: the known words.
-        prefix: the dotted path that stands before the nearest option.
+        prefix: the dotted path that the suggested option gets.
     """
     found = nearest(word, options)
     if found is not None:

@@ -1,135 +1,136 @@
-import sys
-from collections.abc import Callable
-
 import pytest
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from firstlight.config.compose import compose
-from firstlight.config.errors import MAX_LINES, explain
-
-Told = Callable[..., str]
+from firstlight.config.errors import MAX_LINES, conflict_with_resume, explain
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    """What the user of a command line reads of its mistake."""
-
-    def run(*words: str, config_name: str = "train") -> str:
-        monkeypatch.setattr(sys, "argv", [f"{config_name}.py", *words])
-        first_job = [word.split(",")[0] for word in words if word != "-m"]
-        with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
-            compose(*first_job, config_name=config_name)
-        return explain(caught.value, config_name)
-
-    return run
+def message_for(*overrides: str, config_name: str = "train") -> str:
+    """Return the message for a mistake on the command line."""
+    first_job = [override.split(",")[0] for override in overrides[1:]] if overrides[:1] == ("-m",) else overrides
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose(*first_job, config_name=config_name)
+    return explain(caught.value, overrides, config_name)
 
 
 @pytest.mark.parametrize(
-    ("words", "answer"),
+    ("words", "message"),
     [
         (["model=lenett"], "model=lenett: unknown model, did you mean 'lenet'?"),
         (["trainer=xyz"], "trainer=xyz: unknown trainer; known: default, full_batch."),
         (["modle=mlp"], "modle: unknown key, did you mean 'model'?"),
-        (["data=text", "task.binary=true"], "There is no 'task.binary' in the config. This task has no options."),
+        (["data=text", "task.binary=true"], "task.binary: unknown key; there are no options."),
         (["sede=3"], "sede: unknown key, did you mean 'seed'?"),
         (["lr=1"], "lr: unknown key, did you mean 'optimizer.lr'?"),
-        (
-            ["optimizer.lerning_rate=1"],
-            "optimizer.lerning_rate: unknown key, did you mean 'optimizer.lr'?",
-        ),
+        (["optimizer.lerning_rate=1"], "optimizer.lerning_rate: unknown key, did you mean 'optimizer.lr'?"),
         (["optimzer.lr=1"], "optimzer: unknown key, did you mean 'optimizer'?"),
         (
             ["model=mlp", "model.hiden_sizes=[3]"],
             "model.hiden_sizes: unknown key, did you mean 'model.hidden_sizes'?",
         ),
+        (
+            ["-m", "model=mlp,linear", "model.hiden_sizes=[3]"],
+            "model.hiden_sizes: unknown key, did you mean 'model.hidden_sizes'?",
+        ),
+        (["augment.rotat.degrees=9"], "augment.rotat: unknown key, did you mean 'augment.rotate'?"),
+        (["augment=flip_crop", "augment.flip.pp=1"], "augment.flip.pp: unknown key, did you mean 'augment.flip.p'?"),
+        (["augment.pading=zero"], "augment.pading: unknown key, did you mean 'augment.padding'?"),
     ],
 )
-def test_a_misspelled_word_is_told_with_the_nearest(told: Told, words: list[str], answer: str) -> None:
-    assert told(*words) == answer
+def test_a_misspelled_word_gets_a_suggestion(words: list[str], message: str) -> None:
+    assert message_for(*words) == message
 
 
-def test_an_argument_that_no_yaml_names_is_told_with_a_plus(told: Told) -> None:
-    assert told("trainer.min_epochs=3").endswith("+trainer.min_epochs=...")
+def test_a_key_without_a_similar_one_gets_the_keys_beside_it() -> None:
+    message = message_for("foo.bar=1")
+    assert message.startswith("foo: unknown key; known: augment, data, model, monitor, ")
+    assert "." not in message.partition("known: ")[2].removesuffix(".")
 
 
 @pytest.mark.parametrize(
-    ("words", "answer"),
+    ("word", "key", "fix"),
     [
-        (["augment.rotate.degrees=9"], "put a plus before it: +augment.rotate.degrees=..."),
-        (["augment=light", "augment.rotate.p=0.5"], "put a plus before it: +augment.rotate.p=..."),
-        (["augment.flip.p=0.5"], "put a plus before it: +augment.flip.p=..."),
-        (["augment.rotat.degrees=9"], "did you mean 'augment.rotate'?"),
-        (["augment=flip_crop", "augment.flip.pp=0.5"], "did you mean 'augment.flip.p'?"),
-        (["augment.pading=zero"], "did you mean 'augment.padding'?"),
+        ("trainer.min_epochs=3", "trainer.min_epochs", "+trainer.min_epochs=..."),
+        ("augment.rotate.degrees=9", "augment.rotate", "+augment.rotate.degrees=..."),
+        ("augment.flip.p=0.5", "augment.flip", "+augment.flip.p=..."),
     ],
 )
-def test_a_step_of_the_augmentation_is_told_like_any_other_key(told: Told, words: list[str], answer: str) -> None:
-    assert told(*words).endswith(answer)
+def test_an_argument_that_no_yaml_file_contains_needs_a_plus(word: str, key: str, fix: str) -> None:
+    message = message_for(word)
+    assert message == f"{key}: must have a plus before it, because no YAML file contains it. To fix: {fix}"
+
+
+def test_an_option_that_the_steps_of_the_yaml_file_do_not_have_needs_a_plus() -> None:
+    assert message_for("augment=light", "augment.rotate.p=0.5").endswith("To fix: +augment.rotate.p=...")
 
 
 @pytest.mark.parametrize("other", ["augment.flip.p=1", "modle=mlp"])
-def test_a_word_beside_resume_is_told_with_what_is_taken(told: Told, other: str) -> None:
-    answer = told("resume=outputs/run", "data.dir=data", other)
-    assert answer.startswith(f"resume= goes on with the run's own config: {other} needs a new run.")
-    assert answer.endswith("only data.dir= is taken, where the files have moved.")
+def test_resume_permits_no_other_word_than_the_folder_of_the_data(other: str) -> None:
+    words = ["resume=outputs/run", "data.dir=data", "hydra.verbose=true", other]
+    message = f"{other}: must be left out, because resume= continues a run with its own config."
+    assert message_for(*words).startswith(message)
+    assert str(conflict_with_resume(words)).startswith(message)
+    assert conflict_with_resume(words[:-1]) is None
+    assert conflict_with_resume([other]) is None
 
 
-def test_a_value_that_hydra_cannot_read_is_told_with_its_quotes() -> None:
-    with pytest.raises(HydraException) as caught:
-        compose("data.dir=tom's (1),é")
-    assert explain(caught.value).endswith("""for the shell: 'data.dir="tom'"'"'s (1),é"'""")
+def test_a_value_that_hydra_cannot_read_is_shown_with_quotes() -> None:
+    assert message_for("data.dir=tom's (1),é").endswith("""for the shell: 'data.dir="tom'"'"'s (1),é"'""")
 
 
-def test_a_key_that_hydra_cannot_read_is_told_in_its_words(told: Told) -> None:
-    assert "é=3" in told("é=3")
-
-
-def test_a_misspelled_key_of_a_sweep_is_told_with_the_nearest(told: Told) -> None:
-    assert "did you mean 'optimizer.lr'?" in told("-m", "model=linear,mlp", "optimizer.lerning_rate=1")
+def test_a_key_that_hydra_cannot_read_gets_the_message_of_hydra() -> None:
+    assert "é=3" in message_for("é=3")
 
 
 @pytest.mark.parametrize(
-    ("config_name", "word", "meant"), [("evaluate", "splt=val", "split"), ("predict", "imput=a", "input")]
+    ("config_name", "word", "suggestion"),
+    [
+        ("evaluate", "splt=val", "split"),
+        ("predict", "imput=a", "input"),
+        ("sample", "lenght=3", "length"),
+        ("preview", "preview.sampels=3", "preview.samples"),
+    ],
 )
-def test_a_misspelled_key_of_the_other_scripts_is_told_with_the_nearest(
-    told: Told, config_name: str, word: str, meant: str
-) -> None:
-    assert f"did you mean '{meant}'?" in told("run=somewhere", word, config_name=config_name)
+def test_a_misspelled_key_of_another_command_gets_a_suggestion(config_name: str, word: str, suggestion: str) -> None:
+    message = message_for(word, config_name=config_name)
+    assert message == f"{word.partition('=')[0]}: unknown key, did you mean '{suggestion}'?"
 
 
-def test_a_missing_value_is_told_by_its_key(told: Told) -> None:
-    assert told(config_name="evaluate").startswith("run is missing. Give it as run=...")
+def test_a_missing_value_is_reported_by_its_key() -> None:
+    assert message_for(config_name="evaluate") == "run: must be set, as in run=... (--help shows examples)."
 
 
-def test_of_a_mistake_of_the_user_only_the_words_are_told() -> None:
-    assert explain(ValueError("data.batch_size=0: too few.")) == "data.batch_size=0: too few."
-
-
-def test_an_error_without_words_is_told_by_its_type() -> None:
-    assert "ValueError" in explain(ValueError())
+def test_the_message_depends_on_the_arguments_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["evaluate.py", "resume=somewhere", "seed=3"])
+    words = ("model=mlp", "model.hiden_sizes=[3]")
+    assert message_for(*words) == "model.hiden_sizes: unknown key, did you mean 'model.hidden_sizes'?"
+    with pytest.raises(HydraException) as caught:
+        compose(*words)
+    assert "hidden_sizes" not in explain(caught.value)  # the words are unknown here, so the model is the default one
 
 
 def failure(message: str) -> RuntimeError:
+    """Return an error that has been raised."""
     try:
         raise RuntimeError(message)
     except RuntimeError as error:
         return error
 
 
-def test_an_unexpected_error_is_told_with_its_place_and_the_way_to_its_traceback() -> None:
-    first, second = explain(failure("shapes differ")).splitlines()
-    assert first.startswith(f"RuntimeError ({__file__}:")
-    assert first.endswith("): shapes differ")
-    assert second == "HYDRA_FULL_ERROR=1 shows the whole traceback."
+def test_a_value_error_is_shown_by_its_message_alone() -> None:
+    assert explain(ValueError("data.batch_size=0: must be above 0.")) == "data.batch_size=0: must be above 0."
+    assert "ValueError" in explain(ValueError())
 
 
-def test_a_long_unexpected_error_still_tells_the_way_to_its_traceback() -> None:
-    lines = explain(failure("\n".join(map(str, range(30))))).splitlines()
-    assert lines[0].endswith("): 0")
+@pytest.mark.parametrize("number_of_lines", [1, 30])
+def test_an_unexpected_error_is_shown_with_its_place_and_with_the_way_to_the_traceback(number_of_lines: int) -> None:
+    lines = explain(failure("\n".join(f"line {number}" for number in range(number_of_lines)))).splitlines()
+    assert lines[0].startswith(f"RuntimeError ({__file__}:")
+    assert lines[0].endswith("): line 0")
     assert lines[-1] == "HYDRA_FULL_ERROR=1 shows the whole traceback."
     assert len(lines) <= MAX_LINES
 
 
-def test_at_most_ten_lines_are_told() -> None:
+def test_a_message_has_at_most_ten_lines() -> None:
     assert len(explain(ValueError("line\n" * 30)).splitlines()) == MAX_LINES == 10

@@ -9,7 +9,7 @@ from firstlight.config.monitor import is_better, mode_of
     ("metric", "mode"),
     [("val/loss", "min"), ("train/perplexity", "min"), ("mae", "min"), ("val/accuracy", "max"), ("val/f1", "max")],
 )
-def test_the_way_in_which_a_metric_gets_better(metric: str, mode: str) -> None:
+def test_losses_and_errors_are_better_if_lower_and_other_metrics_if_higher(metric: str, mode: str) -> None:
     assert mode_of(metric) == mode
 
 
@@ -29,7 +29,7 @@ def test_the_way_in_which_a_metric_gets_better(metric: str, mode: str) -> None:
         ("val/loss", math.nan, math.nan, False),
     ],
 )
-def test_a_value_is_better_only_where_it_is_a_number_and_beats_the_other(
+def test_a_better_value_is_a_number_on_the_right_side_of_the_other_value(
     metric: str, value: float, than: float, better: bool
 ) -> None:
     assert is_better(metric, value, than) is better

@@ -15,7 +15,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize("word", [*PLAIN, "-m", "--cfg", "job", "--config-dir=/é", "é=3"])
-def test_what_hydra_can_read_and_what_no_quotes_can_mend_stays_as_it_is(word: str) -> None:
+def test_words_that_hydra_can_read_and_words_that_quotes_do_not_help_stay_as_they_are(word: str) -> None:
     assert with_quotes([word, "seed=1"]) == [word, "seed=1"]
 
 
@@ -36,7 +36,7 @@ def test_what_hydra_can_read_and_what_no_quotes_can_mend_stays_as_it_is(word: st
         "{é}",
     ],
 )
-def test_a_text_arrives_as_it_was_typed(value: str) -> None:
+def test_hydra_reads_a_quoted_value_as_the_user_typed_it(value: str) -> None:
     assert not is_readable(f"input={value}")
     (word,) = with_quotes([f"input={value}"])
     assert OverridesParser.create().parse_override(word).value() == value
@@ -44,24 +44,24 @@ def test_a_text_arrives_as_it_was_typed(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "read"),
+    ("word", "quoted_word"),
     [
         ("data.dir=/a,/é", 'data.dir=/a,"/é"'),
         ("+model.names=[é,3,tom's]", '+model.names=["é",3,"tom\'s"]'),
         ("data.dir=choice(/a,/é)", 'data.dir=choice(/a,"/é")'),
     ],
 )
-def test_commas_and_brackets_keep_their_meaning(word: str, read: str) -> None:
-    assert with_quotes([word]) == [read]
+def test_commas_and_brackets_keep_their_meaning(word: str, quoted_word: str) -> None:
+    assert with_quotes([word]) == [quoted_word]
 
 
-def test_a_comma_that_may_be_a_part_of_the_text_is_left_to_the_user() -> None:
+def test_an_unreadable_value_with_a_comma_is_not_quoted_as_a_whole() -> None:
     assert with_quotes(["input=photo (1).png,b"]) == ["input=photo (1).png,b"]
     assert quoted("input=photo (1).png,b") == 'input="photo (1).png,b"'
 
 
 @pytest.mark.parametrize("prompt", ["Hello, world", "12", "true", "null", "[1, 2]", "a=b", " the", "é (1)", "", "it's"])
-def test_a_value_that_is_a_text_is_none_else(prompt: str) -> None:
+def test_a_value_that_is_free_text_is_always_read_as_text(prompt: str) -> None:
     (word, other) = with_quotes([f"prompt={prompt}", "prompts=3"], texts=["prompt"])
     assert OverridesParser.create().parse_override(word).value() == prompt
     assert with_quotes([word], texts=["prompt"]) == [word]

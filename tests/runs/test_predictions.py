@@ -7,17 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from firstlight.runs.predictions import MAX_SHOWN, in_words, is_sheet, prediction, thumbnails, write_sheet
+from firstlight.runs.predictions import MAX_SHOWN, is_sheet, prediction, predictions_table, thumbnails, write_sheet
 
 LABELS = ("ant", "bee", "cat", "dog", "elk", "fox")
-SHARES = torch.tensor([0.05, 0.1, 0.5, 0.2, 0.12, 0.03])
+PROBABILITIES = torch.tensor([0.05, 0.1, 0.5, 0.2, 0.12, 0.03])
 
 
 def row(path: str = "a.jpg", **columns: Any) -> dict[str, Any]:
-    return prediction(Path(path), SHARES, LABELS) | columns
+    return prediction(Path(path), PROBABILITIES, LABELS) | columns
 
 
-def test_a_row_has_the_five_likeliest_classes() -> None:
+def test_a_row_has_the_five_most_likely_classes() -> None:
     assert row() == {
         "path": "a.jpg",
         "label": "cat",
@@ -30,35 +30,35 @@ def test_a_row_has_the_five_likeliest_classes() -> None:
     }
 
 
-def test_of_two_classes_a_row_has_both() -> None:
+def test_a_row_has_both_of_two_classes() -> None:
     found = prediction(Path("a.jpg"), torch.tensor([0.25, 0.75]), ("a=b", "c"))
     assert list(found) == ["path", "label", "probability", "top_1", "top_2"]
-    assert in_words([found]).split() == ["c", "75.00%", "a=b", "25.00%"]
+    assert predictions_table([found]).split() == ["c", "75.00%", "a=b", "25.00%"]
 
 
-def test_a_single_image_is_told_with_its_likeliest_classes_one_on_each_line() -> None:
-    lines = in_words([row(dog_cat="neither", dog_cat_probability=0.3)], "dog_cat").splitlines()
+def test_the_table_of_a_single_image_has_a_line_for_each_of_its_most_likely_classes() -> None:
+    lines = predictions_table([row(dog_cat="neither", dog_cat_probability=0.3)], "dog_cat").splitlines()
     assert [line.split() for line in lines[:2]] == [["cat", "50.00%"], ["dog", "20.00%"]]
     assert len(lines) == 6
     assert lines[-1].split() == ["dog_cat:", "neither", "30.00%"]
 
 
-def test_of_many_images_the_first_are_told_with_one_class_each() -> None:
+def test_the_table_of_many_images_has_a_line_for_each_of_the_first_images() -> None:
     rows = [row(f"{number}.jpg", dog_cat="cat", dog_cat_probability=0.9) for number in range(30)]
-    lines = in_words(rows).splitlines()
+    lines = predictions_table(rows).splitlines()
     assert lines[3].split() == ["3.jpg", "cat", "50.00%"]
     assert lines[-1] == "… and 10 more"
-    assert in_words(rows, "dog_cat").splitlines()[3].split() == ["3.jpg", "cat", "50.00%", "cat", "90.00%"]
+    assert predictions_table(rows, "dog_cat").splitlines()[3].split() == ["3.jpg", "cat", "50.00%", "cat", "90.00%"]
 
 
-def test_of_a_long_path_the_end_is_told() -> None:
-    found = in_words([row("folder/" * 20 + "a.jpg"), row()])
+def test_the_table_shows_the_end_of_a_long_path() -> None:
+    found = predictions_table([row("folder/" * 20 + "a.jpg"), row()])
     assert found.startswith("…")
     assert "folder/a.jpg  cat" in found
 
 
 @pytest.mark.parametrize(("size", "expected"), [((256, 256), (128, 128)), ((256, 64), (128, 32)), ((8, 16), (8, 16))])
-def test_large_images_are_made_smaller(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_thumbnails_shrink_large_images_and_keep_small_ones(size: tuple[int, int], expected: tuple[int, int]) -> None:
     found = thumbnails(torch.full((2, 3, *size), 51, dtype=torch.uint8))
     assert found.shape == (2, 3, *expected)
     torch.testing.assert_close(found, torch.full_like(found, 0.2))
@@ -79,7 +79,7 @@ def test_the_sheet_shows_the_first_images_with_captions() -> None:
     assert black[10::in_row][:8, 10::132].all()
 
 
-def test_a_sheet_is_known_from_other_images(tmp_path: Path) -> None:
+def test_is_sheet_recognizes_contact_sheets_among_other_files(tmp_path: Path) -> None:
     with (tmp_path / "sheet.png").open("wb") as file:
         write_sheet(file, [torch.zeros(1, 3, 64, 64)], [row()])
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")

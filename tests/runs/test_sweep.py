@@ -32,10 +32,10 @@ def test_jobs_are_ranked_from_the_best_to_the_worst(tmp_path: Path, monitor: str
 
 
 @pytest.mark.parametrize("monitor", ["val/loss", "val/accuracy"])
-def test_a_job_that_diverged_comes_after_those_with_a_number_and_failed_ones_last(tmp_path: Path, monitor: str) -> None:
+def test_jobs_that_diverged_are_ranked_below_other_jobs_and_above_failed_jobs(tmp_path: Path, monitor: str) -> None:
     sweep = Sweep(tmp_path)
     sweep.begin(0, ["optimizer.lr=fast"])
-    sweep.failed("optimizer.lr=fast: AdamW takes a number.")
+    sweep.failed("optimizer.lr=fast: must be a number (AdamW).")
     sweep.begin(1, ["optimizer.lr=1e9"])
     sweep.finished(metrics(monitor, math.nan))
     sweep.begin(2, ["optimizer.lr=1e-3"])
@@ -52,7 +52,7 @@ def test_jobs_of_the_same_value_stay_in_the_order_in_which_they_ran(tmp_path: Pa
     assert order(sweep) == ["0", "1", "2"]
 
 
-def test_a_value_that_was_never_measured_comes_last(tmp_path: Path) -> None:
+def test_a_job_without_a_value_is_ranked_last(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     for number, value in enumerate([None, 7.0]):
         sweep.begin(number, [])
@@ -73,7 +73,7 @@ def test_the_columns_are_rank_job_status_choices_metrics_and_error(tmp_path: Pat
     assert list(bad.values()) == ["2", "1", "failed", "mlp", "1", "", "", "", "no luck"]
 
 
-def test_an_override_with_commas_and_equal_signs_stays_whole(tmp_path: Path) -> None:
+def test_an_override_may_contain_commas_and_equal_signs(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     sweep.begin(0, ["model.hidden_sizes=[3,4]", 'name="a=b"'])
     sweep.finished(metrics("val/loss", 0.5))
@@ -89,34 +89,34 @@ def test_the_summary_is_up_to_date_after_each_job(tmp_path: Path) -> None:
         assert len(rows(sweep)) == number + 1
 
 
-def test_the_screen_tells_the_ranking_and_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ranking_ends_with_the_path_of_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = Sweep(tmp_path)
     sweep.begin(0, ["model=lenett"])
-    sweep.failed("there is no lenett\nat all")
+    sweep.failed("model=lenett: unknown model.\nA second line.")
     sweep.begin(1, ["model=lenet"])
     sweep.finished(metrics("val/loss", 0.25))
     capsys.readouterr()
-    sweep.tell()
+    sweep.print_ranking()
     assert capsys.readouterr().out.strip().splitlines() == [
         f"sweep {tmp_path}",
         "  1. [job 1] model=lenet  val/loss 0.2500",
-        "  2. [job 0] model=lenett  failed: there is no lenett",
+        "  2. [job 0] model=lenett  failed: model=lenett: unknown model.",
         f"summary {tmp_path / 'summary.csv'}",
     ]
 
 
-def test_the_ranking_tells_of_each_job_what_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ranking_shows_the_result_of_each_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = Sweep(tmp_path)
     for number, result in enumerate([metrics("val/loss", 0.5), metrics("val/loss", 0.6) | {"status": "diverged"}, {}]):
         sweep.begin(number, [f"seed={number}"])
         sweep.finished(result)
     sweep.begin(3, ["seed=x"])
-    sweep.failed("seed=x: a number.\nA whole one.")
+    sweep.failed("seed=x: must be a whole number.\nA second line.")
     capsys.readouterr()
-    sweep.tell()
+    sweep.print_ranking()
     assert capsys.readouterr().out.splitlines()[2:-1] == [
         "  1. [job 0] seed=0  val/loss 0.5000",
         "  2. [job 1] seed=1  val/loss 0.6000  diverged",
         "  3. [job 2] seed=2",
-        "  4. [job 3] seed=x  failed: seed=x: a number.",
+        "  4. [job 3] seed=x  failed: seed=x: must be a whole number.",
     ]

@@ -5,16 +5,16 @@ from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.imagenet_groups import GROUPS, check_group, check_labels, verdicts
 
 
-def probabilities(**shares: float) -> torch.Tensor:
-    """One image, with these shares of the classes of these names, and what is left for "tench"."""
+def probabilities(**classes: float) -> torch.Tensor:
+    """Return the class probabilities of one image; "tench" has what remains."""
     found = torch.zeros(1000)
-    for name, share in shares.items():
-        found[imagenet_labels().index(name.replace("_", " "))] = share
+    for name, probability in classes.items():
+        found[imagenet_labels().index(name.replace("_", " "))] = probability
     found[0] = 1 - found.sum()
     return found
 
 
-def test_the_classes_of_dogs_and_cats_are_theirs() -> None:
+def test_the_groups_contain_all_breeds_of_dogs_and_cats_and_no_wild_animals() -> None:
     labels, names = imagenet_labels(), GROUPS["dog_cat"]
     assert [labels[i] for i in names["cat"]] == ["tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"]
     dogs = [labels[i] for i in names["dog"]]
@@ -22,7 +22,7 @@ def test_the_classes_of_dogs_and_cats_are_theirs() -> None:
     assert not {"timber wolf", "hyena", "cougar", "red fox"} & set(dogs)
 
 
-def test_the_likeliest_name_is_told_with_the_sum_of_its_classes() -> None:
+def test_the_verdict_is_the_name_with_the_largest_sum_over_its_classes() -> None:
     images = [
         probabilities(beagle=0.3, basset=0.25, tabby=0.1),
         probabilities(beagle=0.1, tabby=0.3, Egyptian_cat=0.15),
@@ -31,16 +31,18 @@ def test_the_likeliest_name_is_told_with_the_sum_of_its_classes() -> None:
     ]
     found = verdicts("dog_cat", torch.stack(images))
     assert [name for name, _ in found] == ["dog", "cat", "neither", "neither"]
-    assert [share for _, share in found] == pytest.approx([0.55, 0.45, 0.5, 1.0])
+    assert [probability for _, probability in found] == pytest.approx([0.55, 0.45, 0.5, 1.0])
 
 
-def test_an_unknown_group_is_refused_with_the_nearest() -> None:
+def test_an_unknown_group_raises_an_error_with_a_suggestion() -> None:
     check_group("dog_cat")
-    with pytest.raises(ValueError, match=r"predict\.group=dogcat: .*did you mean 'dog_cat'\?"):
+    with pytest.raises(ValueError, match=r"^predict\.group=dogcat: unknown group, did you mean 'dog_cat'\?$"):
         check_group("dogcat")
 
 
-def test_other_classes_than_those_of_imagenet_are_refused() -> None:
+def test_a_group_needs_the_classes_of_imagenet() -> None:
     check_labels("dog_cat", imagenet_labels())
-    with pytest.raises(ValueError, match=r"predict\.group=dog_cat: it is made of the 1000 classes of ImageNet"):
+    with pytest.raises(
+        ValueError, match=r"^predict\.group=dog_cat: must be null, because the network does not predict"
+    ):
         check_labels("dog_cat", ("dog", "cat"))

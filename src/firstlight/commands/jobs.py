@@ -1,6 +1,6 @@
-"""The one job of a command, or the jobs of a sweep: Hydra composes them, and each mistake becomes a short message.
+"""Run a command once, or once for each job of a sweep. Hydra composes the configs; errors become short messages.
 
-Nothing here imports torch. Help and messages about the config come within a second.
+Nothing here imports torch, so `--help` and messages about the config appear within a second.
 """
 
 import os
@@ -21,14 +21,14 @@ _INTERRUPTED = 130  # exit status of shells after Ctrl-C
 
 
 def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None:
-    """Run a command with the words of the command line, once or for each job of a sweep; then exit.
+    """Run a command with the arguments in `sys.argv`, once or for each job of a sweep; then exit.
 
     The exit status is 1 if a job failed or diverged, and 130 if one was interrupted.
 
     Args:
         config_name: the name of the command and of its YAML file.
         job: takes the composed config and returns the metrics.
-        texts: keys whose values are texts, such as a prompt. A sweep separates their values at commas.
+        texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas.
     """
     argv = sys.argv[1:]
     if {"--help", "-h"} & set(argv):
@@ -64,17 +64,17 @@ def _exit_status(jobs: "_Jobs", shows_traceback: bool) -> int:
     return 1
 
 
-def _run_hydra(words: list[str], config_name: str, jobs: "_Jobs") -> None:
+def _run_hydra(argv: list[str], config_name: str, jobs: "_Jobs") -> None:
     """Let Hydra run a sweep, or show a config with `--cfg`."""
     import hydra
 
-    with _words(words):
+    with _argv_for_hydra(argv):
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
 
 
 @contextmanager
-def _words(argv: list[str]) -> Iterator[None]:
-    """Let Hydra read these words, and raise its errors instead of printing them."""
+def _argv_for_hydra(argv: list[str]) -> Iterator[None]:
+    """Let Hydra read these arguments, and raise its errors instead of printing them."""
     before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [before[0], *argv], "1"
     try:
@@ -88,7 +88,7 @@ def _words(argv: list[str]) -> Iterator[None]:
 
 
 class _Jobs:
-    """The results of the one job of a command, or of each job of its sweep."""
+    """Runs the job of a command, or the jobs of its sweep, and keeps their results."""
 
     def __init__(self, job: Job, config_name: str, argv: list[str]) -> None:
         self.job = job
@@ -99,13 +99,13 @@ class _Jobs:
         self.diverged = False
 
     def explain(self, error: BaseException) -> str:
-        """Return the message for the user."""
+        """Return the message for an error, see `config.errors.explain`."""
         from firstlight.config.errors import explain
 
         return explain(error, self.argv, self.config_name)
 
     def run(self, composed: DictConfig) -> None:
-        """Run a job. Hydra calls this, and gets no exceptions: it would add text of its own, or end the sweep."""
+        """Run one job. Hydra calls this, and must not see exceptions: it would print its own text, or end the sweep."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
@@ -115,10 +115,10 @@ class _Jobs:
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
             result = self.job(to_plain(composed))
-            self.diverged |= result.get("status") == "diverged"  # the log has said so
+            self.diverged |= result.get("status") == "diverged"  # the log of the run has reported it
             if self.sweep:
                 self.sweep.finished(result)
-        except Exception as error:  # any failure leaves the other jobs of the sweep alone
+        except Exception as error:  # the other jobs of the sweep go on
             self.failures.append(error)
             if self.sweep:
                 self.sweep.failed(self.explain(error))

@@ -9,10 +9,10 @@ COMMANDS = ("train", "evaluate", "predict", "preview", "sample")
 
 
 def main() -> None:
-    """Run the command that the first word names."""
+    """Run the command that the first argument names."""
     command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if command in COMMANDS:
         return importlib.import_module(f"firstlight.commands.{command}").main()
     if command in ("", "-h", "--help"):
-        return print(f"firstlight {' | '.join(COMMANDS)}\n--help after a command describes it.")
+        return print(f"firstlight {' | '.join(COMMANDS)}\nfirstlight COMMAND --help describes a command.")
     sys.exit(f"{command}: unknown command{suggestion(command, COMMANDS)}")

@@ -16,7 +16,7 @@ def main() -> None:
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:
     options, task = config.pop("predict"), config.pop("task", None)
-    check_task(task)  # first, because some tasks add settings of their own
+    check_task(task)  # first, because other tasks add keys that the next checks would report
     check_arguments("firstlight.runs.predict.predict", options, "predict")
     check_arguments("firstlight.runs.predict.predict", config)
     config["model"] = check_source(config["run"], config["model"])
@@ -30,7 +30,7 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_task(task: dict[str, Any] | None) -> None:
-    """Check the node `task`, which a network or the user may have chosen.
+    """Check the node `task`, which the config of a network or the user sets.
 
     Raises:
         ValueError: the task is not classification.
@@ -44,20 +44,20 @@ def check_source(run: str | None, model: dict[str, Any] | None) -> dict[str, Any
 
     Args:
         run: the run folder.
-        model: the node `model`. Without a `_target_` the user has named no network.
+        model: the node `model`. It has a `_target_` if the user has named a network.
 
     Returns:
         The node of the network, or None if a run predicts.
 
     Raises:
-        ValueError: neither or both are given, the run does not exist, or the network refuses an option.
+        ValueError: neither or both are given, the run does not exist, or an option of the network is wrong.
     """
     model = model or {}
     is_named = "_target_" in model
     if run is None and not is_named:
-        raise ValueError("run, model: one of them must be given, as in run=RUN or model=efficientnet_lite0.")
+        raise ValueError("run: must be set, as in run=RUN, or replaced by a network, as in model=efficientnet_lite0.")
     if run is not None and (is_named or model.get("weights")):
-        raise ValueError(f"run={run}: must not be combined with model, because a run has its own network.")
+        raise ValueError(f"run={run}: must be left out if model is given, because a run has its own network.")
     if run is not None:
         RunFolder.open(run)
         return None

@@ -1,6 +1,6 @@
-"""Config: from the words of a command line to one checked, frozen `RunConfig`.
+"""Config: turns the words of a command line into a checked, frozen `RunConfig`.
 
-`checking` compares a config with the signatures of the classes that it names. Nothing here imports torch.
+`checking` compares a config with the signatures of the classes in it. Nothing here imports torch.
 """
 
 from firstlight.config.compose import CONFIG_DIR as CONFIG_DIR

@@ -1,4 +1,4 @@
-"""Where the YAML files lie, and how they are composed."""
+"""Compose the YAML files in `configs`."""
 
 import secrets
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def composed_by_hydra(*overrides: str, config_name: str = "train") -> Iterator[D
 
 
 def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfig:
-    """Return the same config with interpolations and missing values as in the YAML files, and with Hydra's own node."""
+    """Return the config with interpolations and missing values as in the YAML files, and with Hydra's own node."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
@@ -59,7 +59,7 @@ def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfi
 def to_plain(config: DictConfig) -> dict[str, Any]:
     """Return a config as dicts, lists, strings and numbers, resolved and without Hydra's own node.
 
-    YAML names the steps of an augmentation by their keys; here they get a `_target_`, as every other node has.
+    The steps of an augmentation, which YAML files name by their keys, get a `_target_` like all other nodes.
     """
     plain: dict[str, Any] = {}
     for key in config:

@@ -1,4 +1,4 @@
-"""From an exception to at most ten lines that say what is wrong, where, and how to fix it."""
+"""Turn an exception into at most ten lines that say what is wrong, where, and how to fix it."""
 
 import shlex
 import traceback
@@ -14,7 +14,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from firstlight.checks import suggestion
+from firstlight.checks import nearest, suggestion
 from firstlight.config.checking.config import GROUPS, SUPPLIED
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import add_targets, step_names, step_target
@@ -25,7 +25,7 @@ MAX_LINES = 10
 
 
 def explain(error: BaseException, argv: Sequence[str] = (), config_name: str = "train") -> str:
-    """Return the message for the user.
+    """Return the message that the user reads in place of a traceback.
 
     Args:
         error: the exception.
@@ -42,7 +42,7 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
         return f"{group}={option}: unknown {group}{suggestion(option, options)}"
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rsplit(" ", 1)[-1]
-        return f"{key}: must be set, as {key}=... ; --help shows an example."
+        return f"{key}: must be set, as in {key}=... (--help shows examples)."
     if isinstance(error, OverrideParseException) and is_readable(quoted(error.override)):
         example = shlex.quote(quoted(error.override))
         return f"{error.override}: cannot read this word. To fix: quote it for Hydra and for the shell: {example}"
@@ -59,19 +59,19 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
 
 
 def conflict_with_resume(argv: Sequence[str]) -> str | None:
-    """Return the message if other overrides than `data.dir` stand beside `resume=`; None if not."""
+    """Return the message if overrides other than `data.dir` are combined with `resume=`; None if there are none."""
     others = [word for word in argv if "=" in word and not word.startswith(("resume=", "data.dir=", "hydra.", "-"))]
     if not others or not any(word.startswith("resume=") for word in argv):
         return None
     return (
-        f"{others[0]}: cannot be combined with resume=, which continues a run with its own config."
-        " Only data.dir= can, if the files have moved. To fix: start a new run."
+        f"{others[0]}: must be left out, because resume= continues a run with its own config. Only data.dir= may be"
+        " given, if the files have moved."
     )
 
 
 def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
-    """Return the message for an override of a key that the config does not have; None if the choices are wrong too."""
-    # A sweep names several options of a group. The first one is as good as any.
+    """Return the message for an unknown key; None if the config cannot be composed from the chosen options alone."""
+    # A sweep names several options of a group. The message uses the first one.
     choices = [word.split(",")[0] for word in argv if word.split("=")[0] in GROUPS]
     try:
         config = OmegaConf.to_container(compose_unresolved(*choices, config_name=config_name))
@@ -93,10 +93,11 @@ def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
     if name in arguments:
         options = parameters(step_target(name)) if parent == "augment" and name in step_names() else None
         example = f"{key}.{next(iter(options))}" if options else key  # a step is added with one of its options
-        return f"{key}: must have a plus before it, because no YAML file names it: +{example}=..."
+        return f"{key}: must have a plus before it, because no YAML file contains it. To fix: +{example}=..."
     siblings = [*(option for option in node if option != "_target_"), *arguments]
-    known = siblings if parent else [*siblings, *_dotted_keys(config)]
-    return f"{key}: unknown key{suggestion(name, list(dict.fromkeys(known)), prefix=parent)}"
+    everywhere = [] if parent else list(_dotted_keys(config))  # `lr` alone may stand for `optimizer.lr`
+    known = everywhere if nearest(name, everywhere) else list(dict.fromkeys(siblings))
+    return f"{key}: unknown key{suggestion(name, known, prefix=parent)}"
 
 
 def _dotted_keys(node: dict[Any, Any], path: str = "") -> Iterator[str]:

@@ -16,7 +16,7 @@ def help_text(config_name: str) -> str:
 
 
 def _own_keys(text: str) -> str:
-    """The lines of a YAML file, with comments, that belong to keys other than `defaults` and `hydra`."""
+    """Return the lines of a YAML file, with comments, that belong to keys other than `defaults` and `hydra`."""
     root = yaml.compose(text)
     assert isinstance(root, yaml.MappingNode)
     lines = text.splitlines()
@@ -27,7 +27,7 @@ def _own_keys(text: str) -> str:
 
 
 def _groups() -> list[str]:
-    """A line for each group: its name and its options. A file whose name starts with an underscore is no option."""
+    """Return a line for each group: its name and its options, which are files without a leading underscore."""
     folders = sorted(folder for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
     options = {folder.name: sorted(path.stem for path in folder.glob("[!_]*.yaml")) for folder in folders}
     return [f"{group:10} {', '.join(names)}" for group, names in options.items() if names]

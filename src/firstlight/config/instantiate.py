@@ -1,4 +1,4 @@
-"""From a node of the config to an object. This is the only module that calls Hydra's `instantiate`."""
+"""Build the object that a node of the config describes. No other module calls Hydra's `instantiate`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def build(key: str, node: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
 def bind(key: str, node: dict[str, Any]) -> Any:
     """Import the class or function that a node names and bind the node's values to it, as `functools.partial` does.
 
-    The call comes later, by `call`, because `instantiate` turns a dataclass among its arguments into a DictConfig.
+    `call` makes the call later with further arguments. `instantiate` itself would turn dataclasses into DictConfigs.
 
     Args:
         key: the key of the node in the config, for messages.
@@ -37,13 +37,12 @@ def bind(key: str, node: dict[str, Any]) -> Any:
     try:
         return instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        place = f"{key}.{str(error).rpartition('full_key: ')[2]}" if "full_key: " in str(error) else key
-        reason = error.__cause__ if isinstance(error.__cause__, ValueError | TypeError) else str(error).splitlines()[0]
-        raise ValueError(_with_key(place, str(reason))) from error
+        reason = " ".join(str(error.__cause__ or str(error).partition("full_key: ")[0]).split())
+        raise ValueError(_with_key(_place(key, node, error), reason)) from error
 
 
 def call(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a function that comes from the node at `key`.
+    """Call a function that `bind` returned for the node at `key`, or one of its methods.
 
     Raises:
         ValueError: the function raises a ValueError or a TypeError. The message names the key.
@@ -52,6 +51,15 @@ def call(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
         raise ValueError(_with_key(key, str(error))) from error
+
+
+def _place(key: str, node: dict[str, Any], error: InstantiationException) -> str:
+    """Return the key of the nested node that cannot be built. OmegaConf writes `callbacks0` for the first of a list."""
+    first, dot, rest = str(error).partition("full_key: ")[2].partition(".")
+    name = first.rstrip("0123456789")
+    if isinstance(node.get(name), list):
+        first = f"{name}.{first.removeprefix(name)}"
+    return f"{key}.{first}{dot}{rest}" if first else key
 
 
 def _with_key(key: str, message: str) -> str:

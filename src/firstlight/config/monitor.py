@@ -1,4 +1,4 @@
-"""The direction in which a metric improves."""
+"""Whether higher or lower values of a metric are better."""
 
 import math
 

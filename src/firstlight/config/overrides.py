@@ -1,18 +1,18 @@
-"""Put quotes around the words of a command line that Hydra's grammar cannot read, such as paths with spaces."""
+"""Put quotes around values on the command line that Hydra's grammar cannot read, such as `photo (1).png`."""
 
 import re
 from collections.abc import Iterable
 
 
 def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
-    """Return the overrides with quotes around each value that Hydra can read only with quotes.
+    """Return the overrides, with quotes around each value that Hydra cannot read without them.
 
-    Commas and brackets keep their meaning: `data.dir=/a,/é` sweeps over two texts. A value such as `photo (1).png`
-    is not readable in that way. It is quoted as a whole, unless it has a comma.
+    Commas and brackets keep their meaning if possible: `data.dir=/a,/é` becomes `data.dir=/a,"/é"` and sweeps over two
+    values. A value that is still unreadable, such as `photo (1).png`, is quoted as a whole unless it has a comma.
 
     Args:
-        overrides: words `key=value`, and options of Hydra.
-        texts: keys whose values are always texts, such as a prompt. They are quoted unless they have quotes already.
+        overrides: words such as `key=value`, and options of Hydra.
+        texts: keys whose values are free text, such as a prompt. They are quoted unless they have quotes already.
     """
     plain = re.compile(rf"({'|'.join(map(re.escape, texts)) or '(?!)'})=(?!['\"])")
     return [

@@ -1,4 +1,4 @@
-"""The config of one run: checked once, then frozen and handed on."""
+"""The config of one training run, checked and frozen."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,11 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The settings of a training run.
+    """The settings of one training run.
 
     Attributes:
         name: the first folder under `output_dir`, "<data>-<model>".
-        seed: the only source of randomness.
+        seed: the seed of all random numbers.
         monitor: the metric that decides which epoch is the best, "<split>/<name>".
         patience: epochs without a better `monitor` after which the run stops; None for no limit.
         output_dir: the folder of all run folders.
@@ -62,7 +62,7 @@ class RunConfig:
             ValueError: a key or a value is wrong. The message names the key.
         """
         plain = to_plain(config) if isinstance(config, DictConfig) else dict(config)
-        plain.pop("resume", None)  # a word of the command line, not a setting of the run
+        plain.pop("resume", None)  # an option of the command, not a setting of the run
         check(plain)
         transfer, model = Transfer.split(plain["model"])
         return cls(**plain | {"transfer": transfer, "model": model})
@@ -78,7 +78,7 @@ class RunConfig:
         return plain | {"model": vars(self.transfer) | self.model}
 
     def with_absolute_paths(self) -> Self:
-        """Return the config with paths that hold in any working directory."""
+        """Return the config with absolute paths, so that it is valid in any working directory."""
         augment = {key: _absolute(step) if isinstance(step, dict) else step for key, step in self.augment.items()}
         return replace(
             self,
@@ -88,7 +88,7 @@ class RunConfig:
         )
 
     def with_data(self, **values: Any) -> Self:
-        """Return the config with other values of `data`; None leaves a value as it is."""
+        """Return the config with other values of `data`; a value of None changes nothing."""
         return replace(self, data=self.data | {key: value for key, value in values.items() if value is not None})
 
     def with_trainer(self, **values: Any) -> Self:
@@ -108,11 +108,11 @@ class RunConfig:
 
     @property
     def num_nodes(self) -> int:
-        """Machines that train the run together."""
+        """The number of machines that train the run together."""
         return self.trainer.get("num_nodes", 1)
 
 
 def _absolute(node: Node, key: str = "file") -> Node:
-    """Make the path of a file absolute. A value that is not a file is a name, or lies in the data folder."""
+    """Make the path of an existing file absolute. Other values stay: they are names, or files in the data folder."""
     path = Path(node.get(key) or "").expanduser()
     return node | {key: str(path.absolute())} if path.is_file() else node

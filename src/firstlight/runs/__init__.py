@@ -1,6 +1,6 @@
-"""Runs: the folder that a run leaves, and what needs nothing else: loading, evaluation, sweeps and summaries.
+"""Runs: the folder of a run, and everything that uses a trained run: evaluation, prediction, sampling, summaries.
 
-`load`, `evaluate`, `summary` and `device` import torch, so they are imported by their own names.
+This `__init__` imports only the modules that do without torch.
 """
 
 from firstlight.runs.run_folder import RunFolder as RunFolder

@@ -8,7 +8,7 @@ from firstlight.config import CONFIG_DIR
 
 
 def command(name: str) -> str:
-    """Return how this user calls a command: a script of the checkout, or the installed program."""
+    """Return the beginning of a shell command: the script of a checkout, or the installed program."""
     script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
     if not script.exists():
         return f"{runner()}firstlight {name}"

@@ -1,4 +1,4 @@
-"""The device and the precision of a network that is not trained."""
+"""Device and precision for evaluation and prediction."""
 
 import contextlib
 from contextlib import AbstractContextManager
@@ -19,12 +19,12 @@ def pick_device(accelerator: str) -> torch.device:
     choose("accelerator", accelerator, ACCELERATORS, "accelerator")
     found = torch.accelerator.current_accelerator(check_available=True) if accelerator != "cpu" else None
     if accelerator not in ("auto", "cpu") and (found is None or accelerator not in ("gpu", found.type)):
-        raise ValueError(f"accelerator={accelerator}: must be auto or cpu, because torch finds no other device here.")
+        raise ValueError(f"accelerator={accelerator}: must be auto or cpu, because torch does not find this device.")
     return found or torch.device("cpu")
 
 
 def mixed_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which a network computes with a `trainer.precision` such as "bf16-mixed"."""
+    """Return a context that computes with a `trainer.precision`, such as "bf16-mixed"."""
     dtypes = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
     if precision not in dtypes:
         return contextlib.nullcontext()

@@ -1,4 +1,4 @@
-"""Evaluation: the metrics of a finished run, from its folder and the data."""
+"""Evaluate a finished run, from its folder and the data. Lightning is not imported."""
 
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ def evaluate(
 
     Args:
         run: the run folder.
-        split: "test", or "val", the part of the training split that the run's seed holds out.
+        split: "test", or "val": the part of the training samples that the run held out.
         checkpoint: "best" or "last".
-        data: values that replace those of the config's `data`, such as `{"dir": ...}`.
-        accelerator: "cpu", "gpu", "cuda" or "mps"; "auto" for an accelerator if the machine has one.
+        data: new values for `data` in the config, such as `{"dir": ...}`; see `RunConfig.with_data`.
+        accelerator: see `pick_device`.
 
     Returns:
         The metrics `<split>/<name>`.
@@ -39,7 +39,7 @@ def evaluate(
     """
     choose("split", split, ("test", "val"), "split")
     folder = RunFolder.open(run)
-    folder.existing_checkpoint(checkpoint)  # a wrong name is reported before the data is read
+    folder.existing_checkpoint(checkpoint)  # reports a wrong name before the data is read
     config, spec = folder.config().with_data(**data or {}), folder.spec()
     source = build_source(config)
     store, splits = source.splits(config.seed)
@@ -54,11 +54,11 @@ def evaluate(
 
 @torch.inference_mode()
 def compute_metrics(task: Task, loader: BatchLoader, precision: str = "32-true") -> dict[str, float]:
-    """Return the metrics of a split.
+    """Return the metrics over all batches.
 
     Args:
         task: in evaluation mode.
-        loader: the batches of the split, on the task's device.
+        loader: the batches, on the task's device.
         precision: the `trainer.precision` of the run.
     """
     meter = task.new_meter()

@@ -1,4 +1,4 @@
-"""Trained networks: from a run folder alone, or from pretrained weights alone."""
+"""Load trained networks from a run folder or from pretrained weights. The data is not needed."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | s
     Args:
         run: the run folder.
         checkpoint: "best" or "last".
-        device: where the network computes.
+        device: the device of the network.
 
     Raises:
         ValueError: the run or the checkpoint does not exist.
@@ -46,18 +46,18 @@ def load_weights(task: Task, folder: RunFolder, checkpoint: str) -> None:
 
 
 def load_pretrained(model: Node) -> Task:
-    """Return a network with pretrained weights that predicts the classes of these weights: no data, no training.
+    """Return a network with pretrained weights that predicts the classes that the weights were trained on.
 
     Args:
         model: the node `model` of a config. Without `weights`, the default ones are loaded.
 
     Raises:
-        ValueError: the weights do not exist, their classes or image size are unknown, or an option is for training.
+        ValueError: the weights do not exist, their classes or image size are unknown, or an option needs training.
     """
     check_model(model)
     transfer, node = Transfer.split(model)
     if transfer.asks_for_parts:
-        raise ValueError("model: must have neither head, freeze nor lr_decay without training.")
+        raise ValueError("model: must have neither head, freeze nor lr_decay, because nothing is trained.")
     network_class = bind("model", node)
     name = transfer.weights or "default"
     weights = call("model", find_pretrained, network_class.func, name, network_class.keywords)

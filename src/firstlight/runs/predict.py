@@ -1,4 +1,4 @@
-"""Predictions: labels and probabilities for images, from a run folder alone, or from pretrained weights alone."""
+"""Predict the classes of images, with the network of a run or with pretrained weights."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,11 +51,11 @@ def predict(
         verdict and the probability of the verdict, for example `dog_cat` and `dog_cat_probability`.
 
     Raises:
-        ValueError: the run, the checkpoint, the weights, the group or the images do not exist, the network does not
-            classify images, or no image can be read.
+        ValueError: the run, the checkpoint, the weights, the group or the images do not exist; the network does not
+            classify images; no image can be read; or an output file would replace an image.
     """
     if (run is None) == (model is None):
-        raise ValueError("run, model: one of them must be given, and not both.")
+        raise ValueError("run: must be set if model is None, and None otherwise.")
     check_range("batch_size", batch_size, at_least=1)
     if group is not None:
         check_group(group)
@@ -65,7 +65,7 @@ def predict(
     device = pick_device(accelerator)
     task = load_run(run, checkpoint, device) if model is None and run else load_pretrained(model or {}).to(device)
     task = _check_task(task, run, group)
-    # The images of a run are read as its data set was; pretrained weights say how theirs were.
+    # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
     interpolation = "bilinear" if run else task.spec.interpolation
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ def predict(
     for problem in problems:
         print(f"left out: {problem}")
     if not rows:
-        raise ValueError(f"input={input}: must hold an image that can be read; {len(paths)} cannot.")
+        raise ValueError(f"input={input}: must contain an image that can be read. {len(paths):,} cannot.")
     _write(target, sheet_path, rows, shown, group)
     return rows
 
@@ -95,7 +95,7 @@ def _find_inputs(source: Path, target: Path, sheet_path: Path | None) -> list[Pa
     old_sheet = sheet_path.resolve() if sheet_path and is_sheet(sheet_path) else None
     paths = [path for path in find_images(source) if path.resolve() != old_sheet]
     if not paths:
-        raise ValueError(f"input={source}: must hold images other than the contact sheet of earlier predictions.")
+        raise ValueError(f"input={source}: must contain images other than the contact sheet of earlier predictions.")
     inputs = {path.resolve() for path in paths}
     for path in (target, sheet_path):
         if path is not None and path.resolve() in inputs:
@@ -106,11 +106,11 @@ def _find_inputs(source: Path, target: Path, sheet_path: Path | None) -> list[Pa
 
 
 def _check_task(task: Any, run: str | Path | None, group: str | None) -> Classification:
-    """Check that the network classifies images, and ImageNet's classes if a group is wanted."""
+    """Check that the network classifies images, and that it predicts the classes of ImageNet if a group is given."""
     if not isinstance(task, Classification):
-        raise ValueError(f"run={run}: must be a run of task=classification, and it is one of task={task.task_name}.")
+        raise ValueError(f"run={run}: must be a run with task=classification, and this one has task={task.task_name}.")
     if task.spec.kind != "images":
-        raise ValueError(f"run={run}: must be a run on images, and it is one on {task.spec.kind}.")
+        raise ValueError(f"run={run}: must be a run on images, and this one is on {task.spec.kind}.")
     if group:
         check_labels(group, task.spec.labels)
     return task

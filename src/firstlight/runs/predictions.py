@@ -14,9 +14,9 @@ from firstlight.data.contact_sheet import contact_sheet
 
 TOP = 5
 MAX_SHOWN = 64  # images on the contact sheet
-_SIDE = 128  # pixels of the longer side of an image there, at most
+_SIDE = 128  # largest height and width of an image on the contact sheet, in pixels
 _ROWS_ON_SCREEN = 20
-_MARK = ("Software", "firstlight predictions")  # key and text in the metadata of the PNG file
+_MARK = ("Software", "firstlight predictions")  # metadata of the PNG file, by which `is_sheet` knows it
 
 
 def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -34,11 +34,11 @@ def prediction(path: Path, probabilities: Tensor, labels: tuple[str, ...]) -> di
 
 
 def predictions_table(rows: Sequence[dict[str, Any]], group: str | None = None) -> str:
-    """Return a text for the screen: the most likely classes of a single image, or one class for each of many.
+    """Return a table for the screen: the most likely classes of a single image, or the class of each of many images.
 
     Args:
         rows: see `prediction`.
-        group: the name of two more columns, the verdict and its probability.
+        group: a group of ImageNet's classes, whose verdict and probability are two more columns; None for no group.
     """
     if len(rows) == 1:
         (row,) = rows
@@ -56,7 +56,7 @@ def predictions_table(rows: Sequence[dict[str, Any]], group: str | None = None) 
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """Shrink raw images for the sheet: (batch, channels, height, width), uint8, to numbers from 0 to 1."""
+    """Shrink raw images (batch, channels, height, width), uint8, for the contact sheet; return values from 0 to 1."""
     height, width = images.shape[2:]
     scale = _SIDE / max(height, width)
     if scale >= 1:
@@ -73,8 +73,8 @@ def write_sheet(
     Args:
         file: the open file.
         images: batches of `thumbnails`.
-        rows: the rows of these images; rows of further images may follow.
-        group: shown in place of the label, see `predictions_table`.
+        rows: the rows of these images, which may be followed by rows of other images.
+        group: a group whose verdict is shown instead of the label, see `predictions_table`.
     """
     shown = torch.cat(list(images))[:MAX_SHOWN]
     keys = (group, f"{group}_probability") if group else ("label", "probability")
@@ -85,7 +85,7 @@ def write_sheet(
 
 
 def is_sheet(path: Path) -> bool:
-    """Return whether `write_sheet` has written this image."""
+    """Return whether `write_sheet` has written this file."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return image.info.get(_MARK[0]) == _MARK[1]
@@ -102,5 +102,5 @@ def _end_of(path: str) -> str:
 
 
 def _aligned(table: Sequence[tuple[str, ...]]) -> str:
-    column_sizes = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, cells, column_sizes)).rstrip() for cells in table)
+    column_lengths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, cells, column_lengths)).rstrip() for cells in table)

@@ -1,4 +1,4 @@
-"""A preview of the data, before and after augmentation."""
+"""Show samples before and after augmentation."""
 
 import torch
 from PIL import Image
@@ -16,13 +16,13 @@ from firstlight.tasks.build import build_source, build_task
 
 
 def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7) -> None:
-    """Write an image: each row shows an original and augmented versions of it. Texts are printed.
+    """Write an image in which each row shows a sample and augmented versions of it. Texts are printed instead.
 
     Args:
         config: the config of a training run.
         output: path of the image; its suffix selects the format.
-        samples: originals, drawn from the training split with the run's seed.
-        versions: augmented versions of each original.
+        samples: number of samples, drawn from the training split with the run's seed.
+        versions: number of augmented versions of each sample.
 
     Raises:
         ValueError: the config is wrong, the data is a table, or the image cannot be written.
@@ -31,7 +31,7 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7)
     check_range("preview.versions", versions, at_least=1)
     store, splits = build_source(config).splits(config.seed)
     if store.spec.kind == "numbers":
-        raise ValueError("data: must be images or text; a preview cannot show tables.")
+        raise ValueError("data: must be images or text, because a preview cannot show tables.")
     target = user_path(output)
     if store.spec.kind == "images":
         check_format("preview.output", target)
@@ -41,7 +41,7 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7)
     sheet = augmentation_sheet(task, splits["train"], config.seed, samples, versions)
     with output_file("preview.output", target):
         write_image(target, sheet)
-    print(f"originals on the left, augmented versions beside them: {target}")
+    print(f"samples on the left, augmented versions to the right: {target}")
     return None
 
 
@@ -49,11 +49,11 @@ def augmentation_sheet(task: Task, split: Split, seed: int, samples: int = 8, ve
     """Return the image that `preview` writes.
 
     Args:
-        task: has the augmentation.
-        split: the samples are drawn from it.
-        seed: of the draws.
-        samples: rows of the image.
-        versions: augmented versions in each row.
+        task: the task, with its augmentation.
+        split: the split that the samples are drawn from.
+        seed: the seed of the random draws.
+        samples: number of rows.
+        versions: number of augmented versions in each row.
     """
     raw, targets = _draw(split, seed, samples)
     raw, targets = raw.to(task.device), targets.to(task.device)
@@ -71,7 +71,7 @@ def _draw(split: Split, seed: int, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def _caption(target: Tensor, labels: tuple[str, ...]) -> str:
-    """Return the class, or the two most likely classes of a mixture with their fractions, or the numbers."""
+    """Return the class, the two largest classes of a mixture with their fractions, or the target numbers."""
     if target.ndim == 0:
         return labels[int(target)]
     if len(target) != len(labels) or len(labels) == 1:
@@ -82,7 +82,7 @@ def _caption(target: Tensor, labels: tuple[str, ...]) -> str:
 
 
 def _texts(task: Task, split: Split, seed: int, samples: int) -> str:
-    """Return texts before and after the augmentation."""
+    """Return samples as texts, before and after the augmentation."""
     raw, targets = _draw(split, seed, samples)
     reseed(derive(seed, "preview"), task.device)
     changed, _ = task.augment(raw, targets)

@@ -1,4 +1,4 @@
-"""The folder of a run. Evaluation, prediction and sampling need nothing else."""
+"""The folder of a run: its paths, its config and its metrics."""
 
 import contextlib
 import json
@@ -17,10 +17,10 @@ from firstlight.spec import DataSpec
 
 
 class RunFolder:
-    """The paths and small files of one run; the README has a table of them.
+    """The folder of one run. The README has a table of its files.
 
     Args:
-        path: the folder, which need not exist.
+        path: the folder, which may not exist yet.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -31,7 +31,7 @@ class RunFolder:
         self.history_path = self.path / "metrics.csv"
         self.log_path = self.path / "train.log"
         self.checkpoint_dir = self.path / "checkpoints"
-        self._created: list[Path] = []  # folders that `create` made, the innermost first
+        self._created: list[Path] = []  # the folders that `create` has made, innermost first
 
     @classmethod
     def create(cls, config: RunConfig, path: str | Path | None = None) -> "RunFolder":
@@ -59,7 +59,7 @@ class RunFolder:
                 folder.path.mkdir(parents=True, exist_ok=bool(path))
             except FileExistsError:
                 if path:
-                    raise ValueError(f"run_dir={path}: must be a folder, and it is a file.") from None
+                    raise ValueError(f"run_dir={path}: must be a folder, not a file.") from None
                 continue  # another run has just used the name
             except OSError as error:
                 key = f"run_dir={path}" if path else f"output_dir={config.output_dir}"
@@ -70,7 +70,11 @@ class RunFolder:
 
     @classmethod
     def await_first_process(cls, path: str | Path, seconds: float = 60) -> "RunFolder":
-        """Return the folder that the first of several processes creates, as soon as it exists."""
+        """Wait for the folder that the first of several processes creates, and return it.
+
+        Raises:
+            ValueError: the folder does not exist after `seconds`.
+        """
         folder = cls(path)
         deadline = time.monotonic() + seconds
         while not folder.config_path.exists():
@@ -93,7 +97,7 @@ class RunFolder:
         folder = cls(path)
         if not folder.config_path.is_file():
             raise ValueError(
-                f"{key}={path}: must be a run folder, with a config.yaml in it.{_newest_hint(folder.path)}"
+                f"{key}={path}: must be a run folder, which contains a config.yaml.{_newest_hint(folder.path)}"
             )
         return folder
 
@@ -149,20 +153,20 @@ class RunFolder:
         return path
 
     def remove(self) -> None:
-        """Delete what `create` has made. Other files stay."""
+        """Delete the files of a run that has not trained, and the folders that `create` has made. Other files stay."""
         for path in (self.config_path, self.log_path, self.metrics_path):
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty: it holds another's files
+        with contextlib.suppress(OSError):  # a folder is not empty, because it contains files that are not of this run
             for folder in (self.checkpoint_dir, *self._created):
                 folder.rmdir()
 
 
 def _newest_hint(path: Path) -> str:
-    """Return a line with the newest run near `path`; empty if there is none."""
+    """Return a line that names the newest run near `path` or in outputs/; empty if there are no runs."""
     near = next((p for p in path.parents if p.is_dir()), Path())
     outputs = Path("outputs")
     runs = [*near.glob("*/config.yaml"), *outputs.glob("*/*/config.yaml"), *outputs.glob("sweeps/*/*/config.yaml")]
     if not runs:
         return ""
     newest = max(runs, key=lambda run: run.stat().st_mtime)
-    return f"\nThe newest run there is {newest.parent}"
+    return f"\nThe newest run is {newest.parent}"

@@ -1,4 +1,4 @@
-"""Samples of a generative network, from a run folder alone."""
+"""Generate texts or images with a trained run."""
 
 from pathlib import Path
 
@@ -29,25 +29,25 @@ def sample(
         output: path of the text, or of the contact sheet, whose suffix selects the format; by default samples.txt or
             samples.png in the run folder.
         checkpoint: "best" or "last".
-        seed: of the draws.
-        prompt: the beginning of a text.
-        length: tokens of a text.
-        temperature: of a text; below 1, likely tokens become more likely.
-        number: number of images.
+        seed: the seed of the random draws.
+        prompt: for texts: the beginning.
+        length: for texts: the number of new tokens.
+        temperature: for texts: divides the logits. Values below 1 make likely tokens more likely.
+        number: for images: how many.
 
     Returns:
         The text, or the images (number, channels, height, width), from 0 to 1.
 
     Raises:
-        ValueError: the run or the checkpoint does not exist, `number` is below 1, the network generates nothing, or
-            the output cannot be written.
+        ValueError: the run or the checkpoint does not exist, an option is out of its range, the network cannot
+            generate samples, or the output cannot be written.
     """
     check_range("number", number, at_least=1)
     task = load_run(run, checkpoint)
     if not task.can_sample:
         raise ValueError(
-            f"run={run}: must be a run of model=gan, model=vae or a language model;"
-            f" {type(task.network).__name__} generates nothing."
+            f"run={run}: must be a run with model=gan, model=vae or task=language,"
+            f" because {type(task.network).__name__} cannot generate samples."
         )
     is_text = isinstance(task, Language)
     target = user_path(output or RunFolder(run).path / ("samples.txt" if is_text else "samples.png"))

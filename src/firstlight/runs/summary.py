@@ -1,4 +1,4 @@
-"""The text at the beginning and at the end of a run."""
+"""The texts that a run prints at its beginning and at its end."""
 
 import itertools
 from collections.abc import Mapping, Sized
@@ -13,7 +13,7 @@ SPLITS = ("train", "val", "test")
 
 
 def opening_text(name: str, seed: int, task: Task, splits: Mapping[str, Sized]) -> str:
-    """Describe what is about to be trained, and on what data."""
+    """Return a line with the size of the network, the shape of its inputs, and the sizes of the splits."""
     sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
     shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
     parameters = f"{num_parameters(task.network):,} parameters"

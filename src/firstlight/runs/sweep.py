@@ -14,10 +14,10 @@ class _Job:
     number: int
     overrides: list[str]
     metrics: dict[str, Any] = field(default_factory=dict)  # the content of metrics.json, if the job has completed
-    error: str | None = None
+    error: str | None = None  # the message, if the job has failed
 
     def rank(self) -> tuple[int, float]:
-        """Sort by the monitored metric; jobs without a number come next, and failed jobs last."""
+        """Return a sort key: the monitored metric from best to worst, then jobs without a value, then failed jobs."""
         value = self.monitored()
         if self.error is not None or math.isnan(value):
             return (1 if self.error is None else 2), 0.0
@@ -28,7 +28,7 @@ class _Job:
         return math.nan if value is None else float(value)
 
     def outcome(self) -> str:
-        """Describe the result in a few words; empty for jobs that are not trainings."""
+        """Return the result for the ranking; empty for jobs that have no monitored metric."""
         if self.error is not None:
             return f"failed: {self.error.splitlines()[0]}"
         if "monitor" not in self.metrics:
@@ -45,7 +45,7 @@ class _Job:
 
 
 class Sweep:
-    """The jobs of one `-m` run. Each finished job updates summary.csv.
+    """The jobs of one sweep (`-m`). Each job updates summary.csv when it ends.
 
     Args:
         path: the folder of the sweep.
@@ -61,12 +61,12 @@ class Sweep:
         self.jobs.append(_Job(number, overrides))
 
     def finished(self, metrics: dict[str, Any]) -> None:
-        """Note the metrics of the job that began last."""
+        """Record the metrics of the current job."""
         self.jobs[-1].metrics = metrics
         self._write()
 
     def failed(self, cause: str) -> None:
-        """Print and note why the job that began last has failed."""
+        """Print and record why the current job has failed."""
         print(f"[job {self.jobs[-1].number}] failed: {cause}", flush=True)
         self.jobs[-1].error = cause
         self._write()

@@ -1,4 +1,4 @@
-"""Groups of ImageNet's classes, such as all breeds of dogs."""
+"""Groups of ImageNet classes, such as all breeds of dogs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from firstlight.checks import choose
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Group -> its names, each with the indices of its classes: 118 breeds of dogs, five of cats.
+# Group -> name -> class indices: 118 breeds of dogs, 5 of cats.
 GROUPS = {"dog_cat": {"dog": range(151, 269), "cat": range(281, 286)}}
 
 
 def check_group(group: str) -> None:
-    """Check the name of a group.
+    """Check that a group exists.
 
     Raises:
         ValueError: the group is unknown.
@@ -23,24 +23,24 @@ def check_group(group: str) -> None:
 
 
 def check_labels(group: str, labels: tuple[str, ...]) -> None:
-    """Check that a network predicts ImageNet's classes.
+    """Check that a network predicts the classes of ImageNet, which the groups consist of.
 
     Raises:
-        ValueError: the labels are not those of ImageNet.
+        ValueError: the labels are other ones.
     """
     from firstlight.transfer.imagenet import imagenet_labels
 
     if labels != imagenet_labels():
         raise ValueError(
-            f"predict.group={group}: must be null, because the network does not predict the 1000 classes of ImageNet;"
-            " model=efficientnet_lite0 does."
+            f"predict.group={group}: must be null, because the network does not predict the 1000 classes of ImageNet."
+            " To fix: use model=efficientnet_lite0."
         )
 
 
 def verdicts(group: str, probabilities: Tensor) -> list[tuple[str, float]]:
-    """Return the most likely name of a group for each image, with its probability.
+    """Return the most likely name of a group for each image, and the probability of that name.
 
-    The probability of a name is the sum over its classes; "neither" is the sum over all other classes.
+    The probability of a name is the sum over its classes. The name "neither" has the sum over all other classes.
 
     Args:
         group: a key of `GROUPS`.

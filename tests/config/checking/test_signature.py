@@ -16,7 +16,7 @@ Package = Callable[..., str]
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """Makes an importable package of the given source files and returns its name, a new one each time."""
+    """Return a function that writes an importable package of the given source files and returns its unique name."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def make(**sources: str) -> str:
@@ -50,13 +50,13 @@ def names(target: str) -> list[str] | None:
         "firstlight.training.schedulers.onecycle",
     ],
 )
-def test_the_source_tells_the_same_parameters_as_the_imported_object(target: str) -> None:
+def test_the_parameters_in_the_source_are_those_of_the_imported_object(target: str) -> None:
     module, _, name = target.rpartition(".")
     signature = inspect.signature(getattr(importlib.import_module(module), name))
     assert names(target) == list(signature.parameters)
 
 
-def test_the_names_of_a_package_are_those_that_it_imports() -> None:
+def test_the_names_of_a_package_are_those_that_its_init_file_imports() -> None:
     exported = [name for name in vars(importlib.import_module("firstlight.networks")) if name[0].isupper()]
     assert [name for name in package_names("firstlight.networks") if name[0].isupper()] == exported
 
@@ -94,7 +94,7 @@ def test_a_name_imported_from_the_package_itself_is_followed(package: Package) -
     assert names(f"{name}.other.net") == ["width"]
 
 
-def test_kwargs_stand_for_the_parameters_of_the_base(package: Package) -> None:
+def test_kwargs_stand_for_the_parameters_of_the_base_class(package: Package) -> None:
     base = "class Base:\n def __init__(self, depth: int, width: int): ...\n"
     name = package(net=base + "class Net(Base):\n def __init__(self, *, width: float, **kwargs): ...")
     found = parameters(f"{name}.net.Net")
@@ -102,7 +102,7 @@ def test_kwargs_stand_for_the_parameters_of_the_base(package: Package) -> None:
     assert {key: ast.unparse(value) for key, value in found.items() if value} == {"depth": "int", "width": "float"}
 
 
-def test_kwargs_go_up_through_several_bases(package: Package) -> None:
+def test_kwargs_are_followed_through_several_base_classes(package: Package) -> None:
     name = package(
         net="class A:\n def __init__(self, a): ...\n"
         "class B(A):\n def __init__(self, b, **rest): ...\n"
@@ -111,7 +111,7 @@ def test_kwargs_go_up_through_several_bases(package: Package) -> None:
     assert names(f"{name}.net.C") == ["a", "b", "c"]
 
 
-def test_without_kwargs_the_parameters_of_the_base_are_none(package: Package) -> None:
+def test_without_kwargs_the_parameters_of_the_base_class_do_not_count(package: Package) -> None:
     name = package(
         net="class A:\n def __init__(self, a): ...\nclass B(A):\n def __init__(self, b): super().__init__(1)"
     )
@@ -132,12 +132,12 @@ def test_without_kwargs_the_parameters_of_the_base_are_none(package: Package) ->
         "from math import sqrt as Net",
     ],
 )
-def test_none_where_the_source_does_not_tell(package: Package, source: str) -> None:
+def test_the_result_is_none_if_the_source_does_not_show_the_parameters(package: Package, source: str) -> None:
     assert parameters(f"{package(net=source)}.net.Net") is None
 
 
 @pytest.mark.parametrize("target", ["math.sqrt", "torch.optim", "torch.optim.AdamW.step"])
-def test_none_for_what_is_no_class_or_function_with_a_source(target: str) -> None:
+def test_the_result_is_none_for_modules_methods_and_compiled_functions(target: str) -> None:
     assert parameters(target) is None
 
 
@@ -148,7 +148,7 @@ def test_none_for_what_is_no_class_or_function_with_a_source(target: str) -> Non
         "try:\n from .other import Net\nexcept ImportError:\n raise",
     ],
 )
-def test_a_name_bound_inside_a_block_is_no_unknown_name(package: Package, source: str) -> None:
+def test_a_name_that_is_bound_inside_a_block_is_known(package: Package, source: str) -> None:
     name = package(net=source, other="def Net(width): ...")
     assert names(f"{name}.net.Net") in (None, ["width"])
 
@@ -159,13 +159,13 @@ def test_the_last_of_several_definitions_counts(package: Package) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "complaint"),
+    ("target", "message"),
     [
-        ("no_such_package_here.Net", "no module named 'no_such_package_here'"),
-        ("torch.optim.AdmaW", r"no 'AdmaW' in torch\.optim"),
-        ("firstlight.networks.lenet.LeNett", r"no 'LeNett' in firstlight\.networks\.lenet"),
+        ("unknown_package.Net", "the module 'unknown_package' must be installed"),
+        ("torch.optim.AdmaW", r"'AdmaW' must be defined in torch\.optim"),
+        ("firstlight.networks.lenet.LeNett", r"'LeNett' must be defined in firstlight\.networks\.lenet"),
     ],
 )
-def test_a_target_that_does_not_exist_is_refused(target: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_a_target_that_does_not_exist_raises_an_error(target: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         parameters(target)

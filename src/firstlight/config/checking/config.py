@@ -1,4 +1,4 @@
-"""Check a composed config before anything heavy is imported."""
+"""Check a composed config against the signatures of its classes, before torch or Lightning is imported."""
 
 import ast
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def check(config: dict[str, Any]) -> None:
         elif key not in GROUPS:
             raise ValueError(f"{key}: unknown key{suggestion(key, [*SETTINGS, *GROUPS])}")
         elif not isinstance(value, dict) or "_target_" not in value:
-            raise ValueError(f"{key}={as_yaml(value)}: must have a _target_, the class or function to call.")
+            raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)
     _check_augment(config["augment"])
     _, network = _check_transfer(config["model"])
@@ -104,7 +104,7 @@ def _check_augment(augment: dict[str, Any]) -> None:
 
 
 def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """Check the options that every network has, and return them apart from the network's own options."""
+    """Check the options that every network has, and split them from the network's own options."""
     for key in model.keys() & TRANSFER.keys():
         check_value(f"model.{key}", model[key], _annotation(TRANSFER[key]))
     return Transfer.split(model)
@@ -125,7 +125,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         accepted = parameters(target)
     except ValueError as error:
         raise ValueError(f"{path}._target_={target}: {error}.") from None
-    if accepted is None:  # only the call can show
+    if accepted is None:  # unknown from the source; the call raises an error itself
         return
     name = target.rsplit(".", 1)[-1]
     supplied = SUPPLIED.get(path, ())
@@ -138,6 +138,6 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
             options += TRANSFER if path == "model" else ()
             raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
-        is_node = isinstance(value, dict) and "_target_" in value  # the object that it becomes may have any type
+        is_node = isinstance(value, dict) and "_target_" in value  # the type of the object that it describes is unknown
         if annotation is not None and not is_node:
             check_value(full_key, value, annotation, name)

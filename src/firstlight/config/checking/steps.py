@@ -1,4 +1,4 @@
-"""The names of augmentation steps in a config: `random_resized_crop` is firstlight.augment.RandomResizedCrop."""
+"""Names of augmentation steps in a config: `random_resized_crop` stands for firstlight.augment.RandomResizedCrop."""
 
 import functools
 import re
@@ -18,18 +18,18 @@ def step_target(name: str) -> str:
 
 @functools.cache
 def step_names() -> tuple[str, ...]:
-    """Return the names of all steps: the exports of the package that have a probability `p`. Imports nothing."""
+    """Return the names of all steps: the exports of the package that have an argument `p`. Imports nothing."""
     steps = [name for name in names(_PACKAGE) if "p" in (parameters(f"{_PACKAGE}.{name}") or ())]
     return tuple(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in steps)
 
 
 def add_targets(augment: dict[str, Any]) -> None:
-    """Give each step the `_target_` that its key stands for, unless it has one; in place."""
+    """Add to each step the `_target_` that its name stands for, unless it has one. Changes `augment` in place."""
     for name, step in augment.items():
         if isinstance(step, dict) and "_target_" not in step:
             augment[name] = {"_target_": step_target(name)} | step
 
 
 def without_steps(augment: dict[str, Any]) -> dict[str, Any]:
-    """Return the augmentation for evaluation, which has no steps and needs no files of theirs."""
+    """Return the node of the augmentation without its steps, for evaluation."""
     return {key: value for key, value in augment.items() if not isinstance(value, dict)}

@@ -1,9 +1,10 @@
-"""Compare values from YAML with the annotations of arguments, and describe these for people."""
+"""Compare values from YAML with the annotations of arguments, and describe the annotations for people."""
 
 import ast
 from typing import Any
 
 _NAMES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+_PLURALS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
 
 
@@ -17,7 +18,7 @@ def check_value(key: str, value: Any, annotation: ast.expr, owner: str = "") -> 
         owner: the class or function that has the argument, for the message.
 
     Raises:
-        ValueError: the value does not fit the annotation. The message describes what does.
+        ValueError: the value does not fit the annotation. The message describes the values that fit.
     """
     if not _accepts(annotation, value):
         where = f" ({owner})" if owner else ""
@@ -43,19 +44,22 @@ def _description(annotation: ast.expr) -> str:
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
             return _alternatives(options)
         case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
-            return f"a list whose items are {_description(inner)}"
+            return f"a list of {_PLURALS.get(ast.unparse(inner)) or f'items, each {_description(inner)}'}"
         case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
-            return f"a list of {', '.join(_description(item) for item in inner)}"
+            return f"a list of {' and '.join(map(_description, inner))}"
     return _NAMES.get(ast.unparse(annotation), ast.unparse(annotation))
 
 
 def _alternatives(options: list[ast.expr]) -> str:
     settable = [option for option in options if not isinstance(option, ast.Name) or option.id not in _NEVER_IN_YAML]
-    return " or ".join(dict.fromkeys(map(_description, settable)))
+    found = list(dict.fromkeys(map(_description, settable)))
+    if _NAMES["int"] in found and _NAMES["float"] in found:
+        found.remove(_NAMES["int"])
+    return " or ".join(found)
 
 
 def _accepts(annotation: ast.expr, value: Any) -> bool:
-    """Whether a value from YAML fits an annotation. An annotation that is not understood accepts every value."""
+    """Return whether a value from YAML fits an annotation. An annotation of an unknown form fits every value."""
     match annotation:
         case ast.Constant(value=None):
             return value is None
