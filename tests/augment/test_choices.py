@@ -15,6 +15,7 @@ from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
+from firstlight.training.module import TrainingModule
 from helpers.samples import image_spec, noisy_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
@@ -56,21 +57,21 @@ def test_without_steps_training_and_evaluation_get_the_same_inputs() -> None:
     assert torch.equal(task.train().prepared((raw, CLASSES))[0], task.preprocess(raw))
 
 
-def inputs_of_training_step(task: Task, batch: int, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Tensor:
-    """The network's inputs in one training step."""
+def inputs_of_training_step(config: RunConfig, batch: int, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Tensor:
+    """Return the network's inputs in one training step."""
+    module = TrainingModule(build_task(config, COLOUR), config)
     seen: list[Tensor] = []
-    handle = task.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
-    monkeypatch.setattr(type(task), "current_epoch", epoch)
-    task._meter = task.new_meter()
-    task.train().training_step((noisy_images(16, 3, 32, 32), CLASSES), batch)
-    handle.remove()
+    module.task.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    monkeypatch.setattr(TrainingModule, "current_epoch", epoch)
+    module._meter = module.task.new_meter()
+    module.train().training_step((noisy_images(16, 3, 32, 32), CLASSES), batch)
     return seen[0]
 
 
 def test_an_augmented_batch_depends_on_the_seed_the_epoch_and_the_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def inputs(seed: int, epoch: int, batch: int) -> Tensor:
-        task = build_linear_task("augment=strong", f"seed={seed}")
-        return inputs_of_training_step(task, batch, epoch, monkeypatch)
+        config = RunConfig.from_overrides("model=linear", "augment=strong", f"seed={seed}")
+        return inputs_of_training_step(config, batch, epoch, monkeypatch)
 
     first = inputs(1, 0, 0)
     torch.rand(17)  # earlier random numbers have no influence
@@ -128,8 +129,8 @@ def test_values_on_the_command_line_reach_the_steps() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("+augment.rotate.degrees=-3", r"^augment\.rotate: degrees=-3: must be at least 0"),
-        ("+augment.flip.p=2", r"^augment\.flip: p=2: must be at least 0 and at most 1"),
+        ("+augment.rotate.degrees=-3", r"^augment\.rotate\.degrees=-3: must be at least 0"),
+        ("+augment.flip.p=2", r"^augment\.flip\.p=2: must be at least 0 and at most 1"),
         ("+augment.replace_tokens.rate=0.1", r"^augment\.replace_tokens: must be a step for images"),
         ("+augment.replace_synonyms.p=1", r"^augment\.replace_synonyms: .* missing .* 'file'"),
         ("augment.padding=zeros", r"^augment\.padding=zeros: unknown padding, did you mean 'zero'\?"),
@@ -146,6 +147,6 @@ def test_evaluation_needs_no_thesaurus(tmp_path: Path) -> None:
     file.write_text("big large")
     assert build_task(config, spec).augment.token_steps
     file.unlink()
-    with pytest.raises(ValueError, match=r"^augment\.replace_synonyms: file=.*must be an existing file"):
+    with pytest.raises(ValueError, match=r"^augment\.replace_synonyms\.file=.*must be an existing file"):
         build_task(config, spec)
     assert not build_task(config, spec, training=False).augment.token_steps

@@ -8,15 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-<<<<<<<< HEAD:tests/data/test_read_ahead.py
 from firstlight.data import read_ahead as module
 from firstlight.data.images import read_image
 from firstlight.data.read_ahead import read_ahead, read_batches
-========
-from firstlight.data.images import read_image
-from firstlight.runs import read_ahead as module
-from firstlight.runs.read_ahead import read_ahead
->>>>>>>> 68dff0b507dc93e1d9d94413fbbba8be34f8bd7e:tests/runs/test_read_ahead.py
 from helpers.generate import write_image
 
 SHAPE = (3, 8, 8)
@@ -24,7 +18,6 @@ SHAPE = (3, 8, 8)
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """Seven different images."""
     found = [tmp_path / f"{number}.png" for number in range(7)]
     for number, path in enumerate(found):
         write_image(path, 30 * number)
@@ -32,11 +25,7 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
-<<<<<<<< HEAD:tests/data/test_read_ahead.py
 def test_batches_keep_the_order_of_the_paths(paths: list[Path], batch_size: int) -> None:
-========
-def test_the_batches_hold_all_images_in_order(paths: list[Path], batch_size: int) -> None:
->>>>>>>> 68dff0b507dc93e1d9d94413fbbba8be34f8bd7e:tests/runs/test_read_ahead.py
     problems: list[str] = []
     with ThreadPoolExecutor() as pool:
         names, batches = zip(*read_ahead(pool, paths, SHAPE, batch_size, problems), strict=True)
@@ -47,11 +36,7 @@ def test_the_batches_hold_all_images_in_order(paths: list[Path], batch_size: int
     assert problems == []
 
 
-<<<<<<<< HEAD:tests/data/test_read_ahead.py
 def test_images_that_cannot_be_read_are_left_out_and_reported(paths: list[Path]) -> None:
-========
-def test_unreadable_files_are_left_out_and_reported(paths: list[Path]) -> None:
->>>>>>>> 68dff0b507dc93e1d9d94413fbbba8be34f8bd7e:tests/runs/test_read_ahead.py
     problems: list[str] = []
     for number in (0, 1, 4):
         paths[number].write_bytes(b"no image")
@@ -61,7 +46,6 @@ def test_unreadable_files_are_left_out_and_reported(paths: list[Path]) -> None:
     assert [problem.split(":")[0] for problem in problems] == [str(paths[number]) for number in (0, 1, 4)]
 
 
-<<<<<<<< HEAD:tests/data/test_read_ahead.py
 def test_only_the_next_batch_is_read_while_the_caller_has_the_current_one(
     paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,30 +56,14 @@ def test_only_the_next_batch_is_read_while_the_caller_has_the_current_one(
         if path == paths[3]:
             second.set()
         return read_image(path, *args)
-========
-def test_only_the_next_batch_is_read_ahead(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    started, next_batch_is_read = [], threading.Event()
-
-    def read(path: Path, shape: tuple[int, ...], interpolation: str) -> object:
-        started.append(path)
-        if path == paths[3]:
-            next_batch_is_read.set()
-        return read_image(path, shape)
->>>>>>>> 68dff0b507dc93e1d9d94413fbbba8be34f8bd7e:tests/runs/test_read_ahead.py
 
     monkeypatch.setattr(module, "read_image", read)
     with ThreadPoolExecutor(1) as pool:
         batches = read_ahead(pool, paths, SHAPE, 2, [])
         next(batches)
-<<<<<<<< HEAD:tests/data/test_read_ahead.py
         assert second.wait(10)  # before the caller asks for the second batch
         pool.submit(int).result()  # queued last: all submitted reads have finished
         assert begun == paths[:4]
-========
-        assert next_batch_is_read.wait(10)  # the second batch, which has not been requested yet
-        pool.submit(int).result()  # runs after every read that is queued
-        assert started == paths[:4]
->>>>>>>> 68dff0b507dc93e1d9d94413fbbba8be34f8bd7e:tests/runs/test_read_ahead.py
         assert len(list(batches)) == 3
 
 

@@ -1,7 +1,6 @@
 import functools
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -34,9 +33,8 @@ def task_of(spec: DataSpec, *words: str) -> Task:
 
 def checkpoint_of(task: Task, path: Path) -> Path:
     """Save the weights and the spec of a task as a run does."""
-    checkpoint: dict[str, Any] = {"state_dict": task.state_dict()}
-    task.on_save_checkpoint(checkpoint)
-    torch.save(checkpoint, path)
+    config = {"augment": {"size": None}}
+    torch.save({"state_dict": task.state_dict(), "spec": task.spec.to_dict(), "config": config}, path)
     return path
 
 
