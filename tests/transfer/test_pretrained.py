@@ -31,9 +31,9 @@ def task_of(spec: DataSpec, *words: str) -> Task:
     return build_task(RunConfig.from_overrides(*words), spec)
 
 
-def checkpoint_of(task: Task, path: Path) -> Path:
+def checkpoint_of(task: Task, path: Path, size: int | None = None) -> Path:
     """Save the weights and the spec of a task as a run does."""
-    config = {"augment": {"size": None}}
+    config = {"augment": {"size": size}}
     torch.save({"state_dict": task.state_dict(), "spec": task.spec.to_dict(), "config": config}, path)
     return path
 
@@ -152,7 +152,7 @@ def test_a_head_for_other_classes_has_random_weights_from_the_seed(colour_weight
 
 def test_weights_of_a_run_include_its_preprocessing(tmp_path: Path) -> None:
     before = task_of(replace(spec_of(3, 20, 20), interpolation="bicubic"), "model=lenet", "augment.size=36")
-    path = checkpoint_of(before, tmp_path / "best.ckpt")
+    path = checkpoint_of(before, tmp_path / "best.ckpt", size=36)
     after = task_of(GREY, "model=lenet", f"model.weights={path}")
     assert torch.equal(
         after.network.state_dict()["features.0.weight"], before.network.state_dict()["features.0.weight"]
