@@ -67,5 +67,5 @@ def test_the_activation_can_be_chosen() -> None:
 
 
 def test_an_unknown_depth_raises_an_error() -> None:
-    with pytest.raises(ValueError, match=r"depth=20: unknown depth; known: 101, 152, 18, 34, 50"):
+    with pytest.raises(ValueError, match=r"depth=20: unknown depth; known: 18, 34, 50, 101, 152"):
         ResNet(images_of(32), depth=20)

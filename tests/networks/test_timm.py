@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from firstlight.commands.predict import predict
+from firstlight.runs.predict import predict
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.networks import Timm
