@@ -215,7 +215,7 @@ def test_a_damaged_file_in_the_cache_raises_an_error(hub: Path) -> None:
     put_into_cache(hub, "timm/test_vit.r160_in1k", "test_vit")
     file = next(hub.rglob("model.safetensors"))
     file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(ValueError, match=rf"model\.weights={file}: damaged"):
+    with pytest.raises(ValueError, match=rf"model\.weights={file}: cannot read \(damaged"):
         build_task(config("model.name=test_vit", "model.weights=default"), images_of(32))
 
 
