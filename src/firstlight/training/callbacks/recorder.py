@@ -1,4 +1,4 @@
-"""The records of a run while it trains: metrics.csv, TensorBoard, and its times."""
+"""The records of a training: metrics.csv, TensorBoard's event file, and times."""
 
 import csv
 import math
@@ -23,18 +23,20 @@ from firstlight.training.module import TrainingModule
 
 
 class Recorder(RunCallback):
-    """Writes one row for each epoch, on the first rank only.
+    """Writes the metrics of each epoch to metrics.csv and to TensorBoard, on the first rank only.
 
     Args:
         folder: the run folder.
         config: the config of the run.
         started: `time.perf_counter()` at the start of the run.
-        samples: raw samples, for the image of the augmentation.
+        samples: raw samples for the image that shows the augmentation.
 
     Attributes:
-        row: the latest epoch: its number, counted from 1, last step, metrics, learning rate of that step, and seconds.
-        seconds_to_first_step: from `started` to the end of the first step.
-        samples_per_second: in training, without validation. The first epoch counts only if it is the only one.
+        row: the row of the latest epoch: its number, counted from 1, its last step, its metrics, the learning rate of
+            that step, and its seconds.
+        seconds_to_first_step: seconds from `started` to the end of the first step; NaN before.
+        samples_per_second: the speed of the training without validation. The first epoch, which is slower, counts only
+            if it is the only one.
     """
 
     def __init__(self, folder: RunFolder, config: RunConfig, started: float, samples: Split) -> None:
@@ -52,12 +54,12 @@ class Recorder(RunCallback):
 
     @property
     def samples_per_second(self) -> float:
-        """Over all ranks; NaN if no epoch has ended."""
+        """Samples per second over all ranks; NaN before the end of the first epoch."""
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
     def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Open the files. A resumed run drops the rows of the epochs that it repeats."""
+        """Open the files. A resumed run deletes the rows of the epochs that it repeats."""
         if not trainer.is_global_zero:
             return
         names = [f"{split}/{name}" for split in ("train", "val") for name in module.task.metric_names]
@@ -91,11 +93,11 @@ class Recorder(RunCallback):
         self._num_samples = 0
 
     def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Note the learning rate before the scheduler changes it; the last group's, if stages have their own rates."""
+        """Keep the learning rate, before the scheduler changes it. Of several parameter groups, the last one counts."""
         self._lr = trainer.optimizers[0].param_groups[-1]["lr"]
 
     def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
-        """Note the loss of some steps, without waiting for the device."""
+        """Keep the loss of some steps, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
         if trainer.global_step % self._every_n_steps == 0:
@@ -106,7 +108,7 @@ class Recorder(RunCallback):
         self._training_ended = time.perf_counter()
 
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Write the epoch's row."""
+        """Write the row of the epoch."""
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         if self._writer is None:
             return
@@ -128,8 +130,8 @@ class Recorder(RunCallback):
         if self._writer is None:
             return
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-        tested = {name: value for name, value in numbers.items() if name.startswith("test/")}
-        for name, value in tested.items():
+        test_metrics = {name: value for name, value in numbers.items() if name.startswith("test/")}
+        for name, value in test_metrics.items():
             self._writer.add_scalar(name, value, self.row.get("step", 0))
             self._writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
         shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
@@ -142,7 +144,7 @@ class Recorder(RunCallback):
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return dotted keys and plain values, as TensorBoard shows hyperparameters."""
+    """Return the config as hyperparameters for TensorBoard: dotted keys, and values of types that it can show."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, dict):
