@@ -1,5 +1,6 @@
 """Every data set trains with every network that accepts its kind of samples; `configs` has one YAML file for each."""
 
+import contextlib
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from hydra.utils import get_class
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError
 
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.compose import compose
@@ -28,12 +30,18 @@ write_all(Path(FOLDER.name))
 
 
 def node_of(group: str, name: str) -> dict[str, Any]:
-    """Return the content of a YAML file. It is composed, which is slow, only if the file is a variant of another."""
-    node: Any = OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml")
-    if "_target_" not in node:
-        node = compose(f"{group}={name}")[group]
+    """Return the content of a YAML file, resolved.
+
+    A file is composed, which is slow, only if it is a variant of another file or refers to other groups.
+    """
+    node = OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml")
     node.pop("defaults", None)
-    return node
+    with contextlib.suppress(InterpolationKeyError):
+        plain: Any = OmegaConf.to_container(node, resolve=True)
+        if "_target_" in plain:
+            return plain
+    composed: Any = OmegaConf.to_container(compose(f"{group}={name}")[group])
+    return composed
 
 
 def kinds_of_network(model: str) -> tuple[str, ...]:
