@@ -100,12 +100,12 @@ def test_several_machines_and_other_launchers_need_a_run_dir(
     ("status", "error", "message"),
     [
         (launch.REFUSED, ValueError, "Process 1 refused the run"),
-        (launch.INTERRUPTED, KeyboardInterrupt, ""),
+        (launch.INTERRUPTED, KeyboardInterrupt, None),
         (1, RuntimeError, "One of 2 processes failed"),
     ],
 )
 def test_a_process_that_fails_ends_the_others(
-    status: int, error: type[BaseException], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    status: int, error: type[BaseException], message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$LOCAL_RANK" = 1 ] && exit {status}\nexec sleep 60\n')

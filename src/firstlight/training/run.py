@@ -10,7 +10,6 @@ from firstlight.config import RunConfig
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
-from firstlight.training.worker import record_early_end, train_here
 
 
 def train(
@@ -77,6 +76,9 @@ def resume(run: str | Path, data_dir: str | Path | None = None, started: float |
 
 
 def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str, Any]:
+    # Imported here, because `python -m firstlight.training.worker` warns if the package has imported the module before.
+    from firstlight.training.worker import record_early_end, train_here
+
     num_processes = launch.num_processes(config)
     try:
         if num_processes > 0:
