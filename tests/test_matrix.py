@@ -64,7 +64,7 @@ MODELS = {path.stem: kinds_of_network(path.stem) for path in sorted((CONFIG_DIR 
 PAIRS = [(data, model) for data in DATA for model in MODELS if set(DATA[data]) & set(MODELS[model])]
 # For each kind of samples, a data set of this kind with a network that does not accept it.
 UNFIT = {
-    kinds: (data, model, "model: must accept")
+    kinds: (data, model, f"model: must accept {kinds[0]}, and .* does not")
     for data, kinds in DATA.items()
     for model in MODELS
     if not set(kinds) & set(MODELS[model])
@@ -106,10 +106,10 @@ def test_a_data_set_trains_with_a_network_that_accepts_its_kind(data: str, model
     ("data", "model", "message"),
     [
         *UNFIT.values(),
-        ("text task=classification", "lstm", "task=language"),
-        ("digits task=regression", "mlp", "task=classification"),
+        ("text task=classification", "lstm", "task=classification: must be language"),
+        ("digits task=regression", "mlp", "task=regression: must be classification"),
         ("digits task=reconstruction", "mlp", "MLP.*model=autoencoder"),
-        ("digits task=classification", "gan", "GAN.*task=adversarial"),
+        ("digits task=classification", "gan", "task=classification: must be adversarial"),
     ],
 )
 def test_parts_that_do_not_fit_together_raise_an_error_and_leave_no_folder(
