@@ -19,7 +19,7 @@ def main() -> None:
     """Print both mean squared errors, for pixels from 0 to 1, and their ratio."""
     run = dict(word.split("=", 1) for word in sys.argv[1:])["run"]
     config = RunFolder.open(run).config()
-    latent_dim = config["model"]["latent_dim"]
+    latent_dim = config.model["latent_dim"]
     _, splits = build_source(config).splits(config.seed)
     train, test = (
         splits[name].take(torch.arange(len(splits[name])))[0].flatten(1).numpy() / 255 for name in ("train", "test")

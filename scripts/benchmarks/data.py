@@ -1,10 +1,10 @@
-"""Samples per second of MNIST's training split in batches of pixels from 0 to 1: firstlight against DataLoader.
+"""Compare the samples per second of our loader with those of DataLoader, for MNIST's training split.
 
     uv run scripts/benchmarks/data.py [data.dir=... data.batch_size=256]
 
-DataLoader reads torchvision's MNIST with ToTensor, with and without worker processes, and a TensorDataset of the same
-pixels. The timed loaders shuffle; before, the script checks that all of them yield the same pixels without shuffling.
-They are timed in turn, epoch after epoch, and the best time of each is compared.
+All loaders return batches of pixels from 0 to 1. DataLoader reads torchvision's MNIST with ToTensor, with and without
+worker processes, and a TensorDataset that holds the converted pixels. All of them shuffle; before, a check without
+shuffling confirms that they return the same pixels. They are timed alternately, and the best epochs are compared.
 """
 
 import sys
@@ -26,7 +26,7 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 class Ours:
-    """firstlight's loader, with pixels as float32 from 0 to 1."""
+    """Our loader, with its uint8 pixels converted to float32 from 0 to 1."""
 
     def __init__(self, split: Split, batch_size: int, *, shuffle: bool) -> None:
         self.loader = BatchLoader(split, batch_size, seed=1 if shuffle else None)
@@ -37,7 +37,7 @@ class Ours:
 
 
 def loaders(split: Split, data_dir: str, batch_size: int, *, shuffle: bool) -> dict[str, Batches]:
-    """Return firstlight's loader and the loaders to compare it with, by name."""
+    """Return our loader and the loaders that it is compared with."""
     images = MNIST(data_dir, transform=ToTensor())
     pixels = TensorDataset(split.inputs / 255, split.targets)
 
@@ -53,7 +53,7 @@ def loaders(split: Split, data_dir: str, batch_size: int, *, shuffle: bool) -> d
 
 
 def main() -> None:
-    """Check that all loaders yield the same pixels, and print their samples per second and relative times."""
+    """Check that all loaders return the same pixels; print their samples per second and times relative to ours."""
     config = RunConfig.from_overrides("data=mnist", "data.batch_size=256", *sys.argv[1:])
     split, data_dir = build_source(config).store().splits["train"], config.data["dir"]
     batch_size = config.data["batch_size"]

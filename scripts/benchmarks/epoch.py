@@ -12,10 +12,12 @@ import time
 import torch
 from torch.nn import functional as F
 
-from firstlight.config.compose import compose, to_plain
+from firstlight.config import RunConfig
 from firstlight.data import BatchLoader
-from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.tasks.build import build_source, build_task
 from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
+from firstlight.training.module import TrainingModule
+from firstlight.training.trainer import build_trainer
 
 ROUNDS = 5
 
@@ -26,8 +28,8 @@ def main() -> None:
     speed_up_cuda_checks()
     keep_freed_memory()
     model = sys.argv[1] if len(sys.argv) > 1 else "mlp"
-    config = to_plain(
-        compose("data=mnist", f"model={model}", "trainer.max_epochs=1", "+trainer.limit_val_batches=0", *sys.argv[2:])
+    config = RunConfig.from_overrides(
+        "data=mnist", f"model={model}", "trainer.max_epochs=1", "+trainer.limit_val_batches=0", *sys.argv[2:]
     )
     source = build_source(config)
     store, splits = source.splits(config.seed)
@@ -35,7 +37,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         task = build_task(config, store.spec)
         loader = BatchLoader(splits["train"], source.batch_size, seed=1)
-        optimizer = torch.optim.AdamW(task.network.parameters(), lr=config["optimizer"]["lr"], fused=True)
+        optimizer = torch.optim.AdamW(task.network.parameters(), lr=config.optimizer["lr"], fused=True)
         started = time.perf_counter()
         for raw, targets in loader:
             loss = F.cross_entropy(task.network(task.preprocess(raw)), targets)
@@ -46,9 +48,11 @@ def main() -> None:
 
         task = build_task(config, store.spec)
         with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config.with_trainer(default_root_dir=folder))
+            trainer = build_trainer(config.with_trainer(default_root_dir=folder), task)
             started = time.perf_counter()
-            trainer.fit(task, BatchLoader(splits["train"], source.batch_size, seed=1), BatchLoader(splits["val"], 1))
+            module = TrainingModule(task, config)
+            module.train_loader = BatchLoader(splits["train"], source.batch_size, seed=1)
+            trainer.fit(module, module.train_loader, BatchLoader(splits["val"], 1))
             times["firstlight"].append(time.perf_counter() - started)
     best = {name: min(seconds) for name, seconds in times.items()}
     for name, seconds in best.items():

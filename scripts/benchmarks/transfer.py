@@ -15,10 +15,12 @@ from pathlib import Path
 import torch
 
 from firstlight.config import RunConfig
-from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.data import BatchLoader, Split
+from firstlight.tasks.build import build_source, build_task
 from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
-from firstlight.training.features import read_features
-from firstlight.training.fit import make_loader
+from firstlight.training.features import cached_features
+from firstlight.training.module import TrainingModule
+from firstlight.training.trainer import build_trainer
 
 ROUNDS = 2
 
@@ -32,11 +34,11 @@ def main() -> None:
     config = RunConfig.from_overrides(*words, *sys.argv[1:])
     source = build_source(config)
     store, splits = source.splits(config.seed)
-    num_epochs = config["trainer"]["max_epochs"]
+    num_epochs = config.trainer["max_epochs"]
 
     def forward() -> float:
         task = build_task(config, store.spec)
-        task.to(build_trainer(config).strategy.root_device).eval()
+        task.to(build_trainer(config, task).strategy.root_device).eval()
         started = time.perf_counter()
         with torch.inference_mode():
             for split in store.splits.values():
@@ -47,15 +49,19 @@ def main() -> None:
     def training(cache_dir: Path | None) -> float:
         task = build_task(config, store.spec)
         with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config.with_trainer(default_root_dir=folder))
+            trainer = build_trainer(config.with_trainer(default_root_dir=folder), task)
+            module = TrainingModule(task, config)
+
+            def loader(split: Split, seed: int | None = None) -> BatchLoader:
+                return BatchLoader(split, source.batch_size, seed=seed, device=trainer.strategy.root_device)
+
             started = time.perf_counter()
             inputs = splits
             if cache_dir is not None:
-                inputs = read_features(task, store, splits, trainer, config.seed, cache_dir)
-            train = make_loader(inputs["train"], source.batch_size, trainer, config.seed)
-            val, test = (make_loader(inputs[name], source.batch_size, trainer) for name in ("val", "test"))
-            trainer.fit(task, train, val)
-            trainer.test(task, test, verbose=False)
+                inputs = cached_features(task, store, splits, trainer, config, cache_dir)
+            module.train_loader = loader(inputs["train"], config.seed)
+            trainer.fit(module, module.train_loader, loader(inputs["val"]))
+            trainer.test(module, loader(inputs["test"]), verbose=False)
             return time.perf_counter() - started
 
     times: dict[str, list[float]] = {"forward pass": [], "with features": [], "cached features": [], "without": []}

@@ -1,19 +1,29 @@
+import signal
+import subprocess
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from firstlight.config import RunConfig
 from firstlight.training import launch
 from firstlight.training.launch import check_shared_folder, is_first_process, num_processes
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_RANK", "RANK", "NODE_RANK"):
         monkeypatch.delenv(name, raising=False)
 
 
-def config(**trainer: Any) -> dict[str, Any]:
-    return {"trainer": {"accelerator": "cpu"} | trainer}
+@cache
+def default() -> RunConfig:
+    return RunConfig.from_overrides("trainer.accelerator=cpu")
+
+
+def config(**trainer: Any) -> RunConfig:
+    return default().with_trainer(**trainer)
 
 
 @pytest.mark.parametrize(
@@ -36,17 +46,17 @@ def test_processes_are_started_only_for_several_devices(devices: int | str | lis
 
 
 @pytest.mark.parametrize(("devices", "number"), [(1, 1), (2, 2), ([0, 1], 2), ("auto", 1)])
-def test_on_several_machines_each_starts_its_own(devices: int | str | list[int], number: int) -> None:
+def test_each_of_several_machines_starts_its_own_processes(devices: int | str | list[int], number: int) -> None:
     assert num_processes(config(devices=devices, num_nodes=2)) == number
 
 
 @pytest.mark.parametrize("accelerator", ["auto", "gpu", "cuda"])
-def test_all_gpus_count_where_no_number_is_given(monkeypatch: pytest.MonkeyPatch, accelerator: str) -> None:
+def test_devices_auto_uses_all_gpus(monkeypatch: pytest.MonkeyPatch, accelerator: str) -> None:
     monkeypatch.setattr(launch, "_num_gpus", lambda: 4)
     assert num_processes(config(accelerator=accelerator, devices="auto")) == 4
 
 
-def test_a_process_that_a_launcher_started_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_a_launcher_has_started_starts_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert num_processes(config(devices=2, num_nodes=2)) == 0
 
@@ -63,7 +73,7 @@ def test_a_process_that_a_launcher_started_starts_none(monkeypatch: pytest.Monke
         ({"NODE_RANK": "1"}, False),
     ],
 )
-def test_one_process_of_all_is_the_first(
+def test_exactly_one_process_is_the_first(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool
 ) -> None:
     for name, value in environment.items():
@@ -71,18 +81,44 @@ def test_one_process_of_all_is_the_first(
     assert is_first_process() is first
 
 
-def test_one_process_on_one_machine_needs_no_run_dir() -> None:
+def test_a_run_on_one_machine_needs_no_run_dir() -> None:
     check_shared_folder(config(devices=2), None)
 
 
-def test_several_machines_need_one_run_dir() -> None:
-    with pytest.raises(ValueError, match="give them all the same run_dir="):
-        check_shared_folder(config(num_nodes=2), None)
-    check_shared_folder(config(num_nodes=2), "runs/shared")
+@pytest.mark.parametrize(("local_rank", "num_nodes"), [(None, 2), ("0", 1)])
+def test_several_machines_and_other_launchers_need_a_run_dir(
+    local_rank: str | None, num_nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if local_rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", local_rank)
+    with pytest.raises(ValueError, match="run_dir: must be set, to the same folder for all processes"):
+        check_shared_folder(config(num_nodes=num_nodes), None)
+    check_shared_folder(config(num_nodes=num_nodes), "runs/one")
 
 
-def test_processes_of_another_launcher_need_one_run_dir(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCAL_RANK", "0")
-    with pytest.raises(ValueError, match="give them all the same run_dir="):
-        check_shared_folder(config(), None)
-    check_shared_folder(config(), "runs/shared")
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (launch.REFUSED, ValueError, "Process 1 refused the run"),
+        (launch.INTERRUPTED, KeyboardInterrupt, None),
+        (1, RuntimeError, "One of 2 processes failed"),
+    ],
+)
+def test_a_process_that_fails_ends_the_others(
+    status: int, error: type[BaseException], message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$LOCAL_RANK" = 1 ] && exit {status}\nexec sleep 60\n')
+    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
+    processes: list[subprocess.Popen[bytes]] = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            processes.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    with pytest.raises(error, match=message):
+        launch.launch(tmp_path, 2)
+    assert [process.returncode for process in processes] == [-signal.SIGTERM, status]

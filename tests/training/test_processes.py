@@ -15,21 +15,22 @@ Script = Callable[..., "CompletedProcess[str]"]
     "options",
     [
         ["model=linear"],
-        # Streams of a text that go on from batch to batch, each in the hands of one process.
+        # A recurrent network keeps its state from batch to batch; each process has its own part of the text.
         ["data=text", "data.length=16", "data.batch_size=8", "model.hidden_size=8", "+trainer.limit_train_batches=5"],
-        # Gradients that nobody waits for in the first epoch count in the second.
+        # The gradients of frozen layers count from the second epoch on.
         ["model=mlp", "model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.dropout=0"],
+        # Two processes read cached features.
         ["model=mlp", "model.freeze=backbone", "model.dropout=0"],
     ],
 )
-def test_two_processes_train_one_run_as_one_process_would(options: list[str], script: Script, tmp_path: Path) -> None:
+def test_two_processes_train_the_same_run_as_one(options: list[str], script: Script, tmp_path: Path) -> None:
     overrides = [*options, "trainer.max_epochs=2", "trainer.accelerator=cpu"]
     if "data=text" in options:
         (tmp_path / "text.txt").write_text("A line of text, and another one.\n" * 100)
         overrides.append(f"data.file={tmp_path / 'text.txt'}")
     done = script("train", *overrides, "trainer.devices=2", "run_dir=two")
     assert done.returncode == 0, done.stderr
-    # From torch, where the last stage has thawed.
+    # torch prints this warning when the last layers have been unfrozen.
     assert [line for line in done.stderr.splitlines() if "find_unused_parameters=True was specified" not in line] == []
     two = tmp_path / "two"
     assert len(list(two.glob("events.out.tfevents.*"))) == 1
@@ -41,23 +42,17 @@ def test_two_processes_train_one_run_as_one_process_would(options: list[str], sc
         assert value.numpy() == pytest.approx(two_weights[name].numpy(), abs=1e-4), name
 
 
-def test_a_mistake_is_told_once_by_one_of_several_processes(script: Script, tmp_path: Path) -> None:
+def test_only_one_of_several_processes_prints_a_mistake(script: Script, tmp_path: Path) -> None:
     done = script("train", "trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=33", "run_dir=run")
     assert done.returncode == 1
-    assert "data.batch_size=33 cannot be shared evenly by 2 devices" in done.stderr
+    assert "data.batch_size=33" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_train_two_networks_in_turn(script: Script, tmp_path: Path) -> None:
-    overrides = [
-        "model=gan",
-        "model.base_channels=4",
-        "trainer.max_epochs=1",
-        "trainer.accelerator=cpu",
-        "trainer.devices=2",
-    ]
-    done = script("train", *overrides, "run_dir=run")
+def test_two_processes_train_a_task_with_two_optimizers(script: Script, tmp_path: Path) -> None:
+    overrides = ["model=gan", "model.base_channels=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    done = script("train", *overrides, "trainer.devices=2", "run_dir=run")
     assert (done.returncode, done.stderr) == (0, "")
     assert history(tmp_path / "run")[0]["step"] == "41"
     assert (tmp_path / "run" / "samples.png").is_file()

@@ -1,7 +1,7 @@
-"""Several processes that train one run. Each reads the config from the run folder, see `worker`.
+"""Start several processes that train one run together. Each reads the config from the run folder, see `worker`.
 
-Lightning finds the other processes through environment variables, which are set here. torchrun and Lightning's
-launchers for several machines set the same ones.
+Lightning connects the processes through environment variables, which are set here. Other launchers, such as torchrun,
+set the same variables.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from firstlight.config import RunConfig
 
-REFUSED = 3  # exit status of a process that has refused its config and printed the reason
+REFUSED = 3  # exit status of a process that has raised a ValueError and printed its message
 INTERRUPTED = 130  # exit status of shells after Ctrl-C
 
 
@@ -31,17 +31,17 @@ def is_first_process() -> bool:
 
 
 def check_shared_folder(config: RunConfig, run_dir: str | Path | None) -> None:
-    """Check that processes that another launcher starts have one run folder.
+    """Check that `run_dir` is set if another launcher or several machines start the processes of the run.
 
     Raises:
-        ValueError: `run_dir` is not set.
+        ValueError: `run_dir` is not set, so each process would create its own run folder.
     """
     if run_dir is None and (is_one_of_several() or config.num_nodes > 1):
         raise ValueError("run_dir: must be set, to the same folder for all processes of the run.")
 
 
 def num_processes(config: RunConfig) -> int:
-    """Return the number of processes to start on this machine; 0 if this process trains itself."""
+    """Return the number of processes to start on this machine, or 0 if the current process trains the run."""
     if is_one_of_several():
         return 0
     devices = config.trainer.get("devices", "auto")
@@ -63,16 +63,16 @@ def _num_gpus() -> int:
 
 
 def launch(run_dir: Path, count: int) -> None:
-    """Start processes that train one run together, and wait for them. If one fails, the others are ended.
+    """Start processes that train one run together, and wait for them. If one fails, the others are terminated.
 
     Args:
         run_dir: the run folder.
         count: the number of processes.
 
     Raises:
-        ValueError: a process refused the config and has printed why.
-        RuntimeError: a process failed.
-        KeyboardInterrupt: a signal ended the processes.
+        ValueError: a process raised a ValueError, and has printed its message.
+        RuntimeError: a process failed for another reason.
+        KeyboardInterrupt: a signal interrupted a process.
     """
     environment = dict(os.environ)
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
@@ -86,18 +86,18 @@ def launch(run_dir: Path, count: int) -> None:
                 break
             time.sleep(0.05)
     finally:
-        _end(processes)
+        _terminate(processes)
     statuses = [process.returncode for process in processes]
     if INTERRUPTED in statuses:
         raise KeyboardInterrupt
     if REFUSED in statuses:
-        raise ValueError(f"Process {statuses.index(REFUSED)} refused the run for the reason above.")
+        raise ValueError(f"Process {statuses.index(REFUSED)} refused the run; its message is above.")
     if any(statuses):
-        raise RuntimeError(f"One of {count} processes failed (exit statuses {statuses}); the cause is above.")
+        raise RuntimeError(f"One of {count} processes failed (exit statuses {statuses}); its error is above.")
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End the processes that still run: with SIGTERM, and after ten seconds with SIGKILL."""
+def _terminate(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Send SIGTERM to the processes that still run, and SIGKILL to those that run ten seconds later."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -111,6 +111,7 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _free_port() -> int:
+    """Return a port of this machine that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,21 +1,21 @@
-"""Keep imports that an ordinary training does not need out of the start of a process.
+"""Defer slow imports that most runs do not need.
 
-`import lightning.pytorch` takes seconds, and most of them go into modules that a run of ours does not use:
+`import lightning.pytorch` takes seconds. Most of this time goes into modules that firstlight does not use:
 
-- `torchmetrics` imports every metric, those of images with torchvision and those of sound with SciPy. Lightning needs
-  two of its classes.
+- `torchmetrics` imports all its metrics, and with them torchvision and SciPy. Lightning needs two of its classes.
 - `torch.utils.flop_counter` imports triton. Lightning needs it for a table that firstlight does not print.
-- `torch._dynamo`, the compiler, which Lightning imports for the name of one class, and every optimizer imports at its
-  first step to inform the compiler.
+- `torch._dynamo` is the compiler. Lightning imports it for the name of one class. Every optimizer imports it at its
+  first step, to exclude some functions from compilation.
 
-`defer_imports` puts a stand-in for each into `sys.modules`. A stand-in answers the few questions that Lightning and the
-optimizers ask. Any other use of it, such as `torch.compile` or a metric of torchmetrics, imports the real module, which
-then takes its place.
+`defer_imports` puts a stand-in for each into `sys.modules`. A stand-in has the few attributes that Lightning and the
+optimizers use. Any other use, such as `torch.compile` or a metric of torchmetrics, imports the real module, which then
+replaces the stand-in.
 """
 
 import gc
 import importlib
 import importlib.abc
+import importlib.metadata
 import importlib.util
 import logging
 import sys
@@ -58,7 +58,7 @@ class _Unexecuted(ModuleType):
 
     Args:
         spec: says where the code is.
-        answers: what Lightning and the module's own submodules get without running the code.
+        answers: attributes that Lightning and the submodules get without running the code.
     """
 
     def __init__(self, spec: ModuleSpec, answers: Mapping[str, Callable[[], Any]]) -> None:
@@ -68,13 +68,15 @@ class _Unexecuted(ModuleType):
             self.__path__ = spec.submodule_search_locations
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name == "__version__":  # Lightning asks for it
+            return importlib.metadata.version(self.__name__)
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(name)  # questions about the kind of the module, such as `__wrapped__`
         if name in self._answers and _module_of(sys._getframe(1))[0].startswith(_ASKERS):
             return self._answers[name]()
         assert self.__spec__ is not None
         assert self.__spec__.loader is not None
-        self.__class__ = ModuleType  # type: ignore[assignment]  # the module is an ordinary one from here on
+        self.__class__ = ModuleType  # type: ignore[assignment]  # `__getattr__` is not needed any more
         self.__spec__.loader.exec_module(self)
         return getattr(self, name)
 
@@ -109,29 +111,33 @@ _UNEXECUTED: dict[str, dict[str, Callable[[], Any]]] = {
 
 
 class _Compiler(ModuleType):
-    """Stands for `torch._dynamo` until something other than an optimizer or Lightning asks for it."""
+    """The stand-in for `torch._dynamo`, for the code that uses the compiler even if nothing is compiled."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)  # `importlib.util.find_spec` raises an error if a module has none
 
     def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(_DYNAMO) is self and _asks_without_need(sys._getframe(1)):
-            if name in _ANSWERS:
-                return _ANSWERS[name]
+        if sys.modules.get(_DYNAMO) is self and _is_optional_use(sys._getframe(1)):
+            if name in _REPLACEMENTS:
+                return _REPLACEMENTS[name]
             if name == "__path__":  # `from torch._dynamo import …` looks for submodules
                 raise AttributeError(name)
-        if name.startswith("__") and name != "__path__":  # questions about the kind of the module
-            raise AttributeError(name)
+        if name.startswith("__") and name != "__path__":
+            raise AttributeError(name)  # questions about the kind of the module, such as `__file__`
         return getattr(_import_compiler(), name)
 
 
-def _asks_without_need(frame: FrameType | None) -> bool:
-    """Whether a frame belongs to code that asks the compiler something even if nothing is compiled."""
+def _is_optional_use(frame: FrameType | None) -> bool:
+    """Return whether a frame belongs to code that uses the compiler even if nothing is compiled."""
     caller, frame = _module_of(frame)
-    if caller == "torch.compiler":  # anyone may call its functions
+    if caller == "torch.compiler":  # its caller decides
         caller, _ = _module_of(frame)
     return caller in ("torch.optim.optimizer", "torch._compile") or caller.startswith("lightning.")
 
 
 def _import_compiler() -> ModuleType:
-    """Import the real `torch._dynamo`, as if nothing had asked for it before."""
+    """Import the real `torch._dynamo`, and forget which functions the stand-in has disabled."""
     if isinstance(sys.modules.get(_DYNAMO), _Compiler):
         del sys.modules[_DYNAMO]
         for function in list(_disabled):
@@ -140,15 +146,15 @@ def _import_compiler() -> ModuleType:
 
 
 def _graph_break(*_args: Any, **_kwargs: Any) -> None:
-    """Without a compiler there is no graph to break."""
+    """Do nothing: without a compiler there is no graph to break."""
 
 
 def _disable(function: Callable[..., Any] | None = None, recursive: bool = True, **kwargs: Any) -> Any:
-    """Without a compiler a function runs as it is."""
-    if kwargs.get("wrapping") is False and function is not None:  # `torch._compile` keeps the answer in the function
+    """Return the function, which the compiler will not trace if it is imported later."""
+    if kwargs.get("wrapping") is False and function is not None:  # called by `torch._compile`, which keeps the result
         _disabled.add(function)
         return function
-    from torch._compile import _disable_dynamo  # asks again when the function is called
+    from torch._compile import _disable_dynamo  # disables the function when it is called
 
     return _disable_dynamo(function, recursive)
 
@@ -161,23 +167,23 @@ class _IsCompiled(type):
 
 
 class _OptimizedModule(metaclass=_IsCompiled):
-    """The class of compiled modules, for `isinstance`. Nothing is compiled as long as the compiler is not imported."""
+    """The class of compiled modules, for `isinstance`. Before the compiler is imported, there are no instances."""
 
 
-_ANSWERS: dict[str, Any] = {
+_REPLACEMENTS: dict[str, Any] = {
     "graph_break": _graph_break,
     "disable": _disable,
     "OptimizedModule": _OptimizedModule,
 }
-# Functions that `_disable` has answered for. Weak, because some of them hold the tensors of a step.
+# Functions that `_disable` has returned as they are. Weak, because some of them hold the tensors of a step.
 _disabled: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 class _Submodules(importlib.abc.MetaPathFinder):
     """Finds a submodule that the compiler has imported itself.
 
-    `import torch._dynamo.config` asks the stand-in for its `__path__`, which imports the compiler with its submodules.
-    The import system then goes on to execute the submodule again, unless a finder returns the existing one.
+    `import torch._dynamo.config` reads `__path__` of the stand-in, which imports the compiler with its submodules. The
+    import system would then execute the submodule a second time, if this finder did not return the existing one.
     """
 
     def find_spec(

@@ -1,4 +1,4 @@
-"""One training run, from its config to its folder."""
+"""Train a run from its config, or resume a run from its folder."""
 
 import time
 from pathlib import Path
@@ -10,18 +10,17 @@ from firstlight.config import RunConfig
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
-from firstlight.training.worker import record_early_end, train_here
 
 
 def train(
     config: RunConfig | DictConfig | dict[str, Any], run_dir: str | Path | None = None, started: float | None = None
 ) -> dict[str, Any]:
-    """Train, test the best checkpoint, and leave a run folder.
+    """Train, test the best checkpoint, and write everything into a run folder.
 
-    A run that fails before its first step leaves no folder. An interrupted run leaves its folder, for `resume`.
+    The folder is deleted if the run fails before its first step. It stays if the run is interrupted, for `resume`.
 
     Args:
-        config: the result of `compose`, or a config that is parsed already.
+        config: the config of the run, or the result of `compose`, whose `resume` may name a run to continue.
         run_dir: the run folder; by default the config's `run_dir`, or a new folder under its `output_dir`.
         started: `time.perf_counter()` at the start of the run, if that was before this call.
 
@@ -33,7 +32,7 @@ def train(
     """
     started = time.perf_counter() if started is None else started
     if not isinstance(config, RunConfig):
-        if config["resume"]:
+        if config.get("resume"):
             return resume(config["resume"], started=started)
         config = RunConfig.parse(config)
     config = config.with_absolute_paths()
@@ -46,24 +45,24 @@ def train(
     try:
         return _train_in(folder, config, started)
     except Exception:
-        if not folder.spec_path.exists():  # the training has not begun, so the folder holds nothing of use
+        if not folder.spec_path.exists():  # before the first step, the folder holds nothing of use
             folder.remove()
         raise
 
 
 def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:
-    """Continue a run that was stopped, in its own folder and with its own config.
+    """Continue a run that was stopped, in its folder and with its config.
 
     Args:
         run: the run folder.
-        data_dir: the new place of the data, if it has moved.
+        data_dir: the folder of the data, if the data has moved.
         started: see `train`.
 
     Returns:
         See `train`.
 
     Raises:
-        ValueError: the run does not exist, or has ended already.
+        ValueError: the run does not exist, has completed or has diverged.
     """
     folder = RunFolder.open(run, key="resume")
     status = folder.metrics().get("status", "")
@@ -77,14 +76,18 @@ def resume(run: str | Path, data_dir: str | Path | None = None, started: float |
 
 
 def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str, Any]:
+    # Imported here, because `python -m firstlight.training.worker` warns if the package has imported the module before.
+    from firstlight.training.worker import record_early_end, train_here
+
     num_processes = launch.num_processes(config)
     try:
-        if num_processes:
+        if num_processes > 0:
             launch.launch(folder.path, num_processes)
         else:
             train_here(folder, config, started)
     except KeyboardInterrupt as error:
-        record_early_end(folder, error, started)
-        print(f"interrupted; continue with {command('train')} resume={relative_path(folder.path)}", flush=True)
+        if launch.is_first_process():
+            record_early_end(folder, error, started)
+            print(f"interrupted; continue with {command('train')} resume={relative_path(folder.path)}", flush=True)
         raise
     return folder.metrics() | {"run_dir": str(folder.path)}

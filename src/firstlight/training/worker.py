@@ -20,7 +20,7 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
 
     Raises:
         ValueError: the config or the data is wrong. Raised before Lightning is imported, if possible.
-        KeyboardInterrupt: a signal ends the run. Lightning turns it into other exceptions.
+        KeyboardInterrupt: a signal ends the run. Lightning replaces this exception by others; here it is restored.
     """
     is_first = is_first_process()
     with run_log(folder.log_path) if is_first else contextlib.nullcontext():
@@ -46,12 +46,13 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
 
 
 def record_early_end(folder: RunFolder, error: BaseException, started: float) -> None:
-    """Write into metrics.json that the run ended early, and why."""
+    """Write into metrics.json that the run was interrupted or failed, with the error."""
     if isinstance(error, KeyboardInterrupt):
         outcome = {"status": "interrupted"}
     else:
         outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-    folder.write_metrics(folder.metrics() | outcome | {"seconds/total": time.perf_counter() - started})
+    metrics = {name: value for name, value in folder.metrics().items() if name != "error"}  # of an earlier end
+    folder.write_metrics(metrics | outcome | {"seconds/total": time.perf_counter() - started})
 
 
 def _main(run_dir: str) -> int:

@@ -15,7 +15,18 @@ def events(trained_run: Path) -> EventAccumulator:
     return accumulator
 
 
-def test_scalars_stand_against_steps_and_against_epochs(events: EventAccumulator, trained_run: Path) -> None:
+def test_metrics_json_is_flat_and_complete(trained_run: Path) -> None:
+    metrics = json.loads((trained_run / "metrics.json").read_text())
+    names = ("loss", "accuracy", "precision", "recall", "f1")
+    assert metrics.keys() > {f"{split}/{name}" for split in ("train", "val", "test") for name in names}
+    assert metrics.keys() > {"seconds/total", "seconds/fit", "seconds/to_first_step", "samples_per_second"}
+    assert metrics["status"] == "completed"
+    assert metrics["parameters"] == 650
+    assert metrics["flops_per_sample"] == 2 * 640
+    assert 0.5 < metrics["test/accuracy"] <= 1
+
+
+def test_tensorboard_has_each_metric_by_step_and_by_epoch(events: EventAccumulator, trained_run: Path) -> None:
     rows = history(trained_run)
     for name in ("train/loss", "val/accuracy", "lr"):
         by_step, by_epoch = events.Scalars(name), events.Scalars(f"by_epoch/{name}")
@@ -24,11 +35,13 @@ def test_scalars_stand_against_steps_and_against_epochs(events: EventAccumulator
         assert [event.value for event in by_epoch] == pytest.approx([float(row[name]) for row in rows])
 
 
-def test_the_loss_of_single_steps_is_there(events: EventAccumulator) -> None:
+def test_tensorboard_has_the_loss_of_every_fiftieth_step(events: EventAccumulator) -> None:
     assert [event.step for event in events.Scalars("train/loss_of_step")] == [50]
 
 
-def test_hyperparameters_come_with_the_final_metrics(events: EventAccumulator, trained_run: Path) -> None:
+def test_tensorboard_has_the_hyperparameters_with_the_final_metrics(
+    events: EventAccumulator, trained_run: Path
+) -> None:
     metadata = events.SummaryMetadata("_hparams_/session_start_info")
     data = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
     assert data.session_start_info.hparams["optimizer.lr"].number_value == pytest.approx(2e-3)
@@ -36,6 +49,6 @@ def test_hyperparameters_come_with_the_final_metrics(events: EventAccumulator, t
     assert events.Scalars("test/accuracy")[-1].value == pytest.approx(metrics["test/accuracy"])
 
 
-def test_the_config_is_there_as_text(events: EventAccumulator) -> None:
+def test_tensorboard_has_the_config_as_text(events: EventAccumulator) -> None:
     (text,) = events.Tensors("config/text_summary")
     assert b"optimizer:" in text.tensor_proto.string_val[0]

@@ -1,4 +1,4 @@
-"""Callbacks: what happens beside the steps of a training, in a fixed order."""
+"""Callbacks: records, progress, checkpoints and the step limit of a run."""
 
 from firstlight.training.callbacks.checkpoints import Checkpoints as Checkpoints
 from firstlight.training.callbacks.progress import Progress as Progress

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from firstlight.checks import check_range
 from firstlight.config.monitor import is_better
 from firstlight.files import atomic_write
 from firstlight.log import logger
@@ -27,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(RunCallback):
-    """Saves the last and the best epoch. Stops a run that diverges, or that does not improve any more.
+    """Saves the last and the best epoch. Stops a run that diverges or no longer improves.
 
     Args:
         folder: the run folder.
@@ -35,7 +36,8 @@ class Checkpoints(RunCallback):
         patience: validated epochs without a better `monitor` after which the run stops; None for no limit.
 
     Attributes:
-        best: the metrics of the best epoch so far, with its `epoch`, counted from 1.
+        best: the metrics of the best epoch so far and its number, `epoch`, counted from 1.
+        epochs_since_best: validated epochs since the best one.
         diverged: whether the training loss has become NaN or Inf, which ends the run.
 
     Raises:
@@ -43,8 +45,8 @@ class Checkpoints(RunCallback):
     """
 
     def __init__(self, folder: RunFolder, monitor: str, patience: int | None) -> None:
-        if patience is not None and patience < 1:
-            raise ValueError(f"patience={patience}: must be at least 1, or null for no limit.")
+        if patience is not None:
+            check_range("patience", patience, at_least=1)
         self.folder = folder
         self.monitor = monitor
         self.patience = patience
@@ -53,12 +55,15 @@ class Checkpoints(RunCallback):
         self.diverged = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best epoch so far."""
+        """Return the best epoch so far, and how long ago it was."""
         return {"best": self.best, "epochs_since_best": self.epochs_since_best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the best epoch so far."""
+        """Restore what `state_dict` returned."""
         self.best, self.epochs_since_best = state["best"], state["epochs_since_best"]
+
+    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+        self._stop_without_improvement(trainer)  # a run that was stopped at its end is resumed for its test
 
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
         self.save(trainer, module, trainer.current_epoch + 1)
@@ -66,6 +71,9 @@ class Checkpoints(RunCallback):
         if self.diverged:
             logger.warning("stopped: train/loss is NaN or Inf. To fix: try a smaller optimizer.lr")
             trainer.should_stop = True
+        self._stop_without_improvement(trainer)
+
+    def _stop_without_improvement(self, trainer: Trainer) -> None:
         if self.patience is not None and self.epochs_since_best >= self.patience:
             trainer.should_stop = True
 
@@ -74,7 +82,7 @@ class Checkpoints(RunCallback):
 
         Args:
             trainer: the Trainer.
-            module: the module with the metrics of the epoch; the monitored one is missing without a validation.
+            module: the module with the metrics of the epoch. An epoch without validation may lack the monitored one.
             epoch: the epoch, counted from 1.
         """
         value = module.metrics.get(self.monitor)

@@ -1,4 +1,4 @@
-"""The progress of a run on the screen: a bar within the epoch on a terminal, and a line for each epoch."""
+"""The progress of a run: a line for each epoch and, on a terminal, a progress bar within each epoch."""
 
 import sys
 from typing import Any
@@ -11,15 +11,15 @@ from firstlight.training.callbacks.recorder import Recorder
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.module import TrainingModule
 
-# An epoch's line has the first four of these metrics that the task has.
+# The line of an epoch shows the first four of these metrics that the task has.
 _SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_per_character", "val/mse", "val/r2")
 
 
 class Progress(RunCallback):
-    """Shows the progress. A file that the output is redirected to gets the lines without the bar.
+    """Prints a line for each epoch. If the output is a terminal, it also shows a progress bar within each epoch.
 
     Args:
-        recorder: its latest row is shown, so it comes before this callback.
+        recorder: has the metrics of the epoch; it must be called before this callback.
     """
 
     def __init__(self, recorder: Recorder) -> None:

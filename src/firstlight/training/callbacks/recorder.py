@@ -1,4 +1,4 @@
-"""The records of a run while it trains: metrics.csv, TensorBoard, and its times."""
+"""The records of a training: metrics.csv, TensorBoard's event file, and times."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 
 
 class Recorder(RunCallback):
-    """Writes one row for each epoch, on the first rank only.
+    """Writes the metrics of each epoch to metrics.csv and to TensorBoard, on the first rank only.
 
     Args:
         folder: the run folder.
         config: the config of the run.
         started: `time.perf_counter()` at the start of the run.
-        samples: raw samples, for the image of the augmentation.
+        samples: raw samples for the image that shows the augmentation.
 
     Attributes:
-        row: the latest epoch: its number, counted from 1, last step, metrics, learning rate of that step, and seconds.
-        seconds_to_first_step: from `started` to the end of the first step.
-        samples_per_second: in training, without validation. The first epoch counts only if it is the only one.
+        row: the row of the latest epoch: its number, counted from 1, its last step, its metrics, the learning rate of
+            that step, and its seconds.
+        seconds_to_first_step: seconds from `started` to the end of the first step; NaN before.
+        samples_per_second: the speed of the training without validation. The first epoch, which is slower, counts only
+            if it is the only one.
     """
 
     def __init__(self, folder: RunFolder, config: RunConfig, started: float, samples: Split) -> None:
@@ -56,7 +58,7 @@ class Recorder(RunCallback):
 
     @property
     def samples_per_second(self) -> float:
-        """Over all ranks; NaN if no epoch has ended."""
+        """Samples per second over all ranks; NaN before the end of the first epoch."""
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
@@ -102,11 +104,11 @@ class Recorder(RunCallback):
         self._num_samples = 0
 
     def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Note the learning rate before the scheduler changes it; the last group's, if stages have their own rates."""
+        """Keep the learning rate, before the scheduler changes it. Of several parameter groups, the last one counts."""
         self._lr = trainer.optimizers[0].param_groups[-1]["lr"]
 
     def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
-        """Note the loss of some steps, without waiting for the device."""
+        """Keep the loss of some steps, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
         if trainer.global_step % self._every_n_steps == 0:
@@ -117,7 +119,7 @@ class Recorder(RunCallback):
         self._training_ended = time.perf_counter()
 
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Write the epoch's row."""
+        """Write the row of the epoch."""
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         if not trainer.is_global_zero:
             return
@@ -160,7 +162,7 @@ class Recorder(RunCallback):
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return dotted keys and plain values, as TensorBoard shows hyperparameters."""
+    """Return the config as hyperparameters for TensorBoard: dotted keys, and values of types that it can show."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Our callbacks, called in a fixed order, after Lightning's hooks of the module."""
+"""The callbacks of a run, called in a fixed order and after the hooks of the module."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from firstlight.training.module import TrainingModule
 
 
 class RunCallback:
-    """What happens beside the steps of a training. Every method does nothing unless a subclass overrides it."""
+    """A callback of firstlight. A subclass overrides some methods; the others do nothing."""
 
     def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Called before the first epoch, also of a resumed run."""
+        """Called before the first epoch, and before the first epoch of a resumed run."""
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         """Called before the first step of an epoch."""
@@ -26,7 +26,7 @@ class RunCallback:
 
         Args:
             trainer: the Trainer.
-            module: the module, after its own hooks.
+            module: the module, whose hooks have been called.
             loss: the loss of the step, a scalar tensor.
             num_samples: samples of the batch on this rank.
         """
@@ -46,13 +46,13 @@ class RunCallback:
 
 
 class RunCallbacks(Checkpoint):
-    """Calls ours in order.
+    """Passes the hooks of Lightning on to run callbacks.
 
-    Lightning calls most callbacks before the hooks of the module, and checkpoint callbacks after them, when the metrics
-    of the epoch are complete and the user's callbacks are done. So this one counts as a checkpoint callback.
+    Lightning calls most callbacks before the hooks of the module. It calls checkpoint callbacks last, when the metrics
+    of the epoch are complete and the user's callbacks have their final state. So this class is a checkpoint callback.
 
     Args:
-        callbacks: in the order of their calls, no two of one class.
+        callbacks: the run callbacks in the order of their calls, one of each class.
     """
 
     def __init__(self, callbacks: Sequence[RunCallback]) -> None:
@@ -60,32 +60,32 @@ class RunCallbacks(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in self.callbacks:
-            callback.on_train_start(trainer, _ours(pl_module))
+            callback.on_train_start(trainer, _as_training_module(pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in self.callbacks:
-            callback.on_epoch_start(trainer, _ours(pl_module))
+            callback.on_epoch_start(trainer, _as_training_module(pl_module))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         for callback in self.callbacks:
-            callback.on_step_start(trainer, _ours(pl_module))
+            callback.on_step_start(trainer, _as_training_module(pl_module))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         for callback in self.callbacks:
-            callback.on_step_end(trainer, _ours(pl_module), outputs["loss"], len(batch[1]))
+            callback.on_step_end(trainer, _as_training_module(pl_module), outputs["loss"], len(batch[1]))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in self.callbacks:
-            callback.on_epoch_end(trainer, _ours(pl_module))
+            callback.on_epoch_end(trainer, _as_training_module(pl_module))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         for callback in self.callbacks:
             callback.on_exception()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of the callbacks, by their class names."""
+        """Return the state of each callback, under the name of its class."""
         return {type(callback).__name__: callback.state_dict() for callback in self.callbacks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -94,6 +94,6 @@ class RunCallbacks(Checkpoint):
             callback.load_state_dict(state_dict.get(type(callback).__name__, {}))
 
 
-def _ours(module: LightningModule) -> TrainingModule:
+def _as_training_module(module: LightningModule) -> TrainingModule:
     assert isinstance(module, TrainingModule)
     return module

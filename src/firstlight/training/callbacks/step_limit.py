@@ -1,4 +1,4 @@
-"""The end of a run that is limited in steps."""
+"""A limit on the steps of a run."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from firstlight.training.module import TrainingModule
 
 
 class StepLimit(RunCallback):
-    """Stops a run after a number of optimizer steps, also within an epoch. The run then validates and saves as usual.
+    """Stops a run after a number of optimizer steps, also within an epoch. The run then validates and saves normally.
 
     Args:
         max_steps: optimizer steps of the run.
@@ -23,6 +23,12 @@ class StepLimit(RunCallback):
         check_range("trainer.max_steps", max_steps, at_least=1)
         self.max_steps = max_steps
 
+    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+        self._stop_at_limit(trainer)  # a run that was stopped after its last step is resumed for its test
+
     def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
+        self._stop_at_limit(trainer)
+
+    def _stop_at_limit(self, trainer: Trainer) -> None:
         if trainer.global_step >= self.max_steps:
             trainer.should_stop = True
