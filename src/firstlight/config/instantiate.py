@@ -1,10 +1,13 @@
 """From a node of the config to an object. This is the only module that calls Hydra's `instantiate`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+
+_GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 
 
 def bind(key: str, node: dict[str, Any]) -> Any:
@@ -40,9 +43,8 @@ def call(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 
 
 def _with_key(key: str, message: str) -> str:
-    """Complete a message: `lr=0: must be …` becomes `optimizer.lr=0: must be …`."""
-    group = key.partition(".")[0]
-    if message.startswith((f"{group}.", f"{group}=", f"{group}:")):
+    """Complete a message: `lr=0: must be …` becomes `optimizer.lr=0: must be …`. Keep one that starts with a group."""
+    if re.match(rf"({'|'.join(_GROUPS)})[.=:]", message):
         return message
     option, equals, _ = message.partition("=")
     return f"{key}.{message}" if equals and option.isidentifier() else f"{key}: {message}"

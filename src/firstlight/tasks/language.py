@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
+from firstlight.checks import check_range
 from firstlight.config.transfer import Transfer
 from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
@@ -97,8 +98,8 @@ class Language(Task):
         Raises:
             ValueError: `length` or `temperature` is negative.
         """
-        if length < 0 or not temperature >= 0:
-            raise ValueError(f"length={length} temperature={temperature}: must be at least 0.")
+        check_range("length", length, at_least=0)
+        check_range("temperature", temperature, at_least=0)
         was_training = self.training
         self.eval()
         random = torch.Generator().manual_seed(seed)
