@@ -101,7 +101,7 @@ class Adversarial(Task):
 
     @torch.no_grad()
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
-        """Evaluate the averaged generator on a raw batch, with the same latents and directions every time."""
+        """Evaluate the averaged generator on a raw batch, with the same latents and directions in every evaluation."""
         real = self._real_images(batch)
         random = generator(0, "measure", len(real), device="cpu")
         latents = torch.randn(len(real), self.network.latent_dim, generator=random).to(self.device)
@@ -146,7 +146,7 @@ class Adversarial(Task):
         for name, value in self.average.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(new[name], 1 - self.ema)
-            else:  # the number of batches that a normalisation layer has seen
+            else:  # an integer, such as the number of batches that a normalisation layer has seen
                 value.copy_(new[name])
 
     def example_output(self, raw: Tensor) -> Tensor:
