@@ -1,7 +1,6 @@
-"""Small data for tasks, and what tests do with a task."""
+"""Small data for tasks, and functions that train and evaluate tasks on it."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -53,7 +52,7 @@ def metrics_of(task: Task, *batches: Batch) -> dict[str, float]:
 
 
 def train_on(task: Task, batch: Batch, steps: int, lr: float) -> float:
-    """Train on one batch with Adam, and return its loss."""
+    """Train on one batch with Adam, and return the loss of the batch after the last step."""
     optimizer = torch.optim.Adam(task.train().network.parameters(), lr=lr)
     for _ in range(steps):
         loss = task.batch_loss(batch, task.new_meter())
@@ -71,7 +70,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     consecutive: bool = False,
 ) -> tuple[TrainingModule, Trainer]:
-    """Train for one epoch on the samples of a batch, and validate on them."""
+    """Train on the samples of a batch and validate on them, for one epoch unless `words` say otherwise."""
     config = RunConfig.from_overrides("trainer.accelerator=cpu", "trainer.max_epochs=1", *words)
     silence_lightning()
     task = build_task(config, spec)
@@ -83,6 +82,6 @@ def fit(
     return module, trainer
 
 
-def parameters(module: torch.nn.Module) -> dict[str, Tensor]:
-    """Return a copy of the state."""
-    return copy.deepcopy(module.state_dict())
+def same_state(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Return whether two states have the same names, in the same order, and the same values."""
+    return list(one) == list(other) and all(torch.equal(one[name], other[name]) for name in one)

@@ -11,11 +11,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from firstlight.runs.predict import predict
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.networks import Timm
 from firstlight.runs.load import load_pretrained
+from firstlight.runs.predict import predict
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task

@@ -12,8 +12,9 @@ from firstlight.data.tokens import UNKNOWN
 from firstlight.networks import GRU, LSTM, Transformer
 from firstlight.spec import DataSpec
 from firstlight.tasks import Language
-from helpers.small import TOKENS, augment, fit, metrics_of, text, train_on
+from helpers.small import TOKENS, augment, metrics_of, text, train_on
 
+TRANSFORMER = {"embedding_dim": 32, "num_layers": 1}
 WORDS = DataSpec((5,), 5, ("<unk>", "ab", " cde", "!", " "), (), ())
 
 
@@ -23,14 +24,14 @@ def language(network_class: Any = LSTM, spec: DataSpec = TOKENS, **options: Any)
 
 
 def losses_of(task: Language, tokens: Tensor, targets: Tensor) -> Tensor:
-    """Of each token of each stream (streams, length), read in one long pass."""
+    """Return the loss of each token of each stream (streams, length), read in one long pass."""
     with torch.no_grad():
         logits, _ = task.network.step(tokens.long(), None)
         return F.cross_entropy(logits.transpose(1, 2), targets.long(), reduction="none")
 
 
 @pytest.mark.parametrize("network_class", [LSTM, GRU])
-def test_windows_add_up_to_one_long_pass_because_the_state_is_carried(network_class: Any) -> None:
+def test_consecutive_batches_equal_one_long_pass_because_the_state_is_kept(network_class: Any) -> None:
     task, (tokens, targets) = language(network_class), text(12)
     streams = [part.view(3, 4, 5) for part in (tokens, targets)]
     found = metrics_of(task, *((streams[0][:, window], streams[1][:, window]) for window in range(4)))
@@ -40,7 +41,7 @@ def test_windows_add_up_to_one_long_pass_because_the_state_is_carried(network_cl
     assert abs(float(alone.mean()) - found["loss"]) > 1e-4
 
 
-def test_streams_that_end_before_the_others_leave_a_smaller_last_batch() -> None:
+def test_the_last_batch_is_smaller_if_some_streams_end_earlier() -> None:
     task, batch = language(), text(8)
     loader = BatchLoader(Split(*batch, consecutive=True), 3)  # streams of 3, 3 and 2 windows
     assert [len(inputs) for inputs, _ in loader] == [3, 3, 2]
@@ -51,35 +52,23 @@ def test_streams_that_end_before_the_others_leave_a_smaller_last_batch() -> None
     assert metrics_of(task, *loader)["loss"] == pytest.approx(float(torch.cat(expected, 1).mean()), rel=1e-6)
 
 
-def test_every_pass_begins_at_the_beginning() -> None:
-    task, batch = language(), text(4)
-    assert metrics_of(task, batch) == metrics_of(task, batch)
-
-
-def test_what_was_read_in_training_is_kept_aside_during_a_validation() -> None:
-    words = ("data=text", "model=gru", "model.dropout=0.3")
-    once, _ = fit(TOKENS, text(40), *words, batch_size=4, consecutive=True)
-    often, _ = fit(TOKENS, text(40), *words, "+trainer.val_check_interval=3", batch_size=4, consecutive=True)
-    assert once.metrics["train/loss"] == often.metrics["train/loss"]
-    assert all(torch.equal(value, often.state_dict()[name]) for name, value in once.state_dict().items())
-
-
-def test_no_gradient_flows_from_a_window_into_the_one_before() -> None:
-    task, batch = language(GRU).train(), text(2)
-    meter = task.new_meter()
-    task.batch_loss(batch, meter)
-    assert task._state is not None
-    assert not task._state.requires_grad
-
-
-def test_a_share_without_tokens_changes_nothing() -> None:
+def test_every_pass_starts_without_state_and_an_empty_batch_changes_no_metric() -> None:
     task, (tokens, targets) = language(), text(4)
     alone = metrics_of(task, (tokens, targets))
+    assert metrics_of(task, (tokens, targets)) == alone
     assert metrics_of(task, (tokens, targets), (tokens[:0], targets[:0])) == alone
 
 
+@pytest.mark.parametrize("network_class", [LSTM, GRU])
+def test_gradients_end_at_the_beginning_of_a_batch(network_class: Any) -> None:
+    task = language(network_class).train()
+    task.batch_loss(text(2), task.new_meter())
+    state = task.stream_state
+    assert not any(part.requires_grad for part in (state if isinstance(state, tuple) else [state]))
+
+
 @pytest.mark.parametrize("spec", [TOKENS, WORDS])
-def test_perplexity_and_bits_follow_from_the_losses_of_the_tokens(spec: DataSpec) -> None:
+def test_all_metrics_follow_from_the_losses_of_the_tokens(spec: DataSpec) -> None:
     task, (tokens, targets) = language(spec=spec), text(6, spec)
     found, losses = metrics_of(task, (tokens, targets)), losses_of(task, tokens, targets)
     lengths = {"<unk>": 1, "ab": 2, " cde": 4, "!": 1, " ": 1} | dict.fromkeys("abcde", 1)
@@ -88,12 +77,12 @@ def test_perplexity_and_bits_follow_from_the_losses_of_the_tokens(spec: DataSpec
     assert found["perplexity"] == pytest.approx(math.exp(float(losses.mean())), rel=1e-6)
     assert found["bits_per_character"] == pytest.approx(float(losses.sum()) / math.log(2) / characters, rel=1e-6)
     with torch.no_grad():
-        right = task.network(tokens.long()).argmax(2) == targets
-    assert found["accuracy"] == pytest.approx(float(right.float().mean()))
+        correct = task.network(tokens.long()).argmax(2) == targets
+    assert found["accuracy"] == pytest.approx(float(correct.float().mean()))
     assert set(found) == set(task.metric_names)
 
 
-def test_a_loss_beyond_all_bounds_gives_a_perplexity_all_the_same() -> None:
+def test_the_perplexity_of_an_enormous_loss_is_finite() -> None:
     task = language()
     with torch.no_grad():
         task.network.output.bias[1:] = -1e6
@@ -102,8 +91,8 @@ def test_a_loss_beyond_all_bounds_gives_a_perplexity_all_the_same() -> None:
     assert math.isfinite(found["perplexity"])
 
 
-@pytest.mark.parametrize(("network_class", "options"), [(LSTM, {}), (Transformer, {"width": 32, "num_layers": 1})])
-def test_it_learns_a_text_by_heart_and_writes_it_down(network_class: Any, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("network_class", "options"), [(LSTM, {}), (Transformer, TRANSFORMER)])
+def test_it_overfits_a_text_and_then_generates_it(network_class: Any, options: dict[str, Any]) -> None:
     spec = replace(TOKENS, input_shape=(10,))
     task = language(network_class, spec, **options)
     tokens = torch.tensor([[1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 1]])
@@ -111,7 +100,7 @@ def test_it_learns_a_text_by_heart_and_writes_it_down(network_class: Any, option
     assert task.sample("abcd", length=7, temperature=0.0) == "abcdeedcbaa"
 
 
-def test_samples_follow_from_their_seed_and_begin_with_the_prompt() -> None:
+def test_samples_follow_from_the_seed_and_begin_with_the_prompt() -> None:
     task = language()
     assert task.sample("ab", length=50) == task.sample("ab", length=50)
     assert task.sample("ab", length=50) != task.sample("ab", length=50, seed=2)
@@ -121,7 +110,7 @@ def test_samples_follow_from_their_seed_and_begin_with_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("network_class", [LSTM, Transformer])
-def test_nobody_reads_what_is_unknown(network_class: Any) -> None:
+def test_unknown_tokens_are_never_generated(network_class: Any) -> None:
     task = language(network_class)
     with torch.no_grad():
         task.network.output.weight.mul_(0)
@@ -130,20 +119,20 @@ def test_nobody_reads_what_is_unknown(network_class: Any) -> None:
     assert all(UNKNOWN not in task.sample(length=0, seed=seed) for seed in range(50))
 
 
-def test_the_smallest_temperature_takes_the_likeliest() -> None:
+def test_tiny_temperatures_choose_the_most_likely_token() -> None:
     task = language()
     for tiny in (1e-38, 1e-45):
         assert task.sample("ab", length=30, temperature=tiny) == task.sample("ab", length=30, temperature=0.0)
 
 
-def test_sampling_leaves_a_training_as_it_was() -> None:
+def test_sampling_keeps_the_mode_of_the_task() -> None:
     task = language().train()
     task.sample("a", length=3)
     assert task.training
-    assert task.show(torch.zeros(1, 5)) == task.sample()
+    assert task.example_output(torch.zeros(1, 5)) == task.sample()
 
 
-@pytest.mark.parametrize("options", [{"length": -1}, {"temperature": -0.5}, {"temperature": math.nan}])
-def test_numbers_below_zero_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="both are 0 or more"):
-        language().sample(**options)
+@pytest.mark.parametrize(("key", "value"), [("length", -1), ("temperature", -0.5), ("temperature", math.nan)])
+def test_a_negative_length_or_temperature_raises_an_error(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"^{key}={value}: must be at least 0\.$"):
+        language().sample(**{key: value})  # type: ignore[arg-type]  # length is a whole number

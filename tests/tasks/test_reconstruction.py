@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from firstlight.networks import Autoencoder, Linear
 from firstlight.tasks import Reconstruction
-from helpers.small import IMAGES, augment, images, train_on
+from helpers.small import IMAGES, augment, images, metrics_of, train_on
 
 
 def reconstruction(network: dict[str, Any] | None = None, **options: Any) -> Reconstruction:
@@ -24,17 +24,17 @@ def test_the_loss_is_the_mean_squared_error_of_the_pixels() -> None:
     assert set(found) == set(task.metric_names)
 
 
-def test_binary_cross_entropy_takes_pixels_for_probabilities() -> None:
+def test_binary_cross_entropy_treats_pixels_as_probabilities() -> None:
     task, batch = reconstruction(loss="bce"), images(10)
     with torch.no_grad():
-        told = task.network(task.preprocess(batch[0])).sigmoid()
+        outputs = task.network(task.preprocess(batch[0])).sigmoid()
     found, pixels = metrics_of(task, batch), batch[0] / 255
-    assert found["loss"] == pytest.approx(float(F.binary_cross_entropy(told, pixels)), rel=1e-5)
-    assert found["mse"] == pytest.approx(float(F.mse_loss(told, pixels)), rel=1e-5)
+    assert found["loss"] == pytest.approx(float(F.binary_cross_entropy(outputs, pixels)), rel=1e-5)
+    assert found["mse"] == pytest.approx(float(F.mse_loss(outputs, pixels)), rel=1e-5)
 
 
 @pytest.mark.parametrize("kl_weight", [0.0, 1.0, 4.0])
-def test_latents_cost_what_torch_says_that_they_diverge(kl_weight: float) -> None:
+def test_the_loss_of_a_variational_network_is_the_negative_evidence_lower_bound(kl_weight: float) -> None:
     task, batch = reconstruction({"variational": True, "latent_dim": 6}, kl_weight=kl_weight), images(10)
     found = metrics_of(task, batch)
     with torch.no_grad():
@@ -46,12 +46,12 @@ def test_latents_cost_what_torch_says_that_they_diverge(kl_weight: float) -> Non
     with torch.no_grad():
         pixels, outputs = batch[0] / 255, task.network(task.preprocess(batch[0]))
         variance = (outputs - pixels).square().mean()
-        cost = -Normal(outputs, variance.sqrt()).log_prob(pixels).mean()
-    assert found["loss"] == pytest.approx(float(cost) + kl_weight * found["kl"] / 64, rel=1e-4)
+        error = -Normal(outputs, variance.sqrt()).log_prob(pixels).mean()
+    assert found["loss"] == pytest.approx(float(error) + kl_weight * found["kl"] / 64, rel=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
-def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
+def test_the_latents_of_a_trained_variational_network_hold_information(loss: str) -> None:
     task, batch = reconstruction({"variational": True, "convolutional": False}, loss=loss), images(8)
     train_on(task, batch, steps=250, lr=3e-3)
     found, pixels = metrics_of(task, batch), batch[0] / 255
@@ -59,54 +59,55 @@ def test_a_variational_network_puts_something_into_its_codes(loss: str) -> None:
     assert found["mse"] < float((pixels - pixels.mean(0)).square().mean()) / 2
 
 
-def test_an_empty_share_of_a_batch_changes_nothing() -> None:
+def test_an_empty_batch_changes_no_metric() -> None:
     task, batch = reconstruction({"variational": True}), images(4)
     assert metrics_of(task, batch, (batch[0][:0], batch[1][:0])) == metrics_of(task, batch)
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
-def test_it_learns_a_batch_by_heart(loss: str) -> None:
+def test_it_overfits_a_batch(loss: str) -> None:
     task, batch = reconstruction({"convolutional": False}, loss=loss), images(8)
     train_on(task, batch, steps=250, lr=3e-3)
     found, pixels = metrics_of(task, batch), batch[0] / 255
     assert found["mse"] < 0.002
-    # Grey pixels cost something even where they are told exactly.
+    # The cross entropy of grey pixels is above 0 even if every output is exact.
     least = F.binary_cross_entropy(pixels, pixels) if loss == "bce" else torch.zeros(())
     assert found["loss"] == pytest.approx(float(least), abs=0.01)
 
 
-def test_images_are_shown_beside_what_comes_back() -> None:
+def test_the_example_output_is_each_image_followed_by_its_reconstruction() -> None:
     task, (raw, _) = reconstruction(loss="bce"), images(3)
-    shown = task.show(raw)
-    assert shown.shape == (6, 1, 8, 8)
-    torch.testing.assert_close(shown[::2], raw / 255)
+    output = task.example_output(raw)
+    assert output.shape == (6, 1, 8, 8)
+    torch.testing.assert_close(output[::2], raw / 255)
     with torch.no_grad():
-        torch.testing.assert_close(shown[1::2], task.network(task.preprocess(raw)).sigmoid())
+        torch.testing.assert_close(output[1::2], task.network(task.preprocess(raw)).sigmoid())
 
 
-def test_a_variational_network_generates_from_its_seed() -> None:
+def test_a_variational_network_generates_images_that_follow_from_the_seed() -> None:
     task = reconstruction({"variational": True})
     made = task.generate(300)
     assert (task.can_sample, made.shape) == (True, (300, 1, 8, 8))
-    assert float(made.min()) >= 0 <= 1 >= float(made.max())
+    assert float(made.min()) >= 0
+    assert float(made.max()) <= 1
     assert torch.equal(made, task.generate(300))
     assert not torch.equal(made, task.generate(300, seed=2))
     assert not reconstruction().can_sample
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"loss": "bces"}, "loss=bces: unknown loss, did you mean 'bce'"),
-        ({"kl_weight": -1.0}, "kl_weight=-1.0: a weight is 0 or more"),
-        ({"kl_weight": float("inf")}, "kl_weight=inf: a weight is 0 or more"),
+        ({"kl_weight": -1.0}, r"kl_weight=-1\.0: must be at least 0 and finite"),
+        ({"kl_weight": float("inf")}, "kl_weight=inf: must be at least 0 and finite"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_option_raises_an_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         reconstruction(**options)
 
 
-def test_a_network_that_does_not_reconstruct_is_refused() -> None:
-    with pytest.raises(ValueError, match="Linear does not reconstruct images; model=autoencoder does"):
+def test_a_network_that_does_not_reconstruct_images_raises_an_error() -> None:
+    with pytest.raises(ValueError, match="model: must reconstruct images, and Linear does not; model=autoencoder does"):
         Reconstruction(IMAGES, Linear(IMAGES), augment(IMAGES))

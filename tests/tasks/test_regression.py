@@ -13,7 +13,7 @@ from firstlight.networks import MLP, Linear
 from firstlight.spec import DataSpec
 from firstlight.tasks import Regression
 from firstlight.tasks.task import Batch
-from helpers.small import NUMBERS, augment, train_on
+from helpers.small import NUMBERS, augment, metrics_of, train_on
 
 LINE = DataSpec((1,), 1, ("y",), (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
 POINTS = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]])
@@ -29,90 +29,90 @@ def regression(**options: Any) -> Regression:
     return Regression(NUMBERS, Linear(NUMBERS, start=[1.0, 0.5, 0.1]), augment(NUMBERS), **options)
 
 
-def test_the_metrics_are_those_of_scikit_learn_in_the_units_of_the_data() -> None:
+def test_the_metrics_equal_those_of_scikit_learn_in_the_units_of_the_data() -> None:
     task, (inputs, targets) = regression(), samples(50)
     found = metrics_of(task, *zip(inputs.split([20, 29, 1]), targets.split([20, 29, 1]), strict=True))
     with torch.no_grad():
-        told = task.network(task.preprocess(inputs)) * 3 + 10
+        outputs = task.network(task.preprocess(inputs)) * 3 + 10
     expected = {
-        "mse": metrics.mean_squared_error(targets, told),
-        "rmse": metrics.root_mean_squared_error(targets, told),
-        "mae": metrics.mean_absolute_error(targets, told),
-        "r2": metrics.r2_score(targets, told),
+        "mse": metrics.mean_squared_error(targets, outputs),
+        "rmse": metrics.root_mean_squared_error(targets, outputs),
+        "mae": metrics.mean_absolute_error(targets, outputs),
+        "r2": metrics.r2_score(targets, outputs),
     }
-    expected["loss"] = expected["mse"] / 9  # of targets of deviation 1
+    expected["loss"] = expected["mse"] / 9  # of targets with a standard deviation of 1
     assert found == pytest.approx(expected, rel=1e-5)
     assert set(found) == set(task.metric_names)
 
 
 @pytest.mark.parametrize(("loss", "function"), [("mse", F.mse_loss), ("mae", F.l1_loss), ("huber", F.huber_loss)])
-def test_the_loss_is_of_standardised_targets(loss: str, function: Any) -> None:
+def test_the_loss_is_computed_from_standardized_targets(loss: str, function: Any) -> None:
     task, (inputs, targets) = regression(loss=loss), samples(20)
     expected = function(task.network(task.preprocess(inputs)), (targets - 10) / 3)
     torch.testing.assert_close(task.batch_loss((inputs, targets), task.new_meter()), expected)
 
 
-def test_weights_cost_in_training_alone_and_biases_never() -> None:
+def test_l1_adds_the_absolute_weights_but_not_the_biases_to_the_training_loss() -> None:
     batch = samples(20)
-    plain, costly = (regression(l1=l1).train() for l1 in (0.0, 2.0))
-    losses = [task.batch_loss(batch, task.new_meter()).item() for task in (plain, costly)]
+    plain, lasso = (regression(l1=l1).train() for l1 in (0.0, 2.0))
+    losses = [task.batch_loss(batch, task.new_meter()).item() for task in (plain, lasso)]
     assert losses[1] - losses[0] == pytest.approx(2 * (1.0 + 0.5), rel=1e-5)
-    assert metrics_of(plain, batch) == metrics_of(costly, batch)
+    assert metrics_of(plain, batch) == metrics_of(lasso, batch)
 
 
-def test_an_empty_share_of_a_batch_changes_nothing() -> None:
+def test_an_empty_batch_changes_no_metric() -> None:
     task, (inputs, targets) = regression(), samples(20)
     assert metrics_of(task, (inputs, targets), (inputs[:0], targets[:0])) == metrics_of(task, (inputs, targets))
 
 
-def test_targets_that_are_all_the_same_have_no_share_explained() -> None:
+def test_r2_is_nan_if_all_targets_are_equal() -> None:
     assert np.isnan(metrics_of(regression(), (samples(5)[0], torch.full((5, 1), 4.0)))["r2"])
 
 
-def test_it_learns_a_batch_by_heart() -> None:
+def test_it_overfits_a_batch() -> None:
     torch.manual_seed(0)
     task = Regression(NUMBERS, MLP(NUMBERS, hidden_sizes=(64,), activation="tanh"), augment(NUMBERS))
     assert train_on(task, samples(8), steps=400, lr=0.02) < 0.001
 
 
-def test_a_line_through_two_points_is_two_and_a_half_off_before_the_first_step() -> None:
+def test_the_start_of_a_linear_network_decides_the_metrics_before_the_first_step() -> None:
     task = Regression(LINE, Linear(LINE, start=[-1, 5]), augment(LINE))
     found = metrics_of(task, POINTS)
     assert (found["mse"], found["mae"]) == (2.5, 1.5)
-    assert task.in_words() == "y = -1.0000 x + 5.0000"
+    assert task.result_line() == "y = -1.0000 x + 5.0000"
 
 
-def test_the_line_is_told_in_the_units_of_the_data() -> None:
+def test_the_result_line_of_a_linear_network_of_one_input_is_in_the_units_of_the_data() -> None:
     spec = DataSpec((1,), 1, ("price",), (2.0,), (4.0,), target_mean=(10.0,), target_std=(8.0,))
     task = Regression(spec, Linear(spec, start=[1.5, -2.0]), augment(spec))
-    assert task.in_words() == "price = 3.0000 x - 12.0000"  # 8 * (1.5 * (x - 2) / 4 - 2) + 10
-    assert regression().in_words() is None
-    assert Regression(spec, MLP(spec), augment(spec)).in_words() is None
+    assert task.result_line() == "price = 3.0000 x - 12.0000"  # 8 * (1.5 * (x - 2) / 4 - 2) + 10
+    assert regression().result_line() is None
+    assert Regression(spec, MLP(spec), augment(spec)).result_line() is None
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"loss": "msee"}, "loss=msee: unknown loss, did you mean 'mse'"),
-        ({"l1": -0.1}, "l1=-0.1: a weight"),
-        ({"l1": float("nan")}, "l1=nan: a weight"),
+        ({"l1": -0.1}, r"l1=-0\.1: must be at least 0 and finite"),
+        ({"l1": float("nan")}, "l1=nan: must be at least 0 and finite"),
     ],
 )
-def test_options_out_of_their_range_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_option_raises_an_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         regression(**options)
 
 
 @pytest.fixture(scope="module")
 def diabetes() -> tuple[DataSpec, Batch]:
-    """All rows, as they are."""
+    """Return the spec and all rows of the diabetes data, neither scaled nor split."""
     inputs, targets = load_diabetes(return_X_y=True, scaled=False)
     arrays = Arrays(inputs.astype(np.float32), targets.astype(np.float32)[:, None])
     return describe(("target",), arrays), (torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets))
 
 
 def descend(task: Regression, batch: Batch, weight_decay: float = 0.0, decay: float = 1.0) -> np.ndarray:
-    """The weights at which full-batch gradient descent ends."""
+    """Return the weights after full-batch gradient descent."""
     optimizer = torch.optim.SGD(task.network.parameters(), lr=0.2, momentum=0.9, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, decay)
     task.train()
@@ -125,12 +125,15 @@ def descend(task: Regression, batch: Batch, weight_decay: float = 0.0, decay: fl
 
 
 @pytest.mark.parametrize("name", ["least squares", "ridge", "lasso"])
-def test_gradient_descent_ends_at_the_solution_of_scikit_learn(name: str, diabetes: tuple[DataSpec, Batch]) -> None:
+def test_gradient_descent_converges_to_the_solution_of_scikit_learn(
+    name: str, diabetes: tuple[DataSpec, Batch]
+) -> None:
     spec, (inputs, targets) = diabetes
     columns = ((inputs.double() - torch.tensor(spec.mean)) / torch.tensor(spec.std)).numpy()
     column = ((targets.double() - torch.tensor(spec.target_mean)) / torch.tensor(spec.target_std)).numpy()[:, 0]
     weight = 0.1
-    # Theirs: the sum of squares + alpha * squares; half the mean of squares + alpha * absolutes.
+    # scikit-learn minimizes sum(errors²) + alpha * sum(weights²) for ridge, and for lasso
+    # mean(errors²) / 2 + alpha * sum(|weights|).
     solver, l1, weight_decay = {
         "least squares": (linear_model.LinearRegression(), 0.0, 0.0),
         "ridge": (linear_model.Ridge(alpha=len(columns) * weight / 2), 0.0, weight),
@@ -140,5 +143,5 @@ def test_gradient_descent_ends_at_the_solution_of_scikit_learn(name: str, diabet
     task = Regression(spec, Linear(spec), augment(spec), l1=l1)
     found = descend(task, (inputs, targets), weight_decay, decay=0.98 if l1 else 1.0)
     assert np.abs(found - expected).max() < 1e-3
-    others = linear_model.LinearRegression().fit(columns, column).coef_
-    assert name == "least squares" or np.abs(expected - others).max() > 0.01
+    least_squares = linear_model.LinearRegression().fit(columns, column).coef_
+    assert name == "least squares" or np.abs(expected - least_squares).max() > 0.01

@@ -1,100 +1,94 @@
-"""What every task inherits; a task that only adds up stands for them all."""
+"""The methods that all tasks inherit."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback
 from torch import nn
 
 from firstlight.augment import Augment, Noise
-from firstlight.networks import MLP, Linear
-from firstlight.tasks import Classification, Language, Regression
-from helpers.small import IMAGES, NUMBERS, TOKENS, augment, fit, images, parameters
+from firstlight.config.transfer import Transfer
+from firstlight.networks import CNN, Linear
+from firstlight.tasks import Adversarial, Classification, Language, Reconstruction, Regression, Task
+from helpers.small import IMAGES, NUMBERS, TOKENS, augment, images
 
 
-def test_samples_are_augmented_in_training_alone() -> None:
+def test_samples_are_augmented_only_in_training() -> None:
     task = Classification(IMAGES, Linear(IMAGES), Augment(IMAGES, noise=Noise(std=0.5)))
     raw, classes = images(3)
     assert torch.equal(task.eval().prepared((raw, classes))[0], task.preprocess(raw))
     assert not torch.equal(task.train().prepared((raw, classes))[0], task.preprocess(raw))
 
 
+def test_a_task_that_reads_features_applies_only_the_head_and_draws_a_view_of_each_sample() -> None:
+    task = Classification(IMAGES, CNN(IMAGES, filters=[4, 8]), augment(IMAGES), Transfer(freeze="backbone"))
+    task.reads_features = True
+    views = torch.randn(6, 3, task.freezing.head.in_features)
+    chosen, targets = task.prepared((views, torch.arange(6)))
+    assert (views == chosen[:, None]).all(2).any(1).all()
+    assert torch.equal(targets, torch.arange(6))
+    assert torch.equal(task.prepared((views[:, 0], targets))[0], views[:, 0])
+    assert torch.equal(task.outputs(chosen), task.freezing.head(chosen))
+
+
 @pytest.mark.parametrize(
-    ("task_class", "spec", "told"),
+    ("task_class", "spec", "message"),
     [
-        (Classification, NUMBERS, "classification needs classes as targets; the data has numbers: task=regression"),
-        (Regression, IMAGES, "regression needs numbers as targets; the data has classes: task=classification"),
-        (Language, IMAGES, "language needs tokens as targets"),
-        (Regression, TOKENS, "the data has tokens: task=language fits"),
+        (
+            Classification,
+            NUMBERS,
+            "task=classification: must be regression, because the targets of the data are numbers, not classes.",
+        ),
+        (
+            Regression,
+            IMAGES,
+            "task=regression: must be classification, because the targets of the data are classes, not numbers.",
+        ),
+        (Language, IMAGES, "task=language: must be classification, .* classes, not tokens"),
+        (Regression, TOKENS, "task=regression: must be language, .* tokens, not numbers"),
     ],
 )
-def test_targets_that_a_task_has_no_use_for_are_refused(task_class: Any, spec: Any, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_targets_of_another_kind_raise_an_error_that_names_the_fitting_task(
+    task_class: type[Task], spec: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         task_class(spec, nn.Identity(), augment(spec))
 
 
-def test_a_network_for_another_task_is_refused() -> None:
+def test_a_network_for_another_task_raises_an_error() -> None:
     network = Linear(IMAGES)
     network.task = "adversarial"  # type: ignore[assignment]  # modules take any attribute
-    with pytest.raises(ValueError, match="Linear is a network for task=adversarial, not for classification"):
+    with pytest.raises(ValueError, match="task=classification: must be adversarial, the task of Linear"):
         Classification(IMAGES, network, augment(IMAGES))
 
 
-def test_most_tasks_have_nothing_to_show_and_generate_nothing() -> None:
+@pytest.mark.parametrize("task_class", [Adversarial, Reconstruction])
+@pytest.mark.parametrize("transfer", [Transfer(freeze="backbone"), Transfer(head="mlp"), Transfer(lr_decay=0.5)])
+def test_a_task_whose_network_has_no_head_accepts_no_option_for_heads(
+    task_class: type[Task], transfer: Transfer
+) -> None:
+    name = task_class.__name__.lower()
+    with pytest.raises(ValueError, match=f"model: must have neither head, freeze nor lr_decay with task={name}"):
+        task_class(IMAGES, CNN(IMAGES), augment(IMAGES), transfer)
+
+
+def test_views_require_a_frozen_backbone_and_augmentation_steps() -> None:
+    with_steps = Augment(IMAGES, views=2, noise=Noise(std=0.5))
+    frozen = Transfer(freeze="backbone")
+    Classification(IMAGES, CNN(IMAGES), with_steps, frozen)
+    with pytest.raises(ValueError, match=r"augment\.views=2: must be 0 without model\.freeze=backbone"):
+        Classification(IMAGES, CNN(IMAGES), with_steps, Transfer())
+    with pytest.raises(ValueError, match=r"augment\.views=2: must be 0 unless there are augmentation steps"):
+        Classification(IMAGES, CNN(IMAGES), Augment(IMAGES, views=2), frozen)
+
+
+def test_a_classification_has_no_result_line_no_example_output_and_no_samples() -> None:
     task = Classification(IMAGES, Linear(IMAGES), augment(IMAGES))
-    assert (task.show(images(1)[0]), task.in_words(), task.can_sample) == (None, None, False)
+    assert (task.example_output(images(1)[0]), task.result_line(), task.can_sample) == (None, None, False)
     assert task.network_spec(IMAGES, label_smoothing=0.1) is IMAGES
 
 
-def test_validation_in_the_middle_of_an_epoch_changes_nothing_in_the_training() -> None:
-    spec = replace(IMAGES, input_shape=(1, 4, 4))
-    words = ("model=mlp", "model.dropout=0.5")
-    once, _ = fit(spec, images(40, spec), *words, batch_size=5)
-    often, _ = fit(spec, images(40, spec), *words, "+trainer.val_check_interval=3", batch_size=5)
-    assert {name: value for name, value in once.metrics.items() if name.startswith("train/")} == {
-        name: value for name, value in often.metrics.items() if name.startswith("train/")
-    }
-    assert all(torch.equal(value, often.state_dict()[name]) for name, value in once.state_dict().items())
-
-
-def test_train_metrics_are_those_of_all_batches_as_they_were_trained_on() -> None:
-    losses: list[float] = []
-
-    class Listener(Callback):
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-            losses.append(float(outputs["loss"]))
-
-    task, trainer = fit(IMAGES, images(40), "model=linear", batch_size=10, callbacks=[Listener()])
-    assert trainer.global_step == len(losses) == 4
-    assert task.metrics["train/loss"] == pytest.approx(sum(losses) / 4)
-
-
-def test_the_randomness_of_a_step_follows_from_the_step_alone() -> None:
-    drawn: list[torch.Tensor] = []
-
-    class Dice(Callback):
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-            drawn.append(torch.rand(3))
-            torch.rand(batch_idx)  # as if something else drew too
-
-    for _ in range(2):
-        fit(IMAGES, images(20), "model=linear", batch_size=10, callbacks=[Dice()])
-    first, second, *again = drawn
-    assert not torch.equal(first, second)
-    assert torch.equal(torch.stack([first, second]), torch.stack(again))
-
-
-def test_a_checkpoint_says_what_it_is_of() -> None:
-    task = Language(TOKENS, MLP(NUMBERS), augment(TOKENS))
-    task.plain_config = {"seed": 1}
-    checkpoint: dict[str, Any] = {}
-    task.on_save_checkpoint(checkpoint)
-    assert checkpoint == {"config": {"seed": 1}, "spec": TOKENS.to_dict()}
-
-
-def test_what_the_spec_tells_is_in_no_state() -> None:
-    assert all(
-        name.startswith("network.") for name in parameters(Regression(NUMBERS, Linear(NUMBERS), augment(NUMBERS)))
-    )
+def test_the_state_of_a_task_holds_only_its_network() -> None:
+    # The spec is kept with each checkpoint, so nothing that follows from it belongs in the state.
+    task = Regression(NUMBERS, Linear(NUMBERS), augment(NUMBERS))
+    assert all(name.startswith("network.") for name in task.state_dict())

@@ -10,10 +10,11 @@ from firstlight.config.compose import compose
 from firstlight.data import Split
 from firstlight.runs.evaluate import evaluate
 from firstlight.tasks import Task
-from firstlight.tasks.build import build_source, build_task, build_trainer
+from firstlight.tasks.build import build_source, build_task
 from firstlight.training import features
-from firstlight.training.features import read_features
+from firstlight.training.features import cached_features
 from firstlight.training.run import train
+from firstlight.training.trainer import build_trainer
 from firstlight.transfer.head import head_removed
 from helpers.generate import write_classes
 from helpers.runs import history
@@ -30,7 +31,7 @@ VIEWS = (*FROZEN, "augment=light", "augment.views=3")
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many samples have passed a backbone, batch by batch."""
+    """The number of samples in each batch that has passed a backbone."""
     counted: list[int] = []
     of_batch = features._of_batch
 
@@ -48,17 +49,18 @@ def images(tmp_path: Path) -> str:
     return f"data.dir={tmp_path / 'images'}"
 
 
-def read(*words: str) -> tuple[Task, dict[str, Split], dict[str, Split]]:
-    """The task, the splits, and what is read of them."""
+def compute(*words: str) -> tuple[Task, dict[str, Split], dict[str, Split]]:
+    """Return the task, its splits, and the splits of features."""
     config = RunConfig.from_overrides(*words)
     source = build_source(config)
     store, splits = source.splits(config.seed)
-    task, trainer = build_task(config, store.spec), build_trainer(config)
-    return task, splits, read_features(task, store, splits, trainer, config.seed, source.cache_dir)
+    task = build_task(config, store.spec)
+    trainer = build_trainer(config, task)
+    return task, splits, cached_features(task, store, splits, trainer, config, source.cache_dir)
 
 
-def test_features_are_what_the_head_is_given(passes: list[int]) -> None:
-    task, splits, found = read(*FROZEN, "model.filters=[4,7]")
+def test_the_head_applied_to_the_features_gives_the_outputs_of_the_network(passes: list[int]) -> None:
+    task, splits, found = compute(*FROZEN, "model.filters=[4,7]")
     assert sum(passes) == 1797
     assert task.reads_features
     for name, split in splits.items():
@@ -71,8 +73,8 @@ def test_features_are_what_the_head_is_given(passes: list[int]) -> None:
             assert torch.allclose(task.freezing.head(of_split), outputs, atol=1e-5)
 
 
-def test_each_view_is_what_augmentation_makes_of_the_sample() -> None:
-    task, splits, found = read(*VIEWS)
+def test_the_views_are_the_sample_and_different_augmentations_of_it() -> None:
+    task, splits, found = compute(*VIEWS)
     views, _ = found["train"].take(torch.arange(len(splits["train"])))
     assert views.shape[:2] == (len(splits["train"]), 4)
     raw, _ = splits["train"].take(torch.arange(len(splits["train"])))
@@ -80,26 +82,26 @@ def test_each_view_is_what_augmentation_makes_of_the_sample() -> None:
         assert torch.allclose(views[:, 0], task.network(task.preprocess(raw)), atol=1e-5)
     for view in range(1, 4):
         for other in range(view):
-            assert not torch.isclose(views[:, view], views[:, other]).all(1).any()  # no two are alike
+            assert not torch.isclose(views[:, view], views[:, other]).all(1).any()  # all views differ
     near = (views[:, 1:] - views[:, :1]).norm(dim=2).mean()
     far = (views[:, :1] - views[torch.randperm(len(views)), :1]).norm(dim=2).mean()
-    assert near < far  # the same sample still
+    assert near < far  # views are similar to their sample
     for name in ("val", "test"):
-        assert found[name].inputs.ndim == 2  # never augmented
+        assert found[name].inputs.ndim == 2  # no views
 
 
-def test_training_draws_from_the_views_and_measuring_does_not() -> None:
-    task, _, found = read(*VIEWS)
+def test_training_draws_every_view_equally_often() -> None:
+    task, _, found = compute(*VIEWS)
     assert task.training
     batch = found["train"].take(torch.arange(100))
     drawn = [task.prepared(batch)[0] for _ in range(20)]
     chosen = torch.stack([(inputs[:, None] == batch[0]).all(2).int().argmax(1) for inputs in drawn])
     assert all((inputs[:, None] == batch[0]).all(2).any(1).all() for inputs in drawn)
-    shares = chosen.flatten().bincount(minlength=4) / chosen.numel()
-    assert shares.numpy() == pytest.approx(0.25, abs=0.05)
+    fractions = chosen.flatten().bincount(minlength=4) / chosen.numel()
+    assert fractions.numpy() == pytest.approx(0.25, abs=0.05)
 
 
-def test_one_pass_serves_all_epochs_and_runs_and_a_changed_input_never_hits(
+def test_features_are_computed_once_for_all_epochs_and_runs_until_something_they_depend_on_changes(
     passes: list[int], images: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["data=folder", images, *FROZEN]
@@ -124,10 +126,10 @@ def test_one_pass_serves_all_epochs_and_runs_and_a_changed_input_never_hits(
     assert computed() == 24
 
 
-def test_a_run_on_features_is_a_run_on_the_images(images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_features_equals_a_run_on_images(images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("data=folder", images, *FROZEN)
     on_features = train(compose(*words), run_dir=tmp_path / "features")
-    monkeypatch.setattr("firstlight.training.fit.read_features", lambda task, store, splits, *rest: splits)
+    monkeypatch.setattr("firstlight.training.fit.cached_features", lambda task, store, splits, *rest: splits)
     train(compose(*words), run_dir=tmp_path / "images-run")
     for one, other in zip(history(tmp_path / "features"), history(tmp_path / "images-run"), strict=True):
         assert float(one["train/loss"]) == pytest.approx(float(other["train/loss"]), rel=1e-3)
@@ -139,12 +141,16 @@ def test_a_run_on_features_is_a_run_on_the_images(images: str, tmp_path: Path, m
     "more",
     [("augment=light",), ("model.unfreeze_at_epoch=2",), ("model.freeze=null", "model.lr_decay=0.5")],
 )
-def test_samples_pass_the_backbone_in_every_epoch_where_they_have_to(more: tuple[str, ...], passes: list[int]) -> None:
-    task, splits, found = read(*FROZEN, *more)
+def test_no_features_are_computed_if_the_samples_or_the_backbone_change_during_training(
+    more: tuple[str, ...], passes: list[int]
+) -> None:
+    task, splits, found = compute(*FROZEN, *more)
     assert (found, passes, task.reads_features) == (splits, [], False)
 
 
-def test_a_pass_that_was_stopped_leaves_nothing(monkeypatch: pytest.MonkeyPatch, images: str, tmp_path: Path) -> None:
+def test_an_interrupted_computation_leaves_no_features_behind(
+    monkeypatch: pytest.MonkeyPatch, images: str, tmp_path: Path
+) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Whole runs, with words of the command line alone."""
+"""Complete runs from a config to the run folder."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from firstlight.training.run import train
 from helpers.runs import history, weights
 
 
-def test_a_line_is_drawn_through_two_points(tmp_path: Path) -> None:
+def test_a_linear_regression_of_two_points_finds_the_line_through_them(tmp_path: Path) -> None:
     words = ("data=line", "data.points=[[1,3],[2,5]]", "model=linear", "task=regression")
     train(compose(*words, "trainer.accelerator=cpu"), run_dir=tmp_path / "run")
     log = (tmp_path / "run" / "train.log").read_text()
@@ -26,7 +26,7 @@ def test_a_line_is_drawn_through_two_points(tmp_path: Path) -> None:
         assert [float(value) for value in found] == pytest.approx([2, 1], abs=1e-3)
 
 
-def test_a_network_sets_out_from_where_data_or_model_say() -> None:
+def test_the_start_of_a_linear_network_comes_from_the_model_or_the_data() -> None:
     assert compose("data=line").model.start == [-1, 5]
     assert compose("data=line", "data.start=[0,1]").model.start == [0, 1]
     assert compose("data=line", "model.start=[0,1]").model.start == [0, 1]
@@ -34,7 +34,7 @@ def test_a_network_sets_out_from_where_data_or_model_say() -> None:
     assert compose("data=diabetes").model.start is None
 
 
-def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path) -> None:
+def test_a_linear_regression_on_diabetes_converges_to_the_least_squares_solution(tmp_path: Path) -> None:
     config = RunConfig.from_overrides("data=diabetes", "trainer.accelerator=cpu")
     train(config, run_dir=tmp_path / "run")
     _, splits = build_source(config).splits(config.seed)
@@ -49,7 +49,7 @@ def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("words", "advice"),
+    ("words", "commands"),
     [
         (["model=linear"], {"evaluate", "predict", "curves"}),
         (["model=vae", "model.hidden_sizes=[4]"], {"evaluate", "sample", "curves"}),
@@ -57,10 +57,10 @@ def test_diabetes_ends_at_the_least_squares_of_its_training_rows(tmp_path: Path)
         (["data=iris"], {"evaluate", "curves"}),
     ],
 )
-def test_the_last_words_advise_what_can_be_done_with_the_run(
-    words: list[str], advice: set[str], tmp_path: Path
+def test_the_closing_text_names_the_commands_that_fit_the_run(
+    words: list[str], commands: set[str], tmp_path: Path
 ) -> None:
     quick = ("trainer.max_epochs=1", "trainer.accelerator=cpu", "+trainer.limit_train_batches=2")
     train(compose(*words, *quick), run_dir=tmp_path / "run")
     last = (tmp_path / "run" / "train.log").read_text().split("run folder")[-1].splitlines()[1:]
-    assert {line.split()[0] for line in last if line} == advice
+    assert {line.split()[0] for line in last if line} == commands

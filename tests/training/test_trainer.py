@@ -1,36 +1,82 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lightning.pytorch import Callback, Trainer
 
-from firstlight.config import RunConfig
-from firstlight.config.compose import compose
-from firstlight.tasks import Task
+from firstlight.config import RunConfig, compose
 from firstlight.tasks.build import build_task
+from firstlight.training.callbacks.checkpoints import AtomicCheckpointIO
 from firstlight.training.run import train
 from firstlight.training.trainer import build_trainer
 from helpers.runs import TINY, history
 from helpers.small import IMAGES
 
+GAN = ("model=gan", "model.base_channels=4")
+UNFROZEN_LATER = ("model=cnn", "model.freeze=backbone", "model.unfreeze_at_epoch=2")
 
-def build(*overrides: str) -> tuple[RunConfig, Task]:
-    config = RunConfig.from_overrides(*TINY, *overrides)
-    return config, build_task(config, IMAGES)
+
+def trainer_of(*words: str, callback: Callback | None = None) -> Trainer:
+    config = RunConfig.from_overrides("trainer.accelerator=cpu", *words)
+    return build_trainer(config, build_task(config, IMAGES), callback)
+
+
+def test_the_trainer_gets_the_options_of_the_config_except_the_step_limit() -> None:
+    trainer = trainer_of("model=linear", "trainer.max_epochs=7", "trainer.max_steps=5", "trainer.gradient_clip_val=0.5")
+    assert (trainer.max_epochs, trainer.max_steps, trainer.gradient_clip_val) == (7, -1, 0.5)
+    assert (trainer.logger, trainer.checkpoint_callback, trainer.progress_bar_callback) == (None, None, None)
+    assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+
+
+def test_our_callback_comes_after_the_callbacks_of_the_config(tmp_path: Path) -> None:
+    node = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/loss}"
+    ours = Callback()
+    words = ("model=linear", f"+trainer.callbacks=[{node}]", f"+trainer.default_root_dir={tmp_path}")
+    callbacks: Any = trainer_of(*words, callback=ours).callbacks  # type: ignore[attr-defined]  # of every Trainer
+    names = [type(callback).__name__ for callback in callbacks]
+    assert names.index("EarlyStopping") < callbacks.index(ours)
 
 
 @pytest.mark.parametrize(
-    "override",
-    ["trainer.max_epochs=0", "trainer.precision=bf16-true", "trainer.precision=64", "trainer.accelerator=abacus"],
+    ("words", "is_one_of_several", "finds_unused"),
+    [
+        (GAN, True, True),
+        (UNFROZEN_LATER, True, True),
+        (("model=cnn", "model.freeze=backbone"), True, False),
+        (GAN, False, False),
+    ],
 )
-def test_an_option_out_of_range_raises_an_error_that_names_it(override: str) -> None:
-    key = "trainer: " if "accelerator" in override else f"{override}: must be"
-    with pytest.raises(ValueError, match=key):
-        build_trainer(*build(override))
+def test_processes_do_not_wait_for_gradients_of_parameters_that_a_step_does_not_use(
+    words: tuple[str, ...], is_one_of_several: bool, finds_unused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if is_one_of_several:
+        monkeypatch.setenv("LOCAL_RANK", "0")
+    strategy: Any = trainer_of(*words).strategy
+    assert getattr(strategy, "_ddp_kwargs", {}).get("find_unused_parameters", False) == finds_unused
 
 
-@pytest.mark.parametrize("option", ["accumulate_grad_batches=2", "gradient_clip_val=1.0"])
-def test_a_task_with_several_optimizers_refuses_accumulation_and_clipping(option: str) -> None:
-    with pytest.raises(ValueError, match=rf"trainer\.{option}: must be left out with task=adversarial"):
-        build_trainer(*build("model=gan", "model.base_channels=4", f"trainer.{option}"))
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("trainer.max_epochs=0",), r"trainer\.max_epochs=0: must be at least 1, or -1 for no limit"),
+        (("trainer.precision=bf16-true",), r"trainer\.precision=bf16-true: must be 32-true, bf16-mixed or 16-mixed"),
+        (("trainer.accelerator=abacus",), "trainer: .*abacus"),
+        (
+            (*GAN, "trainer.accumulate_grad_batches=2"),
+            r"trainer\.accumulate_grad_batches=2: must be left out with task=adversarial",
+        ),
+        ((*GAN, "trainer.gradient_clip_val=1.0"), r"trainer\.gradient_clip_val=1\.0: must be left out"),
+    ],
+)
+def test_an_invalid_option_raises_an_error_that_names_its_key(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        trainer_of(*words)
+
+
+@pytest.mark.parametrize("option", ["trainer.accumulate_grad_batches=1", "trainer.gradient_clip_val=0"])
+def test_options_that_change_nothing_are_accepted_with_several_optimizers(option: str) -> None:
+    trainer_of(*GAN, option)
 
 
 def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:

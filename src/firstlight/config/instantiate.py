@@ -1,10 +1,13 @@
 """Build the object that a node of the config describes. No other module calls Hydra's `instantiate`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+
+_GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 
 
 def build(key: str, node: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -63,9 +66,8 @@ def _place(key: str, node: dict[str, Any], error: InstantiationException) -> str
 
 
 def _with_key(key: str, message: str) -> str:
-    """Complete a message: `lr=0: must be …` becomes `optimizer.lr=0: must be …`."""
-    group = key.partition(".")[0]
-    if message.startswith((f"{group}.", f"{group}=", f"{group}:")):
+    """Complete a message: `lr=0: must be …` becomes `optimizer.lr=0: must be …`. Keep one that starts with a group."""
+    if re.match(rf"({'|'.join(_GROUPS)})[.=:]", message):
         return message
     option, equals, _ = message.partition("=")
     return f"{key}.{message}" if equals and option.isidentifier() else f"{key}: {message}"

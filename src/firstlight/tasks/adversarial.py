@@ -24,20 +24,21 @@ _GENERATOR, _DISCRIMINATOR = 0, 1  # indices of the optimized parts
 class Adversarial(Task):
     """Trains the discriminator to separate real images from generated ones, and the generator to deceive it.
 
-    Each step of the run trains the discriminator and then the generator on one batch. Images for use come from an
-    exponential moving average of the generator's weights (Karras et al. 2018), which every checkpoint holds.
+    Each step of the run trains the discriminator and then the generator on one batch. Evaluation and sampling use an
+    exponential moving average of the generator's weights (Karras et al. 2018). Every checkpoint holds this average.
 
-    The metric of a run is `distance`, the sliced Wasserstein distance (Rabin et al. 2011) between validation images and
-    as many generated ones. It notices missing variety; the losses only show which network is ahead. It is a mean over
-    batches, and larger for smaller batches, so runs can be compared only if their batch sizes are equal.
+    The metric `distance` shows how good the images are: the sliced Wasserstein distance (Rabin et al. 2011) between the
+    images of a batch and as many generated ones. It grows if the generated images lack variety. The losses show only
+    which network is ahead. The distance is a mean over batches, and is larger for smaller batches, so runs can be
+    compared only if their batch sizes are equal.
 
     Args:
         spec: the data.
         network: has `generator`, `generate`, `discriminate` and `latent_dim`, see `firstlight.networks.GAN`.
         augment: turns raw batches into the network's inputs.
-        transfer: must not ask for a head or for frozen parts.
+        transfer: must set neither `head`, `freeze` nor `lr_decay`.
         loss: "non_saturating" (Goodfellow et al. 2014, section 3) or "hinge" (Lim & Ye 2017).
-        ema: fraction of the moving average that each step keeps.
+        ema: decay of the moving average: the fraction of it that each step keeps.
 
     Raises:
         ValueError: the loss is unknown, `ema` is out of range, or the network does not generate images.
@@ -59,7 +60,7 @@ class Adversarial(Task):
     ) -> None:
         super().__init__(spec, network, augment, transfer)
         if not hasattr(network, "discriminate"):
-            raise ValueError(f"{type(network).__name__} does not generate images; model=gan does.")
+            raise ValueError(f"model: must generate images, and {type(network).__name__} does not; model=gan does.")
         choose("loss", loss, LOSSES, "loss")
         check_range("ema", ema, at_least=0, below=1)
         self.loss = loss
@@ -100,7 +101,7 @@ class Adversarial(Task):
 
     @torch.no_grad()
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
-        """Evaluate the averaged generator on a raw batch, with the same latents and directions every time."""
+        """Evaluate the averaged generator on a raw batch, with the same latents and directions in every evaluation."""
         real = self._real_images(batch)
         random = generator(0, "measure", len(real), device="cpu")
         latents = torch.randn(len(real), self.network.latent_dim, generator=random).to(self.device)
@@ -145,11 +146,11 @@ class Adversarial(Task):
         for name, value in self.average.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(new[name], 1 - self.ema)
-            else:  # the number of batches that a normalisation layer has seen
+            else:  # an integer, such as the number of batches that a normalisation layer has seen
                 value.copy_(new[name])
 
     def example_output(self, raw: Tensor) -> Tensor:
-        """Return as many generated images as `raw` has: (batch, channels, height, width), from 0 to 1."""
+        """Return one generated image for each sample of `raw`: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
 
     @property
@@ -159,7 +160,7 @@ class Adversarial(Task):
 
     @torch.inference_mode()
     def generate(self, num_images: int, seed: int = 1) -> Tensor:
-        """Return images from 0 to 1 by the averaged generator: (images, channels, height, width)."""
+        """Return images of the averaged generator: (images, channels, height, width), from 0 to 1."""
         was_training = self.training
         self.eval()
         latents = torch.randn(num_images, self.network.latent_dim, generator=generator(seed, "codes"))

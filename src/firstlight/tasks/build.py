@@ -42,10 +42,12 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
 
     Args:
         config: the config of the run.
-        spec: the data. If the run uses pretrained weights and these are not loaded here, with their preprocessing.
-        training: whether the task is to train. A task for evaluation has no augmentation steps and no frozen parts.
-        pretrained: whether a task that is to train starts from the pretrained weights of the config. If not, the caller
-            loads other weights later.
+        spec: the data. If this call does not load the pretrained weights of the run, the spec must contain their
+            preprocessing, as the `spec.json` of a run does.
+        training: whether the task will be trained. A task for evaluation has no augmentation steps and no frozen parts,
+            and loads no pretrained weights.
+        pretrained: whether a task for training loads the pretrained weights of the config. If not, the caller loads
+            other weights later.
 
     Raises:
         ValueError: the parts do not fit together, or an option is refused. The message names the key.

@@ -17,8 +17,11 @@ def class_counts(split: Split, num_classes: int) -> Tensor:
 
 
 def class_weights(counts: Tensor) -> Tensor:
-    """Return weights (num_classes,) in inverse proportion to the sizes of the classes; their mean over samples is 1."""
-    return counts.sum() / (len(counts) * counts.clamp_min(1))  # a class without samples has no loss to weight
+    """Return weights in inverse proportion to the class sizes: (num_classes,). Their mean over samples is 1.
+
+    A class without samples gets a finite weight.
+    """
+    return counts.sum() / (len(counts) * counts.clamp_min(1))
 
 
 def warnings(labels: Sequence[str], train_counts: Tensor, val_counts: Tensor) -> list[str]:

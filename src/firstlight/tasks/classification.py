@@ -89,7 +89,7 @@ class Classification(Task):
         return replace(spec, num_outputs=1)
 
     def adapt_to(self, train: Split, val: Split) -> list[str]:
-        """Weight the classes if `balance` says so, and return warnings about small classes."""
+        """Set the class weights if `balance` is "weights". Return warnings about small classes."""
         counts = class_balance.class_counts(train, self.spec.num_outputs)
         if self.balance == "weights":
             self.class_weights = class_balance.class_weights(counts).to(self.device)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
+from firstlight.checks import check_range
 from firstlight.config.transfer import Transfer
 from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
@@ -44,7 +45,7 @@ class Language(Task):
         self.lengths: Tensor
 
     def new_meter(self) -> Sums:
-        """Return sums over tokens. A pass starts at the beginning of the text, so the state is forgotten."""
+        """Return sums over tokens, and reset the state, because a pass starts at the beginning of the text."""
         self.stream_state = None
         return Sums(("count", "loss", "correct", "characters"), _metrics, self.device)
 
@@ -92,13 +93,13 @@ class Language(Task):
             length: tokens to generate.
             temperature: below 1, likely tokens become more likely; 0 chooses the most likely token, and infinity
                 chooses all tokens equally often.
-            seed: of the draws.
+            seed: seed of the random choice of tokens.
 
         Raises:
             ValueError: `length` or `temperature` is negative.
         """
-        if length < 0 or not temperature >= 0:
-            raise ValueError(f"length={length} temperature={temperature}: must be at least 0.")
+        check_range("length", length, at_least=0)
+        check_range("temperature", temperature, at_least=0)
         was_training = self.training
         self.eval()
         random = torch.Generator().manual_seed(seed)
@@ -106,7 +107,7 @@ class Language(Task):
         if dropped:
             logger.warning(f"dropped from the prompt, not in the vocabulary: {', '.join(map(repr, dropped))}")
         allowed = torch.ones(len(self.spec.labels))
-        allowed[self.spec.labels.index(UNKNOWN)] = 0  # an unknown token is no text
+        allowed[self.spec.labels.index(UNKNOWN)] = 0  # the unknown token stands for no text
         tokens = known or [int(torch.multinomial(allowed, 1, generator=random))]
         state: Any = None
         new = tokens

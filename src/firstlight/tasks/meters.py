@@ -10,7 +10,7 @@ Totals = dict[str, float]
 
 
 class Meter(Protocol):
-    """Adds up batches on the device. Nothing waits for the device before `compute`."""
+    """Adds up batches on the device. Only `compute` waits for the device."""
 
     def sums(self) -> list[Tensor]:
         """Return the tensors that several processes add up, in place."""

@@ -32,7 +32,7 @@ class Reconstruction(Task):
         spec: the data.
         network: has `reconstruct`, see `firstlight.networks.Autoencoder`.
         augment: turns raw batches into the network's inputs.
-        transfer: must not ask for a head or for frozen parts.
+        transfer: must set neither `head`, `freeze` nor `lr_decay`.
         loss: "mse" of the pixels, or "bce": binary cross entropy, for images that are mostly black and white.
         kl_weight: weight of the divergence. With 1 the loss is the bound itself; more makes latents independent
             (Higgins et al. 2017).
@@ -55,7 +55,9 @@ class Reconstruction(Task):
     ) -> None:
         super().__init__(spec, network, augment, transfer)
         if not hasattr(network, "reconstruct"):
-            raise ValueError(f"{type(network).__name__} does not reconstruct images; model=autoencoder does.")
+            raise ValueError(
+                f"model: must reconstruct images, and {type(network).__name__} does not; model=autoencoder does."
+            )
         choose("loss", loss, LOSSES, "loss")
         check_range("kl_weight", kl_weight, at_least=0, below=math.inf)
         self.loss = loss
@@ -100,7 +102,10 @@ class Reconstruction(Task):
 
     @torch.inference_mode()
     def generate(self, num_images: int, seed: int = 1) -> Tensor:
-        """Decode latents from the standard normal distribution: (images, channels, height, width), from 0 to 1."""
+        """Return images decoded from random latents: (images, channels, height, width), from 0 to 1.
+
+        The latents are drawn from the standard normal distribution.
+        """
         latents = torch.randn(num_images, self.network.mean.out_features, generator=generator(seed, "codes"))
         made = [self.as_pixels(self.network.decode(part.to(self.device))).cpu() for part in latents.split(256)]
         return torch.cat(made).clamp(0, 1)

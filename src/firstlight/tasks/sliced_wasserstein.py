@@ -9,12 +9,12 @@ NUM_DIRECTIONS = 128
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> Tensor:
-    """Return the distance between two sets of points, projected onto directions; the mean over the directions.
+    """Return the distance between two sets of points that are projected onto a direction, averaged over directions.
 
     Args:
         first: (points, any shape).
         second: the same number of points, of the same shape.
-        directions: (dimensions, directions), of length 1.
+        directions: vectors of length 1: (dimensions, directions).
     """
     projected = [(points.flatten(1) @ directions).sort(dim=0).values for points in (first, second)]
     return (projected[0] - projected[1]).abs().mean() if len(first) else first.new_zeros(())

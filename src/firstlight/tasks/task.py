@@ -34,17 +34,17 @@ class Task(nn.Module, ABC):
 
     Attributes:
         target_kind: the kind of targets that the task needs: "classes", "numbers", "tokens" or "anything".
-        evaluates_untrained: whether the metrics before the first step are of interest.
-        has_multiple_optimizers: whether the `optimized_parts` learn alternately, each with its own optimizer; see
-            `alternating_step`.
+        evaluates_untrained: whether a run also evaluates the task before the first step.
+        has_multiple_optimizers: whether the `optimized_parts` are trained alternately, each with its own optimizer;
+            see `alternating_step`.
         supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
         predicts_labels: whether the network's output becomes class probabilities.
-        metric_names: the metrics of a split, without the split.
+        metric_names: names of the metrics, without the prefix `<split>/`.
         freezing: which parts of the network learn in which epoch.
         reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
-        stream_state: what the network remembers from one batch to the next; None for most tasks.
+        stream_state: state that a recurrent network keeps from one batch to the next; None for other networks.
     """
 
     target_kind: ClassVar[str] = "anything"
@@ -77,7 +77,7 @@ class Task(nn.Module, ABC):
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
-        """Return the spec that the network is built for, if the options of the task change the number of outputs."""
+        """Return the spec that the network is built for. Options of the task may change the number of outputs."""
         return spec
 
     def _check(self, spec: DataSpec, network: nn.Module) -> None:
@@ -138,7 +138,7 @@ class Task(nn.Module, ABC):
         raise NotImplementedError
 
     def adapt_to(self, train: Split, val: Split) -> list[str]:
-        """Look at the data before training, for example at the sizes of the classes; return warnings for the user."""
+        """Adapt the task to the data before training, for example to the class sizes. Return warnings for the user."""
         return []
 
     @property
@@ -147,7 +147,7 @@ class Task(nn.Module, ABC):
         return False
 
     def example_output(self, raw: Tensor) -> Tensor | str | None:
-        """Return something to look at after training: images from 0 to 1, a text, or nothing.
+        """Return an example of the trained network's output: images from 0 to 1, a text, or None.
 
         Args:
             raw: raw inputs of the test split.
@@ -171,7 +171,7 @@ class Task(nn.Module, ABC):
         return False
 
     def result_line(self) -> str | None:
-        """Return the result of the training as one line, if one line can hold it."""
+        """Return the result of the training in one line, or None if one line cannot describe it."""
         return None
 
     @property

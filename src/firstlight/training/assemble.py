@@ -12,7 +12,7 @@ from firstlight.tasks.build import build_source, build_task
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run is made of.
+    """The parts of a run.
 
     Attributes:
         config: the config of the run.

@@ -22,7 +22,7 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.transfer.head import head_removed
 
-# Raised when features are computed in another way, so that older ones are computed again.
+# Increased when the computation of features changes, so that cached features of older versions are not used.
 _FORMAT = 2
 _BATCH = 32  # samples at a time, so that their feature maps fit into a CPU's caches
 
@@ -30,16 +30,17 @@ _BATCH = 32  # samples at a time, so that their feature maps fit into a CPU's ca
 def cached_features(
     task: Task, store: Store, splits: dict[str, Split], trainer: Trainer, config: RunConfig, cache_dir: Path
 ) -> dict[str, Split]:
-    """Replace raw samples by the features of a backbone that never learns, if the training needs nothing else.
+    """Replace raw samples by the features of a frozen backbone, if the features are the same in every epoch.
 
-    It needs more if each epoch augments the samples again. Features are kept on disk under the hash of everything that
-    they depend on: the weights, the samples and their preprocessing; for views also the augmentation and the seed.
+    They are not the same if each epoch augments the samples again. Features are kept on disk under the hash of
+    everything that they depend on: the weights, the samples and their preprocessing; for views also the augmentation
+    and the seed.
 
     Args:
         task: sets `reads_features` if samples are replaced.
         store: the data set.
         splits: see `Source.splits`.
-        trainer: has the device and the precision.
+        trainer: decides the device and the precision.
         config: the config of the run.
         cache_dir: the folder of the features.
 
@@ -68,7 +69,7 @@ def cached_features(
             views = cache.get("views", depends_on, lambda: {"train": _views(task, store, plain["train"], config.seed)})
             train = views["train"]
     task.reads_features = True
-    task.train()  # Lightning keeps the mode that it finds
+    task.train()  # Lightning does not change the mode of the task
 
     def inputs(name: str, split: Split) -> Tensor:
         origin = next(origin for origin, whole in store.splits.items() if whole.inputs is split.inputs)
@@ -92,7 +93,7 @@ class _Cache:
     def get(
         self, name: str, depends_on: Mapping[str, Any], compute: Callable[[], dict[str, np.ndarray]]
     ) -> dict[str, Tensor]:
-        """Return the features by split, from the disk or computed and kept there."""
+        """Return the features by split. They are read from the disk, or computed and written to it."""
         key = content_key(_FORMAT, name, depends_on)
         path, started = self.folder / f"{name}-{key}", time.perf_counter()
         is_cached = path.exists()
@@ -110,10 +111,10 @@ class _Cache:
 
 
 def _check_head(task: Task, store: Store) -> None:
-    """Check that the head applied to the features equals the network.
+    """Check that the head applied to the features gives the outputs of the network.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the outputs differ.
     """
     inputs = task.preprocess(store.splits["train"].inputs[:1].to(task.device))
     with head_removed(task.network, task.freezing.head_name):

@@ -27,7 +27,7 @@ _NUM_EXAMPLES = 32  # test samples in the example output
 
 @dataclass(frozen=True)
 class _Session:
-    """The Trainer with everything that it works on."""
+    """The Trainer, and the objects that it works on."""
 
     parts: Parts
     trainer: Trainer
@@ -39,7 +39,7 @@ class _Session:
 
 
 def fit(parts: Parts, started: float) -> None:
-    """Train in this process, and leave everything in the run folder.
+    """Train in this process, and write the results to the run folder.
 
     Args:
         parts: see `assemble`.
@@ -58,7 +58,7 @@ def fit(parts: Parts, started: float) -> None:
 
 
 def _prepare(parts: Parts, started: float) -> _Session:
-    """Build the Trainer, the callbacks and the loaders; write the spec, which marks the beginning of the training."""
+    """Build the Trainer, the callbacks and the loaders, and write spec.json, which marks the start of the training."""
     silence_lightning()
     speed_up_cuda_checks()
     keep_freed_memory()
@@ -122,6 +122,7 @@ def _train(session: _Session) -> float:
 
 def _test(session: _Session) -> None:
     """Evaluate the best checkpoint on the test split."""
+    session.trainer.strategy.barrier()  # the first rank may still be writing the best checkpoint
     load_weights(session.parts.task, session.parts.folder, "best")
     session.trainer.test(session.module, session.loaders["test"], verbose=False)
 
@@ -151,7 +152,7 @@ def _report(session: _Session, fit_seconds: float) -> None:
 
 
 def _write_example_output(session: _Session) -> None:
-    """Keep what the task shows of its work, if it shows something, in the run folder and in TensorBoard."""
+    """Write the example output of the task, if it has one, to the run folder and to TensorBoard."""
     task, split, folder = session.parts.task, session.parts.splits["test"], session.parts.folder
     raw, _ = split.take(torch.arange(min(len(split), _NUM_EXAMPLES)))
     output = task.eval().example_output(raw.to(task.device))

@@ -25,12 +25,12 @@ class TrainingModule(LightningModule):
     of the task, under its own names.
 
     Args:
-        task: what is trained.
+        task: the task to train.
         config: the config of the run.
 
     Attributes:
-        metrics: the metrics of this epoch so far, `<split>/<name>`.
-        train_loader: the batches of an epoch; to be set before the training.
+        metrics: the metrics of this epoch so far; the keys are `<split>/<name>`.
+        train_loader: the training batches. It must be set before the training.
 
     Raises:
         ValueError: an option of the optimizer is out of its range, or the scheduler does not fit the task.
@@ -43,7 +43,7 @@ class TrainingModule(LightningModule):
         self.automatic_optimization = not task.has_multiple_optimizers
         self.optimizer_class = bind("optimizer", config.optimizer)
         self.scheduler_function = bind("scheduler", config.scheduler)
-        # A parameter on trial reports wrong options now, and not when Lightning asks for the optimizer.
+        # An optimizer of a dummy parameter reports wrong options now, and not when Lightning asks for the optimizer.
         build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])
         if task.has_multiple_optimizers and self.scheduler_function.func is plateau:
             raise ValueError(f"scheduler=plateau: must be another scheduler with task={task.task_name}.")
@@ -63,7 +63,7 @@ class TrainingModule(LightningModule):
         optimizer = self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))
         scheduler = self.scheduler_function(optimizer, length)
         if isinstance(scheduler, ReduceLROnPlateau):
-            # Lightning steps these after it has written the epoch's checkpoint, so a resumed run would lose an epoch.
+            # Lightning would step it after the checkpoint of the epoch, and a resumed run would lose an epoch.
             self._plateau = scheduler
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -77,7 +77,7 @@ class TrainingModule(LightningModule):
         return RunLength(total_steps, steps_per_epoch, mode_of(self.config.monitor))
 
     def _batches_per_epoch(self) -> int:
-        """Return the training batches of an epoch. Lightning knows them only later, if `max_epochs` is -1."""
+        """Return the number of training batches in an epoch. If `max_epochs` is -1, Lightning knows it only later."""
         assert self.train_loader is not None
         number, limit = len(self.train_loader), self.trainer.limit_train_batches
         return min(number, limit) if isinstance(limit, int) else int(number * limit)
@@ -100,7 +100,7 @@ class TrainingModule(LightningModule):
         self.manual_backward(loss)
         if part == 0:
             wrapped[part].step()
-        else:  # the same step, which Lightning does not count
+        else:  # Lightning counts only the steps of its own wrapper of the optimizer
             bare: Any = self.optimizers(use_pl_optimizer=False)
             self.trainer.strategy.optimizer_step(bare[part], lambda: None)
 
@@ -113,7 +113,7 @@ class TrainingModule(LightningModule):
         self.task.batch_loss(batch, self._meter)
 
     def on_train_epoch_start(self) -> None:
-        """Unfreeze what this epoch unfreezes, and reset the metrics and the order of the samples."""
+        """Unfreeze the parts that learn from this epoch on, reset the metrics, and shuffle the samples."""
         if self.task.freezing.unfreezes_later:
             self.task.freezing.begin_epoch(self.current_epoch)
         self._train_meter = self._meter = self.task.new_meter()
@@ -122,7 +122,7 @@ class TrainingModule(LightningModule):
         self.train_loader.set_epoch(self.current_epoch)
 
     def on_validation_epoch_start(self) -> None:
-        """Keep the state of a training epoch, which a validation may interrupt."""
+        """Save the state of the training epoch, because a validation may interrupt it."""
         self._training_stream_state = self.task.stream_state
         self._meter = self.task.new_meter()
 
@@ -131,13 +131,13 @@ class TrainingModule(LightningModule):
         self._meter = self.task.new_meter()
 
     def on_train_epoch_end(self) -> None:
-        """Compute the training metrics, over all batches as they were trained on."""
+        """Compute the training metrics over all batches, each with the weights before its step."""
         self._finish(self._train_meter, "train")
         if self._plateau is not None and self.config.monitor in self.metrics:
             self._plateau.step(self.metrics[self.config.monitor])
 
     def on_validation_epoch_end(self) -> None:
-        """Compute the validation metrics, and return to the training epoch."""
+        """Compute the validation metrics, and restore the state of the training epoch."""
         self._finish(self._meter, "val")
         self.task.stream_state = self._training_stream_state
         if self.trainer.state.fn == "fit":
@@ -154,7 +154,7 @@ class TrainingModule(LightningModule):
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
         found = {f"{split}/{name}": value for name, value in meter.compute().items()}
         self.metrics |= found
-        self.log_dict(found, sync_dist=True)  # for the user's callbacks; all ranks have the same values already
+        self.log_dict(found, sync_dist=True)  # for the callbacks of the config; all ranks have the same values already
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # it has overloads
         """Return the state of the task, under its own names."""

@@ -40,13 +40,15 @@ class RunLength:
 
 
 def constant(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.0) -> LRScheduler:
-    """Keep the optimizer's learning rate, after a linear rise over the fraction `warmup` of all steps."""
+    """Raise the rate linearly over the fraction `warmup` of all steps, then keep the rate of the optimizer."""
     warmup_steps = round(_fraction(warmup, "warmup") * run_length.finite_steps("constant")) if warmup else 0
     return LambdaLR(optimizer, lambda step: _rise(step, warmup_steps))
 
 
 def cosine(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.05, final: float = 0.0) -> LRScheduler:
-    """Raise the rate linearly over the fraction `warmup` of all steps, then lower it by half a cosine to `final` times.
+    """Raise the rate linearly over the fraction `warmup` of all steps, then lower it along half a cosine.
+
+    The last rate is `final` times the rate of the optimizer.
 
     Source: Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
     """
@@ -66,12 +68,13 @@ def cosine(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.05,
 def onecycle(
     optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.3, start: float = 0.04, final: float = 4e-6
 ) -> LRScheduler:
-    """Raise the rate from `start` times in the fraction `warmup` of all steps, then lower it to `final` times.
+    """Raise the rate over the fraction `warmup` of all steps, then lower it.
 
-    The momentum, if the optimizer has one, goes the other way, between 0.85 and 0.95.
+    The first rate is `start` times, the highest 1 times, and the last `final` times the rate of the optimizer. The
+    momentum, if the optimizer has one, does the opposite: it falls from 0.95 to 0.85 and rises again.
     Source: Smith & Topin 2018, "Super-convergence", section 3.
     """
-    total_steps = max(2, run_length.finite_steps("onecycle"))  # torch's formula divides by one less
+    total_steps = max(2, run_length.finite_steps("onecycle"))  # torch divides by total_steps - 1
     check_range("scheduler.warmup", warmup, at_least=0, below=1)
     if not 0 < final <= start <= 1:
         raise ValueError(
@@ -82,7 +85,7 @@ def onecycle(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
-        pct_start=warmup if warmup * total_steps > 1 else 0.0,  # torch divides by the rising steps, less one
+        pct_start=warmup if warmup * total_steps > 1 else 0.0,  # torch divides by warmup * total_steps - 1
         div_factor=1 / start,
         final_div_factor=start / final,
         cycle_momentum=has_momentum,
@@ -116,7 +119,7 @@ def plateau(
 
 
 def _rise(step: int, warmup_steps: int) -> float:
-    """Return the factor of a linear rise, from 1/warmup_steps at the first step to 1, so no step has a rate of zero."""
+    """Return the factor of a linear rise from 1/warmup_steps to 1. No step has a rate of 0."""
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 

@@ -11,7 +11,7 @@ from firstlight.tasks import Task
 from firstlight.training.callbacks.checkpoints import AtomicCheckpointIO
 from firstlight.training.launch import is_one_of_several
 
-# firstlight logs, shows progress and summarizes itself. A config may switch Lightning's own on.
+# firstlight has its own logs, progress bar and summary. A config may switch on those of Lightning.
 _DEFAULTS = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
 _REFUSED_PRECISIONS = ("16-true", "bf16-true", "64-true", "64")
 
@@ -19,13 +19,13 @@ _REFUSED_PRECISIONS = ("16-true", "bf16-true", "64-true", "64")
 def build_trainer(config: RunConfig, task: Task, callback: Callback | None = None) -> Trainer:
     """Return the Trainer of a config.
 
-    `max_steps` is left to a callback of ours: Lightning would end the run without a last validation, and would not
-    resume a run exactly that was stopped at the end of an epoch.
+    The Trainer does not get `max_steps`; the callback `StepLimit` ends the run instead. Lightning would skip the last
+    validation, and would not exactly resume a run that was stopped at the end of an epoch.
 
     Args:
         config: the config of the run.
-        task: what is trained.
-        callback: comes after the callbacks of the config.
+        task: the task to train.
+        callback: called after the callbacks of the config; None for no further callback and no checkpoints.
 
     Raises:
         ValueError: an option of `trainer` is refused.
@@ -62,7 +62,7 @@ def _check(config: RunConfig, task: Task) -> None:
 
 
 def _needs_unused_parameters(config: RunConfig, task: Task) -> bool:
-    """Whether a backward pass may miss some parameters, for whose gradients other processes must not wait."""
+    """Return whether a step may use only some of the parameters, so that processes must not wait for all gradients."""
     return is_one_of_several() and (task.has_multiple_optimizers or config.transfer.unfreeze_at_epoch is not None)
 
 
