@@ -40,7 +40,7 @@ def test_a_text_is_read_as_utf_8_and_other_encodings_raise_an_error(tmp_path: Pa
     (tmp_path / "good.txt").write_bytes("\ufefffür".encode())
     assert read_text(tmp_path / "good.txt") == "für"
     (tmp_path / "bad.txt").write_bytes("für".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"bad\.txt, byte 1: cannot read \(0xfc is not UTF-8"):
+    with pytest.raises(ValueError, match=r"bad\.txt: cannot read \(byte 1 is 0xfc, which is not UTF-8"):
         read_text(tmp_path / "bad.txt")
 
 

@@ -69,9 +69,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        wrong = error.object[error.start]
-        why = f"0x{wrong:02x} is not UTF-8, {error.reason}"
-        raise cannot_read(f"{path}, byte {error.start:,}", why, "convert the file to UTF-8.") from error
+        why = f"byte {error.start} is 0x{error.object[error.start]:02x}, which is not UTF-8: {error.reason}"
+        raise cannot_read(path, why, "convert the file to UTF-8.") from error
 
 
 def write_text(path: Path, text: str) -> None:

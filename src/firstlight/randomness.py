@@ -1,4 +1,4 @@
-"""Random numbers that depend on a seed and their purpose (such as an epoch or a step), not on earlier draws."""
+"""Random numbers that depend on the seed, on their use and on the epoch or step, but not on earlier draws."""
 
 import hashlib
 

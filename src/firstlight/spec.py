@@ -57,7 +57,7 @@ class DataSpec:
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """Shape of a stored sample: `input_shape`, with the margin on every side of an image."""
+        """Shape of a stored sample: `input_shape`; images have `margin` more pixels on every side, for augmentation."""
         if not self.margin:
             return self.input_shape
         channels, height, width = self.input_shape

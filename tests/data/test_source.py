@@ -130,7 +130,8 @@ def test_a_file_is_searched_in_the_working_directory_and_then_in_dir(
     (tmp_path / "numbers.txt").touch()
     assert source._locate("numbers.txt") == tmp_path / "numbers.txt"
     with pytest.raises(
-        ValueError, match=rf"data\.file=letters\.txt: must be a file in the working directory or in {folder}"
+        ValueError,
+        match=rf"data\.file=letters\.txt: must be an existing file\. Searched in the .* and in {folder}",
     ):
         source._locate("letters.txt")
 

@@ -83,7 +83,7 @@ def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
 
 def test_a_byte_that_is_not_utf_8_raises_an_error_with_its_position(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(b"a" * 1234 + "für".encode("latin-1") + b"a" * 1000)
-    with pytest.raises(ValueError, match=r"text\.txt, byte 1,235: cannot read \(0xfc is not UTF-8"):
+    with pytest.raises(ValueError, match=r"text\.txt: cannot read \(byte 1235 is 0xfc, which is not UTF-8"):
         Text(str(tmp_path), file="text.txt").store()
     assert not list(tmp_path.rglob("*.npy"))
 
@@ -129,5 +129,5 @@ def test_options_out_of_range_raise_an_error(options: dict[str, Any], message: s
 
 
 def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.file=novel\.txt: must be a file"):
+    with pytest.raises(ValueError, match=r"data\.file=novel\.txt: must be an existing file"):
         Text(str(tmp_path), file="novel.txt").store()

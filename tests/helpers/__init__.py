@@ -1,1 +1,1 @@
-"""What tests share: generated data, small tasks, stopped runs."""
+"""Helpers of several test modules: generated data, small tasks, stopped runs."""

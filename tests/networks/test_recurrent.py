@@ -213,7 +213,7 @@ def test_a_dropout_out_of_range_raises_an_error(dropout: float) -> None:
 
 
 def test_bidirectional_raises_an_error_for_tokens() -> None:
-    with pytest.raises(ValueError, match=r"bidirectional=true: must be false for tokens"):
+    with pytest.raises(ValueError, match=r"bidirectional=true: must be false for text"):
         RNN(TEXT, bidirectional=True)
 
 

@@ -60,7 +60,9 @@ def test_other_data_than_the_training_data_raises_an_error(tmp_path: Path) -> No
     write_mnist(tmp_path / "own")
     write_mnist(tmp_path / "other", num_train=100)
     train(RunConfig.from_overrides(*TINY, "data=mnist", f"data.dir={tmp_path / 'own'}"), run_dir=tmp_path / "run")
-    with pytest.raises(ValueError, match=r"^data\.dir=.*other: must be the data that .*run was trained on\.$"):
+    with pytest.raises(
+        ValueError, match=r"^data\.dir=.*other: must hold the data on which the run .*run was trained\.$"
+    ):
         evaluate(tmp_path / "run", data={"dir": str(tmp_path / "other")}, accelerator="cpu")
 
 

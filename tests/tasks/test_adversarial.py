@@ -212,7 +212,7 @@ def test_an_invalid_option_raises_an_error(options: dict[str, Any], message: str
 
 
 def test_a_network_that_does_not_generate_images_raises_an_error() -> None:
-    with pytest.raises(ValueError, match=r"model: must generate images, and Linear does not; model=gan does\."):
+    with pytest.raises(ValueError, match=r"a network that generates images, such as model=gan; Linear does not\."):
         Adversarial(IMAGES, Linear(IMAGES), augment(IMAGES))
 
 

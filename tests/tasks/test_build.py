@@ -61,8 +61,16 @@ def test_only_a_task_for_training_has_augmentation_steps_and_frozen_parts() -> N
         (IMAGES, "model=mlp model.activation=rellu", r"model\.activation=rellu: unknown activation"),
         (IMAGES, "model=cnn augment=light augment.views=2", r"augment\.views=2: must be 0 without model\.freeze"),
         (IMAGES, "model=gan model.lr_decay=0.5", "model: must have neither head, freeze nor lr_decay"),
-        (IMAGES, "task=adversarial", "model: must generate images, and LeNet does not; model=gan does"),
-        (IMAGES, "task=reconstruction", "model: must reconstruct images, and LeNet does not; model=autoencoder does"),
+        (
+            IMAGES,
+            "task=adversarial",
+            "task=adversarial: must have a network that generates images, such as model=gan; LeNet",
+        ),
+        (
+            IMAGES,
+            "task=reconstruction",
+            "task=reconstruction: must have a network that reconstructs images, such as model=autoencoder; LeNet",
+        ),
     ],
 )
 def test_a_message_starts_with_the_key_that_must_change(spec: DataSpec, words: str, message: str) -> None:

@@ -109,5 +109,7 @@ def test_an_invalid_option_raises_an_error(options: dict[str, Any], message: str
 
 
 def test_a_network_that_does_not_reconstruct_images_raises_an_error() -> None:
-    with pytest.raises(ValueError, match="model: must reconstruct images, and Linear does not; model=autoencoder does"):
+    with pytest.raises(
+        ValueError, match="a network that reconstructs images, such as model=autoencoder; Linear does not"
+    ):
         Reconstruction(IMAGES, Linear(IMAGES), augment(IMAGES))

@@ -58,7 +58,7 @@ def test_targets_of_another_kind_raise_an_error_that_names_the_fitting_task(
 def test_a_network_for_another_task_raises_an_error() -> None:
     network = Linear(IMAGES)
     network.task = "adversarial"  # type: ignore[assignment]  # modules take any attribute
-    with pytest.raises(ValueError, match="task=classification: must be adversarial, the task of Linear"):
+    with pytest.raises(ValueError, match="task=classification: must be adversarial, which trains Linear"):
         Classification(IMAGES, network, augment(IMAGES))
 
 
@@ -78,7 +78,7 @@ def test_views_require_a_frozen_backbone_and_augmentation_steps() -> None:
     Classification(IMAGES, CNN(IMAGES), with_steps, frozen)
     with pytest.raises(ValueError, match=r"augment\.views=2: must be 0 without model\.freeze=backbone"):
         Classification(IMAGES, CNN(IMAGES), with_steps, Transfer())
-    with pytest.raises(ValueError, match=r"augment\.views=2: must be 0 unless there are augmentation steps"):
+    with pytest.raises(ValueError, match=r"augment\.views=2: must be 0 without augmentation steps"):
         Classification(IMAGES, CNN(IMAGES), Augment(IMAGES, views=2), frozen)
 
 

@@ -65,7 +65,7 @@ def test_apply_to_leaves_tables_unchanged() -> None:
 
 def test_apply_to_raises_an_error_for_two_channels() -> None:
     with pytest.raises(
-        ValueError, match=r"model\.weights=net: must be for images of 2 channels, .* are for 3 channels\."
+        ValueError, match=r"model\.weights=net: must be weights for images with 2 channels, .* are for 3 channels\."
     ):
         IMAGENET.apply_to(spec_of(2, 8, 8))
 

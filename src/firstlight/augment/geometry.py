@@ -36,7 +36,7 @@ class Geometry(Step, ABC):
 
 
 class Flip(Geometry):
-    """Mirror images from left to right, with probability `p`."""
+    """Flip each image from left to right with probability `p`."""
 
     exact = True
 

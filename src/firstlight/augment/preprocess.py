@@ -56,7 +56,7 @@ class ImagePreprocess(Preprocess):
         return self.resize(self.normalise(self.crop_margin(self.expand_channels(raw))))
 
     def expand_channels(self, raw: Tensor) -> Tensor:
-        """Expand grey images to the number of channels of the network."""
+        """Repeat the channel of grey images until they have as many channels as the network expects."""
         return raw.expand(-1, self.output_spec.input_shape[0], -1, -1)
 
     def crop_margin(self, raw: Tensor) -> Tensor:

@@ -31,10 +31,10 @@ class TokenStep(Step, ABC):
         self.rate = rate
 
     def learn(self, vocabulary: tuple[str, ...]) -> None:
-        """Prepare for a vocabulary. `Augment` calls this once, before the first batch.
+        """Prepare tables that depend on the vocabulary. `Augment` calls this once, before the first batch.
 
         Args:
-            vocabulary: the tokens by their ids.
+            vocabulary: all tokens; the index of a token is its id.
         """
         self.vocabulary_size = len(vocabulary)
 

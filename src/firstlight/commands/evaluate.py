@@ -9,7 +9,7 @@ from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
-    """Run scripts/evaluate.py."""
+    """Entry point of scripts/evaluate.py: compute the metrics of a trained network."""
     run_command("evaluate", _job)
 
 

@@ -10,7 +10,7 @@ from firstlight.transfer.imagenet_groups import check_group
 
 
 def main() -> None:
-    """Run scripts/predict.py."""
+    """Entry point of scripts/predict.py: predict files with a trained network."""
     run_command("predict", _job)
 
 

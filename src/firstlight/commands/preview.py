@@ -9,7 +9,7 @@ from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
-    """Run scripts/preview.py."""
+    """Entry point of scripts/preview.py: show augmented samples of a data set."""
     run_command("preview", _job)
 
 

@@ -9,7 +9,7 @@ from firstlight.training.lean_imports import pause_garbage_collection
 
 
 def main() -> None:
-    """Run scripts/sample.py."""
+    """Entry point of scripts/sample.py: generate samples with a trained network."""
     run_command("sample", _job, texts=("prompt",))
 
 

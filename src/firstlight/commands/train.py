@@ -10,7 +10,7 @@ _STARTED = time.perf_counter()
 
 
 def main() -> None:
-    """Run scripts/train.py."""
+    """Entry point of scripts/train.py: train a network, or several in a sweep."""
     run_command("train", _job)
 
 

@@ -38,7 +38,10 @@ class ASL(Source):
         """Return the CSV files for training and for testing, or the zip that contains them."""
         found = self._find(self.dir) or self._find(_fetch(self.kaggle, self.dir))
         if not found:
-            raise ValueError(f"Kaggle's data set {self.kaggle} lacks sign_mnist_train.csv or sign_mnist_test.csv.")
+            raise ValueError(
+                f"{self.dir}: cannot read (the download of Kaggle's {self.kaggle} does not contain the CSV files)."
+                " To fix: put sign_mnist_train.csv and sign_mnist_test.csv there."
+            )
         return found
 
     def _find(self, folder: Path) -> list[Path]:

@@ -77,7 +77,7 @@ class Dogs(ImageFiles):
         return labels, self._decode(splits, None if images.is_dir() else _in_archive(images, pets))
 
     def _places(self) -> tuple[Path, Path]:
-        """Return the places of the images and of the lists: one folder twice, or two archives."""
+        """Return where the images and where the split lists are: the unpacked folder for both, or two archives."""
         places = (self.dir / "oxford-iiit-pet", self.dir)
         for place in places:
             if all((place / name).exists() for name in ("images", *_LISTS.values())):

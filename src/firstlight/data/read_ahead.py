@@ -29,7 +29,7 @@ def read_ahead(
         pool: the threads that read.
         paths: the image files.
         shape: (channels, height, width), see `read_image`.
-        batch_size: images read at a time, including images that cannot be read.
+        batch_size: number of files that are read at a time; a batch is smaller if some of them cannot be read.
         problems: list that receives a message for each image that cannot be read.
         interpolation: see `read_image`.
     """

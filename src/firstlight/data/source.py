@@ -20,19 +20,21 @@ _FORMAT = 2
 
 
 class Source(ABC):
-    """A data set that is read from its official files.
+    """A data set that is read from its original files, once, into a store: a folder of arrays that training reads.
 
     A subclass sets `name` and implements `files` and `read`. Its own options are arguments of its `__init__`, which
-    passes the others on and sets `options`: the options that change the content of the store.
+    passes the remaining arguments to `super().__init__` and sets `options`: the options that change the content of
+    the store.
 
     Args:
-        dir: folder of the official files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
+        dir: folder of the original files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
             directory if that is not writable.
-        batch_size: samples per optimizer step and accumulated batch, over all devices.
+        batch_size: samples of one batch, summed over all devices. With gradient accumulation, an optimizer step uses
+            several batches.
         val_fraction: fraction of the training split that is held out for validation; at least one sample.
 
     Attributes:
-        name: name of the data set, with which the names of its stores begin.
+        name: name of the data set; the names of its stores begin with it.
         consecutive: whether each sample continues the one before it, so that batches must keep their order.
         stratified: whether validation gets the same fraction of each class; for data sets with small classes.
 
@@ -130,7 +132,9 @@ class Source(ABC):
         for path in (user_path(file), self.dir / file):
             if path.is_file():
                 return path
-        raise ValueError(f"data.file={file}: must be a file in the working directory or in {self.dir}.")
+        raise ValueError(
+            f"data.file={file}: must be an existing file. Searched in the working directory and in {self.dir}."
+        )
 
     @property
     def cache_dir(self) -> Path:

@@ -81,7 +81,7 @@ class Table(Source):
         }
 
     def files(self) -> list[Path]:
-        """Return the CSV file, or the files in scikit-learn."""
+        """Return the user's CSV file or, for a built-in data set, its files in the installed scikit-learn package."""
         return bundled_files(self.file) if self.file in BUNDLED else [self._locate(self.file)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:

@@ -38,7 +38,7 @@ def stack_kernels(kernels: str | Sequence[str | Rows]) -> Tensor:
     if isinstance(kernels, str):
         kernels = [kernels]
     if not kernels:
-        raise ValueError(f"kernels=[]: must hold at least one kernel; known: {', '.join(KERNELS)}.")
+        raise ValueError(f"kernels=[]: must hold at least one convolution kernel; known: {', '.join(KERNELS)}.")
     tensors = [_to_tensor(kernel) for kernel in kernels]
     size = max(max(tensor.shape) for tensor in tensors)
     margins = [((size - tensor.shape[1]) // 2, (size - tensor.shape[0]) // 2) for tensor in tensors]

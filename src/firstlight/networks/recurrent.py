@@ -150,7 +150,7 @@ class _LanguageModel:
         self, spec: DataSpec, embedding_dim: int, hidden_size: int, tied_weights: bool, bidirectional: bool
     ) -> None:
         if bidirectional:
-            raise ValueError("bidirectional=true: must be false for tokens, because the next token would be visible.")
+            raise ValueError("bidirectional=true: must be false for text; it would reveal the next token.")
         self.vocabulary_size = spec.num_outputs
         self.hidden_size = hidden_size
         self.input_shape = spec.input_shape

@@ -88,11 +88,11 @@ def _build_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Modu
 
 
 class ResNet(nn.Module):
-    """ResNet: four stages of residual blocks; each stage after the first halves the size and doubles the channels.
+    """ResNet: four stages of residual blocks; each after the first halves height and width and doubles the channels.
 
     Source: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", section 3.3 and table 1. On
     3x224x224 with 1000 classes it has 11,689,512 parameters at depth 18, 21,797,672 at 34 and 25,557,032 at 50. The
-    parameters are named as in torchvision. The small stem is that of the paper on CIFAR (section 4.2): a 3x3
+    parameters are named as in torchvision. The small stem is that of section 4.2, for CIFAR-10: a 3x3
     convolution of stride 1 and no pooling.
 
     Args:

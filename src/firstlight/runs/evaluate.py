@@ -44,7 +44,9 @@ def evaluate(
     source = build_source(config)
     store, splits = source.splits(config.seed)
     if (store.spec if config.transfer.weights is None else store.spec.preprocessed_as(spec)) != spec:
-        raise ValueError(f"data.dir={config.data['dir']}: must be the data that {folder.path} was trained on.")
+        raise ValueError(
+            f"data.dir={config.data['dir']}: must hold the data on which the run {folder.path} was trained."
+        )
     task = load_run(run, checkpoint, pick_device(accelerator))
     loader = BatchLoader(splits[split], source.batch_size, device=task.device)
     metrics = {f"{split}/{name}": value for name, value in compute_metrics(task, loader, config.precision).items()}

@@ -60,7 +60,10 @@ class Adversarial(Task):
     ) -> None:
         super().__init__(spec, network, augment, transfer)
         if not hasattr(network, "discriminate"):
-            raise ValueError(f"model: must generate images, and {type(network).__name__} does not; model=gan does.")
+            raise ValueError(
+                "task=adversarial: must have a network that generates images, such as model=gan;"
+                f" {type(network).__name__} does not."
+            )
         choose("loss", loss, LOSSES, "loss")
         check_range("ema", ema, at_least=0, below=1)
         self.loss = loss

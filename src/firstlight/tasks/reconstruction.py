@@ -56,7 +56,8 @@ class Reconstruction(Task):
         super().__init__(spec, network, augment, transfer)
         if not hasattr(network, "reconstruct"):
             raise ValueError(
-                f"model: must reconstruct images, and {type(network).__name__} does not; model=autoencoder does."
+                f"task=reconstruction: must have a network that reconstructs images, such as model=autoencoder;"
+                f" {type(network).__name__} does not."
             )
         choose("loss", loss, LOSSES, "loss")
         check_range("kl_weight", kl_weight, at_least=0, below=math.inf)

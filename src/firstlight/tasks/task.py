@@ -90,7 +90,7 @@ class Task(nn.Module, ABC):
             )
         made_for = getattr(network, "task", name)
         if made_for != name:
-            raise ValueError(f"task={name}: must be {made_for}, the task of {type(network).__name__}.")
+            raise ValueError(f"task={name}: must be {made_for}, which trains {type(network).__name__}.")
 
     def _freezing(self, transfer: Transfer | None) -> Freezing:
         if transfer is None:
@@ -104,11 +104,13 @@ class Task(nn.Module, ABC):
         freezing = Freezing(self.network, transfer)
         if views and not freezing.always_frozen:
             raise ValueError(f"augment.views={views}: must be 0 without model.freeze=backbone.")
-        if views and not (self.supports_feature_cache and self.augment.has_steps):
+        if views and not self.supports_feature_cache:
             raise ValueError(
-                f"augment.views={views}: must be 0 unless there are augmentation steps and the task is"
-                " classification or regression."
+                f"augment.views={views}: must be 0 with task={self.task_name}; only classification and regression"
+                " store features of augmented views."
             )
+        if views and not self.augment.has_steps:
+            raise ValueError(f"augment.views={views}: must be 0 without augmentation steps, as all views are equal.")
         return freezing
 
     @abstractmethod
@@ -120,7 +122,7 @@ class Task(nn.Module, ABC):
         """Return the mean loss of a raw batch, and add the batch to the meter. Training and evaluation call this."""
 
     def optimized_parts(self) -> list[nn.Module]:
-        """Return the parts of the network that have an optimizer each."""
+        """Return the parts of the network that are trained by separate optimizers; by default, the whole network."""
         return [self.network]
 
     def alternating_step(self, batch: Batch, meter: Any, update: Update) -> Tensor:
@@ -167,7 +169,7 @@ class Task(nn.Module, ABC):
 
     @property
     def can_sample(self) -> bool:
-        """Whether the trained network generates samples, see `commands.sample`."""
+        """Whether the trained network generates samples, see `runs.sample`."""
         return False
 
     def result_line(self) -> str | None:

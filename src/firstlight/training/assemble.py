@@ -34,10 +34,12 @@ class Parts:
 
 
 def assemble(config: RunConfig, folder: RunFolder) -> Parts:
-    """Read the data and build the task of a run. A resumed run starts from the weights of its last checkpoint.
+    """Read the data and build the task of a run: its network, loss and metrics.
+
+    If the run is resumed, the network gets the weights of its last checkpoint; the trainer restores everything else.
 
     Raises:
-        ValueError: the data cannot be read, or the parts do not fit together.
+        ValueError: the data cannot be read, or data set, network and task do not fit together.
     """
     source = build_source(config)
     store, splits = source.splits(config.seed)

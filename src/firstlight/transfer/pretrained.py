@@ -58,8 +58,8 @@ class Pretrained:
         channels = spec.input_shape[0]
         if channels not in (1, len(self.mean)):
             raise ValueError(
-                f"model.weights={self.name}: must be for images of {channels} channels, like those of the data;"
-                f" these weights are for {len(self.mean)} channels."
+                f"model.weights={self.name}: must be weights for images with {channels} channels, as in the data;"
+                f" these are for {len(self.mean)} channels. To fix: leave out model.weights, or choose another file."
             )
         return replace(spec, mean=self.mean, std=self.std, size=self.size, interpolation=self.interpolation)
 

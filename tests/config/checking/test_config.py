@@ -132,8 +132,8 @@ def test_the_error_for_a_missing_key_names_it(config: dict[str, Any], key: str) 
             "augment.rotate.degree: unknown option of Rotate, did you mean 'augment.rotate.degrees'?",
         ),
         ("+augment.rotate.degrees=much", "augment.rotate.degrees=much: must be a number (Rotate)."),
-        ("+augment.rotate=15", "augment.rotate=15: must be null, which removes the step, or options of it, as in aug"),
-        ("+augment.flip=true", "augment.flip=true: must be null, which removes the step, or options of it, as in aug"),
+        ("+augment.rotate=15", "augment.rotate=15: must be null to remove the step. To change an option of the"),
+        ("+augment.flip=true", "augment.flip=true: must be null to remove the step. To change an option of the"),
         ("+augment.pading=zero", "augment.pading: unknown option or step, did you mean 'augment.padding'?"),
     ],
 )

@@ -95,8 +95,8 @@ def _check_augment(augment: dict[str, Any]) -> None:
                 raise ValueError(f"augment.{key}: unknown step{suggestion(key, step_names(), 'augment')}")
         elif key in step_names() and value is not None:
             raise ValueError(
-                f"augment.{key}={as_yaml(value)}: must be null, which removes the step, or options of it,"
-                f" as in augment.{key}.p=0.5."
+                f"augment.{key}={as_yaml(value)}: must be null to remove the step. To change an option of the"
+                f" step, set that option, for example augment.{key}.p=0.5."
             )
         elif key not in ("_target_", *step_names()):
             known = [*OPTIONS, *step_names()]
