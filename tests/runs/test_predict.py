@@ -213,7 +213,7 @@ def test_an_output_file_never_replaces_an_image(trained_run: Path, digits_folder
         message = rf"^output={output}: must be another file, because it would replace the image {first}\.$"
         with pytest.raises(ValueError, match=message):
             predict(trained_run, digits_folder, output, accelerator="cpu")
-    with pytest.raises(ValueError, match=r"must be a \.csv file; the \.png file is the contact sheet\.$"):
+    with pytest.raises(ValueError, match=r"must be a \.csv file\. The contact sheet is written beside it as \.png\.$"):
         predict(trained_run, digits_folder, digits_folder.parent / "labels.png", accelerator="cpu")
     assert first.read_bytes() == before
     assert not list(digits_folder.parent.glob("labels*"))

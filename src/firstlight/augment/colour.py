@@ -2,8 +2,8 @@
 
 The transforms are a tensor (samples, channels, channels + 2), on a scale where black is 0 and white is 255. The first
 `channels` columns are the matrix that multiplies a colour. The next column is the offset that is added. The last
-column is the sample's mean colour after the transform, which steps such as `Contrast` need. A step appends its own
-change to the transforms; only the finished transforms are applied to pixels.
+column is the sample's mean colour after the transform, which steps such as `Contrast` need. A step composes its own
+change with the transforms; only the finished transforms are applied to pixels.
 """
 
 from abc import ABC, abstractmethod

@@ -53,7 +53,7 @@ class RunConfig:
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
-        """Check a composed config and freeze it.
+        """Check a composed config and return it as a frozen `RunConfig`.
 
         Args:
             config: what `compose` returns, or the content of a run's config.yaml.
@@ -92,7 +92,7 @@ class RunConfig:
         return replace(self, data=self.data | {key: value for key, value in values.items() if value is not None})
 
     def with_trainer(self, **values: Any) -> Self:
-        """Return the config with other arguments of the Trainer."""
+        """Return a copy of the config in which these arguments of the Trainer are replaced."""
         return replace(self, trainer=self.trainer | values)
 
     @property

@@ -34,7 +34,7 @@ class CIFAR10(Source):
     }
 
     def files(self) -> list[Path]:
-        """Return the six files of images, or one archive."""
+        """Return the paths of the six files of images, or of the archive that contains them."""
         for folder, suffix in (("cifar-10-batches-bin", ".bin"), ("cifar-10-batches-py", "")):
             paths = [self.dir / folder / f"{batch}{suffix}" for batch in _BATCHES]
             if all(path.is_file() for path in paths):

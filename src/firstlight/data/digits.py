@@ -19,7 +19,7 @@ class Digits(Source):
     name = "digits"
 
     def files(self) -> list[Path]:
-        """Return scikit-learn's file."""
+        """Return the file of digits in the installed scikit-learn package."""
         found = importlib.util.find_spec("sklearn")  # importing scikit-learn takes a second
         assert found is not None
         assert found.origin is not None

@@ -35,7 +35,8 @@ class Dogs(ImageFiles):
 
     Args:
         dir: the folder that contains the data, or into which they are downloaded.
-        target: "breed" classifies the 25 breeds of dogs, "all_breeds" also the 12 of cats, "species" dogs and cats.
+        target: "breed" classifies the 25 breeds of dogs, "all_breeds" adds the 12 of cats, "species" tells dogs
+            from cats.
         kwargs: see `ImageFiles` and `Source`.
 
     Raises:
@@ -55,7 +56,7 @@ class Dogs(ImageFiles):
         self.options |= {"target": target}
 
     def files(self) -> list[Path]:
-        """Return the two lists and the images that they name, or the two archives."""
+        """Return the paths of the two split lists and of the images that they name, or of the two archives."""
         images, lists = self._places()
         if not images.is_dir():
             return [images, lists]

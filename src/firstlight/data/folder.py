@@ -41,7 +41,7 @@ class Folder(ImageFiles):
         self.options |= {"test_fraction": test_fraction, "split_seed": split_seed}
 
     def files(self) -> list[Path]:
-        """Return all images."""
+        """Return the paths of all images."""
         return [path for images in self._images()[1].values() for path, _ in images]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:

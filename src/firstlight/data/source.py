@@ -56,7 +56,7 @@ class Source(ABC):
 
     @abstractmethod
     def files(self) -> list[Path]:
-        """Return the official files; missing files are downloaded.
+        """Return the original files; missing files are downloaded.
 
         Raises:
             ValueError: the files are missing and cannot be downloaded.

@@ -85,7 +85,10 @@ class Table(Source):
         return bundled_files(self.file) if self.file in BUNDLED else [self._locate(self.file)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Read inputs (rows, columns), float32, and targets: classes (rows,), int64, or numbers (rows, 1), float32."""
+        """Return the labels (the names of the classes, or of the target column), and the arrays of each split.
+
+        Inputs are (rows, columns), float32. Targets are classes (rows,), int64, or numbers (rows, 1), float32.
+        """
         sheet = self._sheet()
         target = sheet.header[-1] if self.target is None else self.target
         if target not in sheet.header:

@@ -69,12 +69,12 @@ class Text(Source):
         }
 
     def files(self) -> list[Path]:
-        """Return the text file, or Python's language reference."""
+        """Return the user's text file or, by default, the language reference in the installed Python."""
         if self.file is not None:
             return [self._locate(self.file)]
         found = importlib.util.find_spec(_REFERENCE)
         if found is None or found.origin is None:
-            raise ValueError("data.file=null: must be a text file, because this Python lacks pydoc_data.topics.")
+            raise ValueError("data.file=null: must be a text file, because this Python lacks the default text.")
         return [Path(found.origin)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:

@@ -77,7 +77,7 @@ def predict(
     for problem in problems:
         print(f"left out: {problem}")
     if not rows:
-        raise ValueError(f"input={input}: must contain an image that can be read. {len(paths):,} cannot.")
+        raise ValueError(f"input={input}: must contain an image that can be read; none of its {len(paths):,} can.")
     _write(target, sheet_path, rows, shown, group)
     return rows
 
@@ -101,7 +101,7 @@ def _find_inputs(source: Path, target: Path, sheet_path: Path | None) -> list[Pa
         if path is not None and path.resolve() in inputs:
             raise ValueError(f"output={target}: must be another file, because it would replace the image {path}.")
     if target == sheet_path:
-        raise ValueError(f"output={target}: must be a .csv file; the .png file is the contact sheet.")
+        raise ValueError(f"output={target}: must be a .csv file. The contact sheet is written beside it as .png.")
     return paths
 
 

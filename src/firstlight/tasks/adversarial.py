@@ -83,7 +83,7 @@ class Adversarial(Task):
         return [self.network.generator, self.network.discriminator]
 
     def new_meter(self) -> Sums:
-        """Return sums over images."""
+        """Return a meter of sums over images, at zero."""
         return Sums(("count", *self.metric_names), means, self.device)
 
     def alternating_step(self, batch: Batch, meter: Sums, update: Update) -> Tensor:
@@ -128,7 +128,7 @@ class Adversarial(Task):
             )
 
     def _real_images(self, batch: Batch) -> Tensor:
-        """Return the images of a batch in the generator's range, from -1 to 1."""
+        """Return the images of a batch, scaled to the range -1 to 1, like the output of the generator."""
         inputs, _ = self.prepared(batch)
         return self.preprocess.to_pixels(inputs) * 2 - 1
 

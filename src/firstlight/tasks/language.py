@@ -45,7 +45,7 @@ class Language(Task):
         self.lengths: Tensor
 
     def new_meter(self) -> Sums:
-        """Return sums over tokens, and reset the state, because a pass starts at the beginning of the text."""
+        """Return a meter of sums over tokens, at zero, and reset the network's state: a pass starts with the text."""
         self.stream_state = None
         return Sums(("count", "loss", "correct", "characters"), _metrics, self.device)
 

@@ -66,7 +66,7 @@ class Reconstruction(Task):
         self.metric_names = ("loss", "mse", *(("kl",) if self.can_sample else ()))
 
     def new_meter(self) -> Sums:
-        """Return sums over images."""
+        """Return a meter of sums over images, at zero."""
         return Sums(("count", "loss", "mse", "kl"), self._metrics, self.device)
 
     def _metrics(self, sums: Totals) -> Totals:

@@ -72,7 +72,7 @@ class Regression(Task):
         return f"{self.spec.labels[0]} = {at_one - intercept:.4f} x {sign} {abs(intercept):.4f}"
 
     def new_meter(self) -> Sums:
-        """Return sums over all target numbers."""
+        """Return an empty meter that sums the errors over all target numbers."""
         names = ("count", "loss", "squared", "absolute", "target", "target_squared")
         return Sums(names, _metrics, self.device)
 

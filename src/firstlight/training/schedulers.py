@@ -34,7 +34,7 @@ class RunLength:
         """
         if math.isinf(self.total_steps):
             raise ValueError(
-                f"scheduler={scheduler}: must have trainer.max_epochs or trainer.max_steps, to know the end."
+                f"scheduler={scheduler}: needs trainer.max_epochs or trainer.max_steps to know when training ends."
             )
         return int(self.total_steps)
 
