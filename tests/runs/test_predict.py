@@ -92,7 +92,7 @@ def test_the_input_must_contain_a_readable_image(trained_run: Path, tmp_path: Pa
     with pytest.raises(ValueError, match=r"^input=.*images"):
         predict(trained_run, tmp_path)
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ValueError, match=r"^input=.*: must contain an image that can be read\. 1 cannot\.$"):
+    with pytest.raises(ValueError, match=r"^input=.*: must contain an image that can be read; none of its 1 can\.$"):
         predict(trained_run, tmp_path, accelerator="cpu")
 
 
