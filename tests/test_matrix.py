@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hydra.utils import get_class
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
 from firstlight.config import CONFIG_DIR, RunConfig
@@ -35,6 +35,7 @@ def node_of(group: str, name: str) -> dict[str, Any]:
     A file is composed, which is slow, only if it is a variant of another file or refers to other groups.
     """
     node = OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml")
+    assert isinstance(node, DictConfig)
     node.pop("defaults", None)
     with contextlib.suppress(InterpolationKeyError):
         plain: Any = OmegaConf.to_container(node, resolve=True)

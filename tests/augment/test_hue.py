@@ -5,6 +5,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from firstlight.augment import Augment, Hue
 from firstlight.augment.hue import grey_rotation, turn_hues
+from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.spec import DataSpec
 from helpers.samples import assert_uniform, grey_levels, noisy_images, smooth_images
 
@@ -87,6 +88,7 @@ def test_an_inexact_hue_is_a_colour_transform_similar_to_the_exact_one() -> None
     found = []
     for pipeline in pipelines:
         torch.default_generator.manual_seed(1)
+        assert isinstance(pipeline.preprocess, ImagePreprocess)
         found.append(pipeline.preprocess.to_pixels(pipeline(raw, torch.zeros(64, dtype=torch.int64))[0]) * 255)
     assert 0.1 < (found[0] - found[1]).abs().mean() < 4
     assert (found[1] - raw).abs().mean() > 2

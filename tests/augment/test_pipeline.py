@@ -18,9 +18,7 @@ from helpers.samples import grey_levels, image_spec, noisy_images, smooth_images
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
 CPU = torch.device("cpu")
-ALL_STEPS: dict[str, type[Step]] = {
-    name: getattr(augment, step_target(name).rpartition(".")[2]) for name in step_names()
-}
+ALL_STEPS: dict[str, Any] = {name: getattr(augment, step_target(name).rpartition(".")[2]) for name in step_names()}
 IMAGE_STEPS = [name for name, step in ALL_STEPS.items() if step.accepts == "images"]
 CLASSES = torch.arange(64) % 7
 
@@ -49,7 +47,7 @@ def sheared(image: Tensor, degrees: float) -> Tensor:
 
 def maximal(step: Step) -> Step:
     """Make a step always draw the largest possible number."""
-    step.uniform = lambda shape, low, high, device: torch.full(shape, float(high), device=device)
+    step.uniform = lambda shape, low, high, device: torch.full(shape, float(high), device=device)  # type: ignore[method-assign]
     return step
 
 
@@ -93,7 +91,8 @@ SEQUENCES: dict[str, tuple[list[Step], Callable[[Tensor], Tensor]]] = {
 def test_steps_are_applied_in_order_as_in_torchvision(sequence: str) -> None:
     steps, expected = SEQUENCES[sequence]
     raw = smooth_images(2, 3, 96, 128) // 2 + 20  # no value is clamped between two steps
-    found = levels(run(raw, padding="zero", **{f"step{number}": step for number, step in enumerate(steps)}))
+    named: dict[str, Any] = {f"step{number}": step for number, step in enumerate(steps)}
+    found = levels(run(raw, padding="zero", **named))
     assert grey_levels(found, expected(raw), margin=30) < 1
     assert grey_levels(found, raw, margin=30) > 3
 
@@ -174,17 +173,17 @@ def test_shifted_images_show_the_margin_of_stored_images() -> None:
 @pytest.mark.parametrize(
     "steps", [{}, whole_pixels(), {"rotate": augment.Rotate()}, {"hue": augment.Hue()}], ids=",".join
 )
-def test_the_margin_of_stored_images_is_cropped(steps: dict[str, Step]) -> None:
+def test_the_margin_of_stored_images_is_cropped(steps: dict[str, Any]) -> None:
     assert run(noisy_images(4, 3, 16, 18), margin=3, **steps).shape == (4, 3, 10, 12)
 
 
-EVERYTHING: dict[str, Step] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS}
+EVERYTHING: dict[str, Any] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS}
 
 
 @pytest.mark.parametrize("chunk", [1, 2000, 10**9])
 @pytest.mark.parametrize("steps", [EVERYTHING, whole_pixels()], ids=["everything", "whole pixels"])
 def test_the_number_of_samples_per_chunk_does_not_change_the_result(
-    steps: dict[str, Step], chunk: int, monkeypatch: pytest.MonkeyPatch
+    steps: dict[str, Any], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = noisy_images(16, 3, 20, 24)
     expected = run(raw, min_size=32, **steps)
@@ -255,7 +254,7 @@ def test_options_and_steps_that_do_not_fit_raise_an_error(
 @pytest.mark.parametrize("exact", [True, False])
 def test_mixed_precision_does_not_change_the_pixels(exact: bool) -> None:
     raw = noisy_images(8, 3, 20, 20)
-    steps: dict[str, Step] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS if name not in ("mixup", "cutmix")}
+    steps: dict[str, Any] = {name: ALL_STEPS[name]() for name in IMAGE_STEPS if name not in ("mixup", "cutmix")}
     steps["hue"] = augment.Hue(turns=0.3, exact=exact)
     torch.manual_seed(0)
     expected = run(raw, **steps)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from helpers.samples import grey_levels, noisy_images, smooth_images
 
 pytestmark = pytest.mark.usefixtures("the_same_draws")
 
-NUMPY = {"zero": "constant", "mirror": "symmetric", "border": "edge"}
+NUMPY: dict[str, Any] = {"zero": "constant", "mirror": "symmetric", "border": "edge"}
 
 
 def identity_matrix() -> Tensor:

@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from firstlight.config import RunConfig, Transfer
 
@@ -23,7 +23,9 @@ def test_parse_and_to_plain_are_inverse() -> None:
     assert plain["name"] == "1e-3"
     assert RunConfig.parse(plain) == config
     assert RunConfig.parse(plain).to_plain() == plain
-    assert RunConfig.parse(OmegaConf.create(OmegaConf.to_yaml(plain))) == config
+    node = OmegaConf.create(OmegaConf.to_yaml(plain))
+    assert isinstance(node, DictConfig)
+    assert RunConfig.parse(node) == config
 
 
 def test_parse_splits_the_options_for_transfer_learning_from_the_network() -> None:

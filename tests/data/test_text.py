@@ -69,7 +69,7 @@ def test_a_python_without_its_reference_raises_an_error(tmp_path: Path, monkeypa
 
 
 def test_every_option_that_changes_the_windows_gives_another_store(fable: str, tmp_path: Path) -> None:
-    options = [{}, {"length": 8}, {"unit": "words"}, {"max_vocabulary": 5}, {"val_fraction": 0.2}]
+    options: list[dict[str, Any]] = [{}, {"length": 8}, {"unit": "words"}, {"max_vocabulary": 5}, {"val_fraction": 0.2}]
     for option in [*options, {"test_fraction": 0.2}, {"batch_size": 3}]:
         Text(str(tmp_path), file=fable, **({"length": 16} | option)).store()
     assert len(list((tmp_path / ".firstlight").glob("text-*/spec.json"))) == 6

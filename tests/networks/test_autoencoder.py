@@ -51,6 +51,7 @@ def test_evaluation_decodes_the_mean_of_the_latent(variational: bool) -> None:
 @torch.no_grad()
 def test_training_draws_variational_latents_from_their_distribution() -> None:
     network = Autoencoder(spec(), latent_dim=4, variational=True)
+    assert network.log_variance is not None
     # Far from the standard normal distribution, so that a wrong mean or variance shows.
     torch.nn.init.constant_(network.mean.bias, 3)
     torch.nn.init.constant_(network.log_variance.bias, -2)

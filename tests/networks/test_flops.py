@@ -33,7 +33,7 @@ def test_counting_does_not_change_the_network() -> None:
 def test_batch_normalisation_costs_nothing_and_keeps_its_averages() -> None:
     network = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(1024, 10))
     assert flops_per_sample(network, DIGITS) == 2 * 1024 * 10
-    assert int(network[0].num_batches_tracked) == 0
+    assert int(network.get_buffer("0.num_batches_tracked")) == 0
 
 
 def test_frozen_parameters_are_counted() -> None:

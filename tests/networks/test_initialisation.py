@@ -25,16 +25,17 @@ EXPECTED_STDS = {
 def test_weights_have_the_std_of_the_paper_and_biases_are_zero(name: str) -> None:
     network = layers()
     initialise(network, name)
-    for layer, std in zip((network[0], network[2]), EXPECTED_STDS[name], strict=True):
-        assert float(layer.weight.detach().mean()) == pytest.approx(0, abs=1e-2)
-        assert float(layer.weight.detach().std()) == pytest.approx(std, rel=0.05)
-        assert not layer.bias.any()
+    for index, std in zip((0, 2), EXPECTED_STDS[name], strict=True):
+        weight = network.get_parameter(f"{index}.weight").detach()
+        assert float(weight.mean()) == pytest.approx(0, abs=1e-2)
+        assert float(weight.std()) == pytest.approx(std, rel=0.05)
+        assert not network.get_parameter(f"{index}.bias").any()
 
 
 def test_orthogonal_rows_are_orthogonal() -> None:
     network = layers()
     initialise(network, "orthogonal")
-    for weight in (network[0].weight.flatten(1), network[2].weight):
+    for weight in (network.get_parameter("0.weight").flatten(1), network.get_parameter("2.weight")):
         torch.testing.assert_close(weight @ weight.T, torch.eye(len(weight)), atol=1e-5, rtol=0)
 
 
@@ -42,7 +43,7 @@ def test_orthogonal_rows_are_orthogonal() -> None:
 def test_normalisation_layers_do_not_change(name: str) -> None:
     network = layers()
     initialise(network, name)
-    assert torch.equal(network[1].weight, torch.ones(64))
+    assert torch.equal(network.get_parameter("1.weight"), torch.ones(64))
 
 
 def test_none_changes_nothing() -> None:

@@ -156,16 +156,17 @@ def test_tied_weights_of_other_sizes_need_a_projection() -> None:
 @every_network
 def test_recurrent_matrices_start_orthogonal_gate_by_gate(network_class: type[Recurrent]) -> None:
     layers = network_class(TEXT, hidden_size=10, num_layers=2).layers
-    for weights in (layers.weight_hh_l0, layers.weight_hh_l1):
-        for gate in weights.split(10):
+    for name in ("weight_hh_l0", "weight_hh_l1"):
+        for gate in layers.get_parameter(name).split(10):
             torch.testing.assert_close(gate @ gate.T, torch.eye(10), atol=1e-5, rtol=0)
 
 
 def test_forget_gates_of_an_lstm_start_with_a_bias_of_one() -> None:
     layers = LSTM(TEXT, hidden_size=10, num_layers=2).layers
-    for first, second in ((layers.bias_ih_l0, layers.bias_hh_l0), (layers.bias_ih_l1, layers.bias_hh_l1)):
-        assert (first + second)[10:20].tolist() == [1.0] * 10
-        assert not (first + second)[:10].eq(1).any()
+    for number in range(2):
+        biases = layers.get_parameter(f"bias_ih_l{number}") + layers.get_parameter(f"bias_hh_l{number}")
+        assert biases[10:20].tolist() == [1.0] * 10
+        assert not biases[:10].eq(1).any()
 
 
 @every_network

@@ -99,7 +99,9 @@ def test_a_transformer_takes_the_size_of_augment() -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("vit_tiny_patch16_224", 10), ("inception_v3", 64)])
 def test_a_size_that_the_network_does_not_accept_raises_an_error_with_a_size(name: str, size: int) -> None:
-    own = timm.get_pretrained_cfg(name).input_size[-1]
+    metadata = timm.get_pretrained_cfg(name)
+    assert metadata is not None
+    own = metadata.input_size[-1]
     with pytest.raises(
         ValueError, match=rf"name={name}: must fit images of {size}x{size} \(.*\)\. To fix: set augment\.size={own}"
     ):
@@ -145,7 +147,9 @@ def test_the_metadata_of_weights_is_that_of_timm(
 ) -> None:
     found = Timm.pretrained(weights, name=name, dropout=0.0)
     assert (found.name, found.size, found.interpolation, found.crop) == (full_name, size, interpolation, crop)
-    assert found.mean == timm.get_pretrained_cfg(full_name).mean
+    metadata = timm.get_pretrained_cfg(full_name)
+    assert metadata is not None
+    assert found.mean == metadata.mean
     assert len(found.labels) == 1000
 
 

@@ -1,6 +1,7 @@
 import copy
 import io
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from firstlight.spec import DataSpec
 TEXT = DataSpec((12,), 9, tuple("abcdefghi"), (), ())
 
 
-def small(**options: float) -> Transformer:
+def small(**options: Any) -> Transformer:
     return Transformer(TEXT, **({"embedding_dim": 16, "num_layers": 2, "num_heads": 2} | options))
 
 
@@ -62,7 +63,8 @@ def test_the_order_of_earlier_tokens_matters() -> None:
 
 
 def test_attention_is_the_softmax_of_products_with_earlier_positions() -> None:
-    block, hidden = small(num_heads=1).blocks[0], torch.randn(2, 5, 16)
+    block: Any = small(num_heads=1).blocks[0]
+    hidden = torch.randn(2, 5, 16)
     queries, keys, values = block.qkv(hidden).split(16, dim=2)
     products = queries @ keys.transpose(1, 2) / math.sqrt(16)
     weights = products.masked_fill(torch.ones(5, 5).triu(1).bool(), -math.inf).softmax(2)

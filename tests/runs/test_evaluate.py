@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_other_data_than_the_training_data_raises_an_error(tmp_path: Path) -> No
     ],
 )
 def test_an_unknown_split_or_checkpoint_raises_an_error(
-    arguments: dict[str, str], message: str, trained_run: Path
+    arguments: dict[str, Any], message: str, trained_run: Path
 ) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(trained_run, accelerator="cpu", **arguments)

@@ -112,6 +112,7 @@ def test_a_run_generates_images_with_an_average_of_the_generators() -> None:
     words = (*SMALL, "scheduler=constant", "task.ema=0.9")
     module, _ = fit(IMAGES, images(22), *words, batch_size=8, callbacks=[Recorder()])
     task = module.task
+    assert isinstance(task, Adversarial)
     expected, *after = [*generators, task.network.generator.state_dict()]
     assert len(after) == 3
     for name, value in task.average.state_dict().items():

@@ -23,6 +23,7 @@ def test_samples_are_augmented_only_in_training() -> None:
 def test_a_task_that_reads_features_applies_only_the_head_and_draws_a_view_of_each_sample() -> None:
     task = Classification(IMAGES, CNN(IMAGES, filters=[4, 8]), augment(IMAGES), Transfer(freeze="backbone"))
     task.reads_features = True
+    assert isinstance(task.freezing.head, nn.Linear)
     views = torch.randn(6, 3, task.freezing.head.in_features)
     chosen, targets = task.prepared((views, torch.arange(6)))
     assert (views == chosen[:, None]).all(2).any(1).all()

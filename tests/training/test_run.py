@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.compose import compose
@@ -32,7 +32,9 @@ def test_the_config_in_the_run_folder_is_complete_and_resolved(trained_run: Path
 
 
 def test_the_config_in_a_run_folder_trains_the_same_run_again(trained_run: Path, tmp_path: Path) -> None:
-    train(OmegaConf.load(trained_run / "config.yaml"), run_dir=tmp_path / "again")
+    config = OmegaConf.load(trained_run / "config.yaml")
+    assert isinstance(config, DictConfig)
+    train(config, run_dir=tmp_path / "again")
     assert same_weights(trained_run, tmp_path / "again")
     assert history(trained_run) == history(tmp_path / "again")
 

@@ -15,7 +15,7 @@ RUN_LENGTH = RunLength(total_steps=40, steps_per_epoch=4, mode="min")
 UNLIMITED = RunLength(total_steps=math.inf, steps_per_epoch=4, mode="min")
 
 
-def optimizer(kind: type[Optimizer] = SGD, **options: Any) -> Optimizer:
+def optimizer(kind: type[SGD | AdamW] = SGD, **options: Any) -> Optimizer:
     parameter = nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     return kind([parameter], lr=LR, **options)
@@ -88,7 +88,7 @@ def test_runs_of_any_length_work(name: str, warmup: float, total_steps: int) -> 
 
 
 @pytest.mark.parametrize(("kind", "options"), [(AdamW, {}), (SGD, {"momentum": 0.9})])
-def test_onecycle_lowers_the_momentum_while_the_rate_rises(kind: type[Optimizer], options: dict[str, float]) -> None:
+def test_onecycle_lowers_the_momentum_while_the_rate_rises(kind: type[SGD | AdamW], options: dict[str, float]) -> None:
     own, found = optimizer(kind, **options), []
     scheduler = schedulers.onecycle(own, RUN_LENGTH, warmup=0.25)
     for _ in range(40):
@@ -126,14 +126,14 @@ def test_onecycle_raises_an_error_unless_final_start_and_1_are_in_order(start: f
         ("step", "every", 0),
     ],
 )
-def test_an_option_out_of_its_range_raises_an_error(name: str, key: str, value: float) -> None:
+def test_an_option_out_of_its_range_raises_an_error(name: str, key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"^scheduler\.{key}={value}: must be at least "):
         factors(name, **{key: value})
 
 
 @pytest.mark.parametrize(("name", "options"), [("constant", {"warmup": 0.1}), ("cosine", {}), ("onecycle", {})])
 def test_a_scheduler_that_depends_on_the_end_raises_an_error_in_an_unlimited_run(
-    name: str, options: dict[str, float]
+    name: str, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match=rf"^scheduler={name}: needs trainer\.max_epochs or trainer\.max_steps"):
         factors(name, UNLIMITED, **options)
@@ -149,7 +149,7 @@ def test_step_accepts_an_unlimited_run() -> None:
     assert factors("step", UNLIMITED, every=10)[99] == pytest.approx(0.01)
 
 
-def rates_on_plateau(mode: str, values: list[float], **options: float) -> list[float]:
+def rates_on_plateau(mode: str, values: list[float], **options: Any) -> list[float]:
     own = optimizer()
     scheduler = schedulers.plateau(own, dataclasses.replace(RUN_LENGTH, mode=mode), **options)
     found = []

@@ -114,7 +114,7 @@ def test_lr_decay_lowers_the_learning_rate_from_stage_to_stage() -> None:
 @pytest.mark.parametrize("unfreeze", [None, 3])
 def test_frozen_parameters_and_statistics_do_not_change(unfreeze: int | None, tmp_path: Path) -> None:
     # With augmentation, samples pass through the backbone. Weight decay would change frozen weights too.
-    overrides = (*SMALL, "model.freeze=backbone", "augment=light", "optimizer.weight_decay=0.5")
+    overrides: tuple[str, ...] = (*SMALL, "model.freeze=backbone", "augment=light", "optimizer.weight_decay=0.5")
     overrides += () if unfreeze is None else (f"model.unfreeze_at_epoch={unfreeze}",)
     initial = task(*overrides, spec=DataSpec((1, 8, 8), 10, tuple("0123456789"), (0.3,), (0.4,))).network.state_dict()
     train(compose(*overrides, "trainer.max_epochs=2"), run_dir=tmp_path / "two")

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from helpers.served import served
 from helpers.twin import IMAGENET, images_of, random_state
 
 # Name in torchvision -> class and options in firstlight.
-OURS = {
+OURS: dict[str, tuple[Any, dict[str, Any]]] = {
     "alexnet": (networks.AlexNet, {}),
     "googlenet": (networks.GoogLeNet, {}),
     "mobilenet_v2": (networks.MobileNet, {}),
