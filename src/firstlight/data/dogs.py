@@ -35,7 +35,7 @@ class Dogs(ImageFiles):
 
     Args:
         dir: the folder that contains the data, or into which they are downloaded.
-        target: "breed" classifies the 25 breeds of dogs, "all_breeds" adds the 12 of cats, "species" tells dogs
+        target: "breed" classifies the 25 breeds of dogs, "all_breeds" adds the 12 of cats, "species" separates dogs
             from cats.
         kwargs: see `ImageFiles` and `Source`.
 
