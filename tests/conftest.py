@@ -1,6 +1,7 @@
 """Fixtures: a trained run, generated data, a runner of scripts. No test reaches other machines."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from helpers.generate import write_mnist
 from helpers.runs import REPOSITORY, TINY, forbid_network
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker has one core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker has one core, and so have its child processes
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, ignore it
 
 
 @pytest.fixture(scope="session", autouse=True)
