@@ -55,6 +55,9 @@ class Recorder(RunCallback):
         self._step_losses: list[tuple[int, Tensor]] = []
         self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
         self._writer: SummaryWriter | None = None
+        # Lightning calls no hook of a run that was stopped after its last epoch and is resumed for its test.
+        self._first_step: int | None = None
+        self._is_new = False
 
     @property
     def samples_per_second(self) -> float:
