@@ -172,5 +172,5 @@ def test_an_unknown_target_raises_an_error_that_lists_the_columns(tmp_path: Path
 
 
 def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.file=prices\.csv: must be a file"):
+    with pytest.raises(ValueError, match=r"data\.file=prices\.csv: must be an existing file"):
         Table(str(tmp_path), file="prices.csv").store()
