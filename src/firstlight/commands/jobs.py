@@ -32,7 +32,7 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
         job: takes the composed config and returns the metrics.
         texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas.
     """
-    atexit.register(gc.freeze)  # a last search for unused objects would take half a second
+    atexit.register(_skip_last_collection)
     argv = sys.argv[1:]
     if {"--help", "-h"} & set(argv):
         return print(help_text(config_name))
@@ -51,6 +51,12 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
     if jobs.sweep:
         jobs.sweep.print_ranking()
     sys.exit(_exit_status(jobs, shows_traceback))
+
+
+def _skip_last_collection() -> None:
+    """End the process without a last search for unused objects, which takes half a second."""
+    if "triton" not in sys.modules:  # it would print the objects that are still in memory
+        gc.freeze()
 
 
 def _exit_status(jobs: "_Jobs", shows_traceback: bool) -> int:
