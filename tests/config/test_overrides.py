@@ -22,7 +22,7 @@ def test_words_that_hydra_can_read_and_words_that_quotes_do_not_help_stay_as_the
 @pytest.mark.parametrize(
     "value",
     [
-        "/tmp/café",
+        "photos/café",
         "/tmp/日本/图",
         "tom's.png",
         "photo (1).png",

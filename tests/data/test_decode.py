@@ -96,7 +96,7 @@ def test_ten_warnings_are_shown_and_all_damaged_images_are_in_the_log_file(
 
 def test_more_than_one_percent_of_damaged_images_raises_an_error(paths: list[Path], tmp_path: Path) -> None:
     damage(paths, 3, 4, 190)
-    with pytest.raises(ValueError, match="allows at most 1% damaged images") as caught:
+    with pytest.raises(ValueError, match="must be used with at most 1% damaged images") as caught:
         decoded(paths, tmp_path / "scratch", on_corrupt="skip")
     assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190))
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -45,5 +45,5 @@ def test_activation_and_dropout_can_be_chosen() -> None:
 
 
 def test_an_image_that_is_too_small_raises_an_error() -> None:
-    with pytest.raises(ValueError, match="AlexNet takes images of 16x16 or more, not 8x8"):
+    with pytest.raises(ValueError, match="must get images of at least 16x16, not 8x8"):
         AlexNet(images_of(8))

@@ -218,7 +218,7 @@ def test_a_negative_hidden_size_raises_an_error() -> None:
 
 @pytest.mark.parametrize("size", [(7, 8), (8, 7)])
 def test_an_image_that_is_too_small_raises_an_error(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"8x8 or more, not {size[0]}x{size[1]}"):
+    with pytest.raises(ValueError, match=f"at least 8x8, not {size[0]}x{size[1]}"):
         GAN(spec(1, *size))
 
 

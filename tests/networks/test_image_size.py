@@ -30,7 +30,7 @@ def test_an_unknown_stem_raises_an_error_with_the_nearest_name() -> None:
 
 @pytest.mark.parametrize("size", [(15, 16), (16, 15), (1, 1)])
 def test_images_that_are_too_small_raise_an_error(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"ResNet takes images of 16x16 or more, not {size[0]}x{size[1]}"):
+    with pytest.raises(ValueError, match=f"at least 16x16, not {size[0]}x{size[1]}"):
         ResNet(images_of(*size))
 
 

@@ -50,7 +50,7 @@ def test_on_64x64_the_third_convolution_leaves_a_grid_of_9x9() -> None:
 
 @pytest.mark.parametrize("size", [(31, 32), (32, 31), (8, 8)])
 def test_an_image_that_is_too_small_raises_an_error(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"32x32 or more, not {size[0]}x{size[1]}"):
+    with pytest.raises(ValueError, match=f"at least 32x32, not {size[0]}x{size[1]}"):
         LeNet(spec(1, *size))
 
 

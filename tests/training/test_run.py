@@ -62,28 +62,6 @@ def test_a_run_learns_with_every_optimizer_and_every_scheduler(override: str, tm
     assert metrics["val/accuracy"] > 0.3  # chance is 0.1
 
 
-def test_files_of_the_user_have_absolute_paths_in_the_config_of_a_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("notes.txt").write_text("A text.")
-    config = RunConfig.from_overrides(
-        "data=text",
-        "data.dir=data",
-        "data.file=notes.txt",
-        "model.weights=notes.txt",
-        "+augment.replace_synonyms={file: notes.txt}",
-    ).with_absolute_paths()
-    file = str(tmp_path / "notes.txt")
-    assert (config.data["dir"], config.data["file"]) == (str(tmp_path / "data"), file)
-    assert (config.transfer.weights, config.augment["replace_synonyms"]["file"]) == (file, file)
-
-
-def test_values_that_are_no_files_of_the_user_stay_as_they_are() -> None:
-    config = RunConfig.from_overrides("data=iris", "data.dir=/data", "model.weights=default")
-    assert config.with_absolute_paths() == config
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -148,4 +148,6 @@ def _fetch(handle: str, folder: Path) -> Path:
     try:
         return Path(kagglehub.dataset_download(handle))
     except Exception as error:  # kagglehub raises errors of its own and of its HTTP client
-        raise ValueError(f"kagglehub cannot download {handle} ({type(error).__name__}). {hint}") from error
+        raise ValueError(
+            f"{folder}: cannot read (kagglehub failed to download {handle}: {type(error).__name__}). {hint}"
+        ) from error

@@ -85,8 +85,8 @@ def _check_num_skipped(problems: Mapping[int, str], num_images: int) -> None:
     if len(problems) > MAX_SKIPPED * num_images:
         shown = "\n".join(list(problems.values())[:3])
         raise ValueError(
-            f"data.on_corrupt=skip: allows at most {MAX_SKIPPED:.0%} damaged images,"
-            f" and more of the {num_images:,} images cannot be read:\n{shown}"
+            f"data.on_corrupt=skip: must be used with at most {MAX_SKIPPED:.0%} damaged images,"
+            f" but more of the {num_images:,} images cannot be read:\n{shown}"
         )
 
 

@@ -25,7 +25,7 @@ def image_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
     channels, height, width = spec.input_shape
     smallest, name = network.min_size, type(network).__name__
     if min(height, width) < smallest:
-        raise ValueError(f"{name} takes images of {smallest}x{smallest} or more, not {height}x{width}.")
+        raise ValueError(f"model: must get images of at least {smallest}x{smallest}, not {height}x{width} ({name}).")
     return channels, height, width
 
 

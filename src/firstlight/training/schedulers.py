@@ -34,7 +34,7 @@ class RunLength:
         """
         if math.isinf(self.total_steps):
             raise ValueError(
-                f"scheduler={scheduler}: needs trainer.max_epochs or trainer.max_steps to know when training ends."
+                f"scheduler={scheduler}: must be used with trainer.max_epochs or trainer.max_steps, which set the end."
             )
         return int(self.total_steps)
 

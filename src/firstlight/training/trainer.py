@@ -42,7 +42,7 @@ def build_trainer(config: RunConfig, task: Task, callback: Callback | None = Non
     try:
         return call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
     except MisconfigurationException as error:
-        raise ValueError(f"trainer: Lightning does not accept these options: {error}") from error
+        raise ValueError(f"trainer: must be options that Lightning accepts. {error}") from error
 
 
 def _check(config: RunConfig, task: Task) -> None:
