@@ -1,4 +1,4 @@
-"""The structure of the package: no cycles, few entries in each folder, and a front door that costs nothing."""
+"""The structure of the package: no cycles, few entries in each folder, and an import that costs nothing."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 """firstlight: from a few words on the command line to a trained, usable network.
 
-The names below are the front door. Each is imported when it is used, so `import firstlight` itself is free.
+The names below are the public interface. Each is imported at its first use: `import firstlight` imports no torch.
 """
 
 import importlib
