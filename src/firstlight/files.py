@@ -88,6 +88,6 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     write_text(path, text.getvalue())
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any] | list[Any]) -> None:
     """Write values to `path` atomically as JSON."""
     write_text(path, json.dumps(values, indent=2) + "\n")

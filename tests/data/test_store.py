@@ -56,6 +56,17 @@ def test_a_store_keeps_its_spec(tmp_path: Path) -> None:
     assert open_store(tmp_path / "digits", two_splits).spec == open_store(tmp_path / "digits", never).spec == SPEC
 
 
+def test_a_store_keeps_its_remarks(tmp_path: Path) -> None:
+    remarks: list[str] = []
+
+    def read() -> tuple[DataSpec, dict[str, Arrays]]:
+        remarks.append("train 20 in 2 classes")
+        return two_splits()
+
+    open_store(tmp_path / "digits", read, remarks)
+    assert open_store(tmp_path / "digits", never).remarks == ("train 20 in 2 classes",)
+
+
 def test_an_existing_store_is_not_built_again(tmp_path: Path) -> None:
     built = open_store(tmp_path / "digits", two_splits)
     opened = open_store(tmp_path / "digits", never)

@@ -16,7 +16,7 @@ from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Source(ABC):
@@ -36,6 +36,8 @@ class Source(ABC):
     Attributes:
         name: name of the data set; the names of its stores begin with it.
         consecutive: whether each sample continues the one before it, so that batches must keep their order.
+        remarks: lines for the user that say how the files were understood; `read` appends to them, and the store keeps
+            them.
         stratified: whether validation gets the same fraction of each class; for data sets with small classes.
 
     Raises:
@@ -53,6 +55,7 @@ class Source(ABC):
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.options: dict[str, Any] = {}
+        self.remarks: list[str] = []
 
     @abstractmethod
     def files(self) -> list[Path]:
@@ -79,9 +82,10 @@ class Source(ABC):
 
     def store(self) -> Store:
         """Open the store of the data set; build it if it does not exist."""
-        return open_store(self.cache_dir / f"{self.name}-{self._key()}", self._read_and_describe)
+        return open_store(self.cache_dir / f"{self.name}-{self._key()}", self._read_and_describe, self.remarks)
 
     def _read_and_describe(self) -> tuple[DataSpec, dict[str, Arrays]]:
+        self.remarks.clear()
         labels, splits = self.read()
         return self.describe(labels, splits["train"]), splits
 

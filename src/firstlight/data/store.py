@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,10 +69,17 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Store:
-    """The memory-mapped splits of a data set, and its metadata."""
+    """The memory-mapped splits of a data set, and its metadata.
+
+    Attributes:
+        spec: metadata for networks and tasks.
+        splits: the samples of each split.
+        remarks: lines for the user that say how the original files were understood.
+    """
 
     spec: DataSpec
     splits: Mapping[str, Split]
+    remarks: tuple[str, ...] = ()
 
 
 def content_key(*parts: object) -> str:
@@ -84,8 +91,12 @@ def content_key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]]) -> Store:
+def open_store(
+    path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]], remarks: Sequence[str] = ()
+) -> Store:
     """Open the store at `path`; if it does not exist, build it from the spec and splits that `read` returns.
+
+    `read` may append to `remarks`, see `Store`.
 
     If several processes open it, one builds the store and the others wait. The store is built in a temporary folder
     beside `path`, which is then renamed, so that an incomplete store never exists at `path`.
@@ -97,7 +108,8 @@ def open_store(path: Path, read: Callable[[], tuple[DataSpec, dict[str, Arrays]]
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_name(f"{path.name}.lock")):
             if not path.exists():
-                _build(path, *read())
+                spec, splits = read()
+                _build(path, spec, splits, remarks)
     try:
         return _open(path)
     except (OSError, EOFError, ValueError) as error:
@@ -122,12 +134,12 @@ def _locked(path: Path) -> Iterator[None]:
 def _open(path: Path) -> Store:
     spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
     names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
-    return Store(
-        spec, {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
-    )
+    splits = {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
+    remarks = json.loads((path / "remarks.json").read_text())
+    return Store(spec, splits, tuple(remarks))
 
 
-def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:
+def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays], remarks: Sequence[str]) -> None:
     for leftover in path.parent.glob(f".{path.name}.*"):  # of a process that was killed: this one has the lock
         shutil.rmtree(leftover)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -141,6 +153,7 @@ def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays]) -> None:
             np.save(temporary / f"{name}.inputs.npy", np.ascontiguousarray(arrays.inputs))
             np.save(temporary / f"{name}.targets.npy", np.ascontiguousarray(arrays.targets))
         write_json(temporary / "spec.json", spec.to_dict())
+        write_json(temporary / "remarks.json", list(remarks))
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -30,6 +30,8 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7)
     check_range("preview.samples", samples, at_least=1)
     check_range("preview.versions", versions, at_least=1)
     store, splits = build_source(config).splits(config.seed)
+    for remark in store.remarks:
+        print(remark)
     if store.spec.kind == "numbers":
         raise ValueError("data: must be images or text, because a preview cannot show tables.")
     target = user_path(output)

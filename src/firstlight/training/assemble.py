@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from firstlight.config import RunConfig
 from firstlight.data import Source, Split, Store
+from firstlight.log import logger
 from firstlight.runs import RunFolder
 from firstlight.runs.load import load_weights
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
+from firstlight.training.launch import is_first_process
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
     """
     source = build_source(config)
     store, splits = source.splits(config.seed)
+    if is_first_process():
+        for remark in store.remarks:
+            logger.info(remark)
     is_resumed = folder.checkpoint_path("last").exists()
     if is_resumed:  # the pretrained weights may be gone by now
         task = build_task(config, folder.spec(), pretrained=False)
