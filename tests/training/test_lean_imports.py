@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from helpers.runs import TINY
 
 RUN = """
@@ -133,6 +135,7 @@ assert accuracy(torch.tensor([0, 1]), torch.tensor([0, 0]), task="binary") == 0.
 }
 
 
+@pytest.mark.slow
 def test_a_run_imports_no_deferred_module_and_each_works_afterwards(tmp_path: Path) -> None:
     arguments = [json.dumps(TINY), str(tmp_path / "run"), json.dumps(CASES)]
     done = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True)

@@ -14,13 +14,21 @@ Script = Callable[..., "CompletedProcess[str]"]
 @pytest.mark.parametrize(
     "options",
     [
-        ["model=linear"],
-        # A recurrent network keeps its state from batch to batch; each process has its own part of the text.
-        ["data=text", "data.length=16", "data.batch_size=8", "model.hidden_size=8", "+trainer.limit_train_batches=5"],
         # The gradients of frozen layers count from the second epoch on.
         ["model=mlp", "model.freeze=backbone", "model.unfreeze_at_epoch=2", "model.dropout=0"],
+        # A recurrent network keeps its state from batch to batch; each process has its own part of the text.
+        pytest.param(
+            [
+                "data=text",
+                "data.length=16",
+                "data.batch_size=8",
+                "model.hidden_size=8",
+                "+trainer.limit_train_batches=5",
+            ],
+            marks=pytest.mark.slow,
+        ),
         # Two processes read cached features.
-        ["model=mlp", "model.freeze=backbone", "model.dropout=0"],
+        pytest.param(["model=mlp", "model.freeze=backbone", "model.dropout=0"], marks=pytest.mark.slow),
     ],
 )
 def test_two_processes_train_the_same_run_as_one(options: list[str], script: Script, tmp_path: Path) -> None:
@@ -50,6 +58,7 @@ def test_only_one_of_several_processes_prints_a_mistake(script: Script, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_task_with_two_optimizers(script: Script, tmp_path: Path) -> None:
     overrides = ["model=gan", "model.base_channels=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
     done = script("train", *overrides, "trainer.devices=2", "run_dir=run")

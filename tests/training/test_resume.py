@@ -49,7 +49,10 @@ def train_and_stop(config: RunConfig, run_dir: Path, after_epoch: int) -> None:
     "options",
     [
         ["model=mlp"],
-        ["model=linear", "scheduler=plateau", "scheduler.patience=0", "optimizer=sgd", "trainer.max_steps=1000"],
+        pytest.param(
+            ["model=linear", "scheduler=plateau", "scheduler.patience=0", "optimizer=sgd", "trainer.max_steps=1000"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_killed_run_resumes_to_the_same_end(options: list[str], tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_a_run_that_is_stopped_when_its_patience_ends_trains_no_further_epoch(tm
     assert len(history(tmp_path / "run")) == 2
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_interrupted_run_prints_how_to_continue(devices: int, tmp_path: Path) -> None:
     overrides = ["model=linear", "trainer.max_epochs=500", "trainer.accelerator=cpu", f"trainer.devices={devices}"]
     done = stop(tmp_path, "run", [*overrides, "run_dir=run"], after_epochs=2, number=signal.SIGINT)
