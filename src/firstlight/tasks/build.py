@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -107,10 +108,16 @@ def _check_accepts(network: Any, spec: DataSpec) -> None:
         return
     fitting = []
     for path in sorted((CONFIG_DIR / "model").glob("[!_]*.yaml")):
-        target = OmegaConf.select(OmegaConf.load(path), "_target_")  # a variant of another YAML file has none
-        if target and spec.kind in getattr(get_class(target), "accepts", spec.kind):
+        if spec.kind in getattr(get_class(_target(path)), "accepts", spec.kind):
             fitting.append(path.stem)
     raise ValueError(f"model: must accept {spec.kind}, and {network.__name__} does not; {', '.join(fitting)} do.")
+
+
+def _target(path: Path) -> str:
+    """Return the `_target_` of a YAML file; a variant inherits it from the first file of its defaults."""
+    node = OmegaConf.load(path)
+    target = OmegaConf.select(node, "_target_")
+    return target or _target(path.with_name(f"{OmegaConf.select(node, 'defaults')[0]}.yaml"))
 
 
 def _check_monitor(monitor: str, task: Task) -> None:
