@@ -3,13 +3,20 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from firstlight.spec import DataSpec
+from firstlight.spec import Column, DataSpec
 
 SPEC = DataSpec((3, 8, 6), 2, ("cat", "dog"), (0.5, 0.4, 0.3), (0.2, 0.1, 0.25))
 
 
 def test_a_spec_can_be_saved_as_json() -> None:
     assert DataSpec.from_dict(json.loads(json.dumps(SPEC.to_dict()))) == SPEC
+
+
+def test_the_columns_of_a_table_are_saved_too() -> None:
+    columns = (Column("colour", "category", ("blue", "red"), has_flag=True), Column("age", "number", fill=28.5))
+    spec = replace(SPEC, columns=columns)
+    assert DataSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    assert [column.num_inputs for column in columns] == [3, 1]
 
 
 def test_to_dict_returns_plain_values() -> None:
@@ -24,6 +31,7 @@ def test_to_dict_returns_plain_values() -> None:
         "target_std": [],
         "size": None,
         "interpolation": "bilinear",
+        "columns": [],
     }
 
 

@@ -5,6 +5,34 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Column:
+    """How the cells of a table's column become inputs of a network; `data.columns` does it.
+
+    Attributes:
+        name: name of the column, by which other files are searched for it.
+        kind: "number", "boolean" (0 or 1), "date" (days since 1970) or "category" (an input for each category).
+        categories: texts of the categories, by input; empty for other kinds.
+        fill: value of empty cells: the median of the training split. Empty categories have no input of value 1.
+        has_flag: whether a last input is 1 for empty cells and 0 for others.
+        decimal: decimal mark of the numbers: "." or ",".
+        date_format: how the dates are written, as in `datetime.strptime`; empty for other kinds.
+    """
+
+    name: str
+    kind: str
+    categories: tuple[str, ...] = ()
+    fill: float = 0.0
+    has_flag: bool = False
+    decimal: str = "."
+    date_format: str = ""
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of inputs of the network."""
+        return (len(self.categories) if self.kind == "category" else 1) + self.has_flag
+
+
+@dataclass(frozen=True)
 class DataSpec:
     """Metadata of a data set: shapes, labels and statistics.
 
@@ -22,6 +50,7 @@ class DataSpec:
             Pretrained weights also set `mean`, `std` and `interpolation`, and grey images become colour images if the
             weights require three channels.
         interpolation: "bilinear" or "bicubic", for resizing images to `size`.
+        columns: the columns of a table, in the order of their inputs; empty for other data.
     """
 
     input_shape: tuple[int, ...]
@@ -34,6 +63,7 @@ class DataSpec:
     target_std: tuple[float, ...] = ()
     size: int | None = None
     interpolation: str = "bilinear"
+    columns: tuple[Column, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -73,7 +103,7 @@ class DataSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as lists, numbers and strings, for JSON and for checkpoints."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: _plain(value) for key, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataSpec":
@@ -81,4 +111,13 @@ class DataSpec:
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
+        columns = values.get("columns", ())
+        fields["columns"] = tuple(Column(**column | {"categories": tuple(column["categories"])}) for column in columns)
         return cls(**fields)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with lists in place of tuples, at every depth."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value

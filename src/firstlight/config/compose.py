@@ -21,6 +21,10 @@ OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cach
 # The size of stored images: small, or the size that most pretrained networks were trained with.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)
 
+# Whether the target of a table is a class: the task says it, or the data decides (None).
+_CLASSES = {"firstlight.tasks.Classification": True, "firstlight.tasks.Regression": False}
+OmegaConf.register_new_resolver("classes", _CLASSES.get, replace=True)
+
 
 def compose(*overrides: str, config_name: str = "train") -> DictConfig:
     """Return the config that `scripts/<config_name>.py <overrides>` runs with, resolved.

@@ -109,7 +109,7 @@ class Source(ABC):
                 )
             order = torch.randperm(num_samples, generator=generator(seed, "val"))
             held_out = order[:num_val]
-            if self.stratified:
+            if self.stratified and store.spec.targets == "classes":
                 by_class = order[splits["train"].targets[order].sort(stable=True).indices]
                 held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
             is_val = torch.zeros(num_samples, dtype=torch.bool)

@@ -1,0 +1,58 @@
+"""The cells of a table as texts, wherever they were read from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from firstlight.data.table_layout import EMPTY
+from firstlight.files import cannot_read
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a table.
+
+    Attributes:
+        origin: name of the file, for messages.
+        frame: the columns, as texts without surrounding spaces; null for empty cells.
+        how: how the file was understood.
+        unnamed: columns that the file does not name.
+        has_header: whether the file names columns.
+        decimal: decimal mark where the cells of a column do not show it.
+        line_of: returns the line on which a row ends; None for files without lines.
+        kept: the row of the file for each row of the frame.
+    """
+
+    origin: str
+    frame: pl.DataFrame
+    how: str = ""
+    unnamed: tuple[str, ...] = ()
+    has_header: bool = True
+    decimal: str = "."
+    line_of: Callable[[int], int] | None = None
+    kept: pl.Series | None = None
+
+    @classmethod
+    def of_lines(cls, origin: str, lines: Sequence[Sequence[str]]) -> "Cells":
+        """Return the cells of lines, the first of which names the columns."""
+        names, *rows = lines
+        return cls(origin, pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
+
+    def error(self, row: int, why: str, fix: str) -> ValueError:
+        """Return the error for a row of the frame, which names the row's line in the file."""
+        number = row if self.kept is None else self.kept[row]
+        if self.line_of is None:
+            return cannot_read(self.origin, f"row {number + 1} of the data: {why}", fix)
+        return cannot_read(self.origin, why, fix, line=self.line_of(number))
+
+    def cleaned(self) -> "Cells":
+        """Return the cells without surrounding spaces and quotes, with null for empty cells, and without empty rows."""
+        text = pl.all().str.strip_chars().str.replace(r'^"(.*)"$', "$1").str.strip_chars()
+        frame = self.frame.select(text)
+        frame = frame.select(pl.when(~pl.all().str.to_lowercase().is_in(list(EMPTY))).then(pl.all()))
+        is_kept = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if is_kept.all():
+            return replace(self, frame=frame)
+        how = f"{self.how}; empty rows left out: {(~is_kept).sum():,}"
+        return replace(self, frame=frame.filter(is_kept), how=how, kept=is_kept.arg_true())
