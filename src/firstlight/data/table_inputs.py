@@ -90,8 +90,10 @@ def _reason(column: Column, cells: Cells, choice: Choice, is_train: np.ndarray) 
     if column.name in choice.types:
         return None
     reason = useless_because(column, cells, is_train)
-    if choice.columns is None or reason is None or column.kind == "number":
+    if choice.columns is None or reason is None:
         return reason
+    if column.kind == "number":  # the user knows better
+        return None
     raise ValueError(
         f"data.columns: must not contain '{column.name}', which has {reason}."
         f" data.types={{{column.name}:category}} takes each text as a category."

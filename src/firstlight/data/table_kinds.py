@@ -73,6 +73,13 @@ def _decimal_of(texts: pl.Series) -> str | None:
     return decimal_of(texts) if may_have_commas(texts) else None
 
 
+def as_written(column: Column, cells: Cells) -> Column:
+    """Return a column of a run with the decimal mark of another file, if the file shows it."""
+    if column.kind != "number":
+        return column
+    return replace(column, decimal=decimal_of(cells.frame[column.name]) or column.decimal)
+
+
 def useless_because(column: Column, cells: Cells, is_train: np.ndarray) -> str | None:
     """Return why a network cannot learn from a column, or None if it can.
 

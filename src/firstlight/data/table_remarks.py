@@ -26,10 +26,10 @@ def describe_table(cells: Cells, target: Target, inputs: Inputs) -> list[str]:
     if len(lines) > _MAX_LINES - 1:
         others = ", ".join(name for _, name, _ in lines[_MAX_LINES - 2 :] if name)
         lines[_MAX_LINES - 2 :] = [("others", _clipped([others]), f"{len(lines) - _MAX_LINES + 2} more ways of use")]
-    widths = [max(len(line[place]) for line in lines) for place in (0, 1)]
+    lengths = [max(len(line[place]) for line in lines) for place in (0, 1)]
     size = f"{len(cells.frame):,} rows, {cells.frame.width:,} columns"
     head = f"{Path(cells.origin).name}: {size}{', ' * bool(cells.how)}{cells.how}"
-    return [head, *(f"  {kind:{widths[0]}}  {names:{widths[1]}}  {use}" for kind, names, use in lines)]
+    return [head, *(f"  {kind:{lengths[0]}}  {names:{lengths[1]}}  {use}" for kind, names, use in lines)]
 
 
 def _entries(cells: Cells, inputs: Inputs) -> Iterator[tuple[str, str, str]]:

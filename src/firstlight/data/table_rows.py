@@ -26,6 +26,7 @@ def read_table_rows(path: Path, spec: DataSpec) -> tuple[np.ndarray, list[str]]:
     # Here, because importing polars takes a tenth of a second.
     from firstlight.data.columns import encode, surprises
     from firstlight.data.table_file import read_table
+    from firstlight.data.table_kinds import as_written
 
     names = [column.name for column in spec.columns]
     cells = read_table(path, known=names)
@@ -35,8 +36,9 @@ def read_table_rows(path: Path, spec: DataSpec) -> tuple[np.ndarray, list[str]]:
         why = f"{len(missing)} of {len(names)} columns are missing, such as '{missing[0]}'{found}"
         raise cannot_read(path, why.rstrip("."), "name the columns as in training.")
     ignored = [name for name in cells.frame.columns if name not in {*names, *spec.labels}]
-    messages = surprises(spec.columns, cells)
+    columns = [as_written(column, cells) for column in spec.columns]
+    messages = surprises(columns, cells)
     if ignored:
         more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
         messages.append(f"columns that training did not use are ignored: {', '.join(ignored[:5])}{more}")
-    return encode(spec.columns, cells), messages
+    return encode(columns, cells), messages

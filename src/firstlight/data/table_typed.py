@@ -9,8 +9,6 @@ from firstlight.data.table_cells import Cells
 from firstlight.data.table_layout import column_names
 from firstlight.files import cannot_read
 
-_DATE = "%Y-%m-%d %H:%M:%S%.f"
-
 
 def read_typed(path: Path, *, is_excel: bool, max_gigabytes: float) -> Cells:
     """Return the cells as texts, so that all files go the same way. Numbers keep all their digits.
@@ -25,11 +23,13 @@ def read_typed(path: Path, *, is_excel: bool, max_gigabytes: float) -> Cells:
     """
     try:
         _check_size(path, is_excel, max_gigabytes)
-        frame = pl.read_excel(path) if is_excel else pl.read_parquet(path)
+        frame = _first_sheet(path) if is_excel else pl.read_parquet(path)
     except ModuleNotFoundError as error:
         fix = 'pip install "firstlight[excel]", or save the table as CSV.'
         raise cannot_read(path, f"Excel files need the package {error.name}", fix) from error
-    except (OSError, pl.exceptions.PolarsError, zipfile.BadZipFile, RuntimeError) as error:
+    except Exception as error:  # of classes that only the optional package defines
+        if isinstance(error, ValueError):
+            raise
         raise cannot_read(path, str(error).splitlines()[0], "save the table again, or as CSV.") from error
     nested = [name for name, kind in frame.schema.items() if kind.is_nested() or kind in (pl.Binary, pl.Object)]
     if nested:
@@ -37,12 +37,23 @@ def read_typed(path: Path, *, is_excel: bool, max_gigabytes: float) -> Cells:
     # pandas and polars give these names to columns without one.
     given = ["" if name.startswith(("__index_level_", "__UNNAMED__")) else name.strip() for name in frame.columns]
     names, unnamed = column_names(given)
-    texts = [
-        column.dt.to_string(_DATE) if column.dtype == pl.Datetime else column.cast(pl.String)
-        for column in frame.get_columns()
-    ]
+    texts = [_texts(column) for column in frame.get_columns()]
     how = "the first sheet" if is_excel else "Parquet"
     return Cells(str(path), pl.DataFrame(dict(zip(names, texts, strict=True))), how, tuple(unnamed))
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    """Return values as texts; dates as in ISO 8601, without the time where all are midnight, as in Excel."""
+    if column.dtype != pl.Datetime:
+        return column.cast(pl.String)
+    is_midnight = (column.dt.truncate("1d") == column).all()
+    return column.dt.to_string("%Y-%m-%d" if is_midnight else "%Y-%m-%d %H:%M:%S%.f")
+
+
+def _first_sheet(path: Path) -> pl.DataFrame:
+    import fastexcel  # the extra "excel"
+
+    return pl.DataFrame(fastexcel.read_excel(path).load_sheet(0))
 
 
 def _check_size(path: Path, is_excel: bool, max_gigabytes: float) -> None:

@@ -7,11 +7,11 @@ EMPTY_NUMBERS = ("-", "--", ".", "none", "nil")
 _TRUE, _FALSE = ["true", "yes", "y", "t"], ["false", "no", "n", "f"]
 _GROUP = {".": "[, '\u2019\u00a0\u202f]", ",": "[. '\u2019\u00a0\u202f]"}  # between thousands, by decimal mark
 _SIGN = r"^[$€£¥]\s*|\s*[%$€£¥]$"
-_LIKE_A_DATE = r"^([0-9]{1,4}|[A-Za-z]{3,9})[-/. ]([0-9]{1,2}|[A-Za-z]{3,9})[-/., ]+[0-9]{2,4}"
+_LIKE_A_DATE = r"^([0-9]{1,4}|[A-Za-z]{3,9})[-/. ]([0-9]{1,2}|[A-Za-z]{3,9})[-/., ]+[0-9]{2,4}|^[0-9]{8}$"
 # Day before month, where both fit all cells.
 _DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y"),
+    *("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y", "%Y%m%d"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p")
 _MICROSECONDS = 86_400_000_000  # of a day
