@@ -57,7 +57,12 @@ def cannot_read(path: str | Path, why: str, fix: str, line: int | None = None) -
         line: number of the line, if it is known.
     """
     place = path if line is None else f"{path}, line {line}"
-    return ValueError(f"{place}: cannot read ({why}). To fix: {fix}")
+    return ValueError(printable(f"{place}: cannot read ({why}). To fix: {fix}"))
+
+
+def printable(text: str) -> str:
+    """Return a text that every output can encode; a byte of a file name that is not UTF-8 becomes `\\udce9` or so."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def read_text(path: Path) -> str:
@@ -74,9 +79,9 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text to `path` atomically, in UTF-8."""
+    """Write a text to `path` atomically, in UTF-8; file names that are not UTF-8 keep their bytes."""
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="surrogateescape"))
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -51,6 +51,7 @@ class DataSpec:
             weights require three channels.
         interpolation: "bilinear" or "bicubic", for resizing images to `size`.
         columns: the columns of a table, in the order of their inputs; empty for other data.
+        fit: how image files are fitted to the stored shape: "crop", "pad" or "stretch"; see `read_image`.
     """
 
     input_shape: tuple[int, ...]
@@ -64,6 +65,7 @@ class DataSpec:
     size: int | None = None
     interpolation: str = "bilinear"
     columns: tuple[Column, ...] = ()
+    fit: str = "crop"
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstlight.data import decode as decode_module
 from firstlight.data.decode import decode
 from firstlight.data.images import read_image
 from firstlight.data.store import Arrays
@@ -82,36 +81,34 @@ def test_damaged_images_are_skipped_and_logged(
 
 
 def test_ten_warnings_are_shown_and_all_damaged_images_are_in_the_log_file(
-    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(decode_module, "MAX_SKIPPED", 0.1)
     damage(paths, *range(13))
     with caplog.at_level(logging.DEBUG, "firstlight"):
-        decoded(paths, tmp_path, on_corrupt="skip")
+        decoded(paths, tmp_path, on_corrupt="skip", max_corrupt=0.1)
     warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warned) == 11
     assert warned[-1] == "left out: 3 more images; train.log lists them"
     assert all(any(str(path) in record.message for record in caplog.records) for path in paths[:13])
 
 
-def test_more_than_one_percent_of_damaged_images_raises_an_error(paths: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_corrupt", [0, 1, 2])
+def test_more_damaged_images_than_allowed_raise_an_error(paths: list[Path], tmp_path: Path, max_corrupt: int) -> None:
     damage(paths, 3, 4, 190)
-    with pytest.raises(ValueError, match="must be used with at most 1% damaged images") as caught:
-        decoded(paths, tmp_path / "scratch", on_corrupt="skip")
-    assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190))
+    message = rf"data\.max_corrupt={max_corrupt}: must be larger, because more than {max_corrupt} of the 200 images"
+    with pytest.raises(ValueError, match=message) as caught:
+        decoded(paths, tmp_path / "scratch", on_corrupt="skip", max_corrupt=max_corrupt)
+    assert all(str(paths[number]) in str(caught.value) for number in (3, 4, 190)[: max_corrupt + 1])
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
 @pytest.mark.parametrize("limit", [30, 60])  # Pillow warns above the limit, and raises an error above twice the limit
-def test_a_decompression_bomb_raises_an_error_without_a_warning(
-    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
+def test_a_decompression_bomb_raises_an_error_without_a_warning(paths: list[Path], tmp_path: Path, limit: int) -> None:
     write_image(paths[9], 9, height=10, width=10)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     for path in paths[:9] + paths[10:]:
         write_image(path, 0, height=5, width=5)
-    with pytest.raises(ValueError, match=rf"{paths[9]}: .*decompression bomb"):
-        decoded(paths, tmp_path)
+    with pytest.raises(ValueError, match=rf"{paths[9]}: .*decompression bomb.*data\.max_pixels"):
+        decoded(paths, tmp_path, max_pixels=limit)
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>Not found</title>", b"\xff\xd8\xff\xe0\x00"])

@@ -6,11 +6,14 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from firstlight.data.archive import zip_files, zip_names
+from firstlight.data.litter import is_litter
+from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
 
 _SIDE = 28
+_TRAIN = "sign_mnist_train.csv"
 _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
 _HEADER = ["label", *(f"pixel{number}" for number in range(1, _SIDE * _SIDE + 1))]
 
@@ -36,7 +39,10 @@ class ASL(Source):
 
     def files(self) -> list[Path]:
         """Return the CSV files for training and for testing, or the zip that contains them."""
-        found = self._find(self.dir) or self._find(_fetch(self.kaggle, self.dir))
+        found = self._find(self.dir)
+        if not found:
+            refuse_near_misses((self.dir, self.dir / "sign-language-mnist"), (_TRAIN, *_TESTS))
+            found = self._find(_fetch(self.kaggle, self.dir))
         if not found:
             raise ValueError(
                 f"{self.dir}: cannot read (the download of Kaggle's {self.kaggle} does not contain the CSV files)."
@@ -46,9 +52,8 @@ class ASL(Source):
 
     def _find(self, folder: Path) -> list[Path]:
         for place in (folder, folder / "sign-language-mnist"):
-            train = place / "sign_mnist_train.csv"
-            test = next((place / name for name in _TESTS if (place / name).is_file()), None)
-            if train.is_file() and test:
+            train, test = _csv_file(place, (_TRAIN,)), _csv_file(place, _TESTS)
+            if train and test:
                 return [train, test]
         unreadable = None
         for path in sorted(folder.glob("*.zip")):
@@ -88,11 +93,17 @@ class ASL(Source):
         return self.labels, splits
 
 
+def _csv_file(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """Return the first of these files in a folder, or in a folder named like the file, as Kaggle's zip unpacks it."""
+    paths = [place for name in names for place in (folder / name, folder / Path(name).stem / name)]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _in_zip(path: Path) -> list[str]:
     """Return the names of the two CSV files in a zip, or an empty list."""
-    members = {Path(name).name: name for name in zip_names(path)}
-    train, test = "sign_mnist_train.csv", next((n for n in members if n in _TESTS), "")
-    return [members[train], members[test]] if train in members and test else []
+    members = {Path(name).name: name for name in zip_names(path) if not any(map(is_litter, Path(name).parts))}
+    test = next((name for name in members if name in _TESTS), "")
+    return [members[_TRAIN], members[test]] if _TRAIN in members and test else []
 
 
 def _parse(content: bytes, origin: str) -> _Images:

@@ -9,6 +9,7 @@ import numpy as np
 
 from firstlight.data.archive import tar_files
 from firstlight.data.download import download
+from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
@@ -20,8 +21,8 @@ _PIXELS = 3 * 32 * 32
 class CIFAR10(Source):
     """60,000 colour images of 32x32 pixels in ten classes (Krizhevsky 2009), 10,000 of them for testing.
 
-    The source reads `dir`/cifar-10-batches-bin, `dir`/cifar-10-batches-py, or one of their archives in `dir` without
-    unpacking it.
+    The source reads `dir`/cifar-10-batches-bin, `dir`/cifar-10-batches-py, the files of either in `dir`, or one of
+    their archives in `dir` without unpacking it.
     """
 
     name = "cifar10"
@@ -36,11 +37,13 @@ class CIFAR10(Source):
     def files(self) -> list[Path]:
         """Return the paths of the six files of images, or of the archive that contains them."""
         for folder, suffix in (("cifar-10-batches-bin", ".bin"), ("cifar-10-batches-py", "")):
-            paths = [self.dir / folder / f"{batch}{suffix}" for batch in _BATCHES]
-            if all(path.is_file() for path in paths):
-                return paths
+            for place in (self.dir / folder, self.dir):
+                paths = [place / f"{batch}{suffix}" for batch in _BATCHES]
+                if all(path.is_file() for path in paths):
+                    return paths
         archives = [self.dir / name for name in self.hashes if (self.dir / name).is_file()]
         if not archives:
+            refuse_near_misses([self.dir], self.hashes)
             binary = next(iter(self.hashes))
             hint = (
                 f"To fix: put {' or '.join(self.hashes)} into {self.dir}, unpacked or not,"

@@ -9,6 +9,7 @@ from firstlight.checks import choose
 from firstlight.data.archive import tar_files
 from firstlight.data.download import download
 from firstlight.data.image_files import ImageFiles
+from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
 
@@ -86,6 +87,7 @@ class Dogs(ImageFiles):
         for place in places:
             if all((place / name).is_file() for name in self.hashes):
                 return place / "images.tar.gz", place / "annotations.tar.gz"
+        refuse_near_misses(places, self.hashes)
         hint = (
             f"To fix: put {' and '.join(self.hashes)} into {places[0]}, unpacked or not,"
             " or name the folder with data.dir="

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.checks import check_range, choose
 from firstlight.data.hold_out import hold_out
 from firstlight.data.image_files import ImageFiles
-from firstlight.data.images import images_in
+from firstlight.data.layout import ARRANGE, LAYOUTS, Layout, find_layout
+from firstlight.data.left_out import left_out
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
-
-_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-_LAYOUT = "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as CLASS/image.jpg."
 
 Images = list[tuple[Path, int]]
 
@@ -21,103 +20,119 @@ Images = list[tuple[Path, int]]
 class Folder(ImageFiles):
     """Images in `dir`/train/CLASS and `dir`/test/CLASS, or in `dir`/CLASS; the names of the folders are the labels.
 
-    A folder `val` (or `valid`, `validation`) is the validation split. Without it, the run's seed selects a part of
-    train. Without a folder `test`, `split_seed` selects a part of each class for testing. Images in subfolders of a
-    class folder belong to the class. Hidden files, other files and other folders beside `train` are ignored.
+    The folders of splits may have any usual names, such as `Training`, `test_set`, `validation` or `seg_train`; see
+    `find_layout`. Without a folder for val, the run's seed selects a part of train. Without a folder for test, or if it
+    has no folders of classes, `split_seed` selects a part of each class for testing. Images in subfolders of a class
+    folder belong to the class. Everything else is left out, and counted in a remark.
 
     Args:
         dir: the folder that contains the folders.
-        test_fraction: fraction of each class for testing, if there is no folder `test`.
+        layout: "splits" or "classes" says what the folders in `dir` are, if their names may be either.
+        min_per_class: classes with fewer training images are left out.
+        test_fraction: fraction of each class for testing, if there is no test split.
         split_seed: seed that selects these test images.
         kwargs: see `ImageFiles` and `Source`.
     """
 
     name = "folder"
 
-    def __init__(self, dir: str, *, test_fraction: float = 0.2, split_seed: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        dir: str,
+        *,
+        layout: str = "auto",
+        min_per_class: int = 1,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dir, **kwargs)
+        check_range("data.min_per_class", min_per_class, at_least=1)
+        self.layout = choose("data.layout", layout, LAYOUTS, "layout")
+        self.min_per_class = min_per_class
         self.test_fraction = test_fraction
         self.split_seed = split_seed
+        self.options |= {"layout": layout, "min_per_class": min_per_class}
         self.options |= {"test_fraction": test_fraction, "split_seed": split_seed}
 
     def files(self) -> list[Path]:
         """Return the paths of all images."""
-        return [path for images in self._images()[1].values() for path, _ in images]
+        return [path for images in self._images(self._layout())[1].values() for path, _ in images]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """Read the images of each split; the classes are sorted by name."""
-        labels, images = self._images()
+        layout = self._layout()
+        self.remarks += [layout.description(self.dir), *layout.remarks]
+        labels, images = self._images(layout)
+        if unused := left_out(self.dir, [path for split in images.values() for path, _ in split]):
+            self.remarks.append(unused)
         splits = self._decode(images)
         for split, arrays in splits.items():
-            lost = set(range(len(labels))) - set(arrays.targets.tolist())
+            lost = {target for _, target in images[split]} - set(arrays.targets.tolist())
             if lost:
                 why = f"all images of '{labels[min(lost)]}' in {split} are damaged"
                 raise cannot_read(self.dir, why, "replace the images or remove the class.")
         return labels, splits
 
-    def _images(self) -> tuple[tuple[str, ...], dict[str, Images]]:
-        """Return the names of the classes, and the images of each split.
+    def _layout(self) -> Layout:
+        """Return the images of each class in each split, without small classes.
 
         Raises:
             ValueError: a folder is missing, empty or superfluous.
         """
         if not self.dir.is_dir():
-            raise cannot_read(self.dir, "this folder does not exist", f"{_LAYOUT} Name the folder with data.dir=")
-        folders = self._split_folders()
-        classes = {split: _classes(folder) for split, folder in folders.items()}
-        labels = tuple(classes["train"])
-        if len(labels) < 2:
-            why = f"it contains one class, '{labels[0]}', not two or more" if labels else "it contains no class"
-            raise cannot_read(folders["train"], why, _LAYOUT)
-        for split, by_name in classes.items():
-            if different := set(by_name) ^ set(labels):
-                name = min(different)
-                has, lacks = ("train", split) if name in labels else (split, "train")
-                why = f"the class '{name}' is missing, but {folders[has]} contains it"
-                raise cannot_read(folders[lacks], why, "add or remove the class.")
+            raise cannot_read(self.dir, "this folder does not exist", f"{ARRANGE} Name the folder with data.dir=")
+        layout = find_layout(self.dir, self.layout)
+        train = layout.splits["train"]
+        small = sorted(name for name, paths in train.items() if len(paths) < self.min_per_class)
+        if small:
+            layout.remarks.append(f"classes with fewer than {self.min_per_class} images: {', '.join(small)}")
+            layout.splits = {
+                split: {name: paths for name, paths in classes.items() if name not in small}
+                for split, classes in layout.splits.items()
+            }
+        _check_classes(layout)
+        return layout
+
+    def _images(self, layout: Layout) -> tuple[tuple[str, ...], dict[str, Images]]:
+        """Return the labels, and the images of each split with their classes."""
+        labels = tuple(layout.splits["train"])
         splits = {
-            split: [(path, number) for number, paths in enumerate(by_name.values()) for path in paths]
-            for split, by_name in classes.items()
+            split: [(path, labels.index(name)) for name, paths in classes.items() for path in paths]
+            for split, classes in layout.splits.items()
         }
         return labels, self._add_test_split(labels, splits)
-
-    def _split_folders(self) -> dict[str, Path]:
-        """Return the folder of each split; `dir` itself is train if no folder has the name of a split."""
-        found: dict[str, Path] = {}
-        for folder in _folders_in(self.dir):
-            for split, names in _NAMES.items():
-                if folder.name.lower() in names:
-                    if split in found:
-                        why = f"{found[split].name} and {folder.name} are both for {split}"
-                        raise cannot_read(self.dir, why, "remove or rename one of them.")
-                    found[split] = folder
-        if found and "train" not in found:
-            raise cannot_read(self.dir, f"it contains a folder {min(found)}, but no folder train", _LAYOUT)
-        return found or {"train": self.dir}
 
     def _add_test_split(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
         """Select a test split if there is none, and check that each class has enough images for a val split."""
         train = splits["train"]
         if "test" not in splits:
-            is_test = hold_out(np.array([target for _, target in train]), labels, self.test_fraction, self.split_seed)
+            targets = np.array([target for _, target in train])
+            is_test = hold_out(targets, labels, self.test_fraction, self.split_seed, "data.min_per_class")
             splits["test"] = [image for image, drawn in zip(train, is_test, strict=True) if drawn]
             splits["train"] = [image for image, drawn in zip(train, is_test, strict=True) if not drawn]
         elif "val" not in splits:
             target, number = Counter(target for _, target in train).most_common()[-1]
             if number < 2:
                 why = f"'{labels[target]}' has one image for train and val"
-                raise cannot_read(self.dir, why, "add images or remove the class.")
+                raise cannot_read(self.dir, why, "add images, or leave the class out with data.min_per_class=2.")
         return splits
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _check_classes(layout: Layout) -> None:
+    """Check that train has two classes or more, and all classes of the other splits.
 
-
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Return the images of each class."""
-    classes = {path.name: images_in(path) for path in _folders_in(folder)}
-    for name, images in classes.items():
-        if not images:
-            raise cannot_read(folder / name, "this class has no image", "add images or delete the folder.")
-    return classes
+    Raises:
+        ValueError: it does not.
+    """
+    labels, place = list(layout.splits["train"]), layout.places["train"]
+    if len(labels) < 2:
+        why = f"it contains one class, '{labels[0]}', not two or more" if labels else "it contains no class"
+        raise cannot_read(place, why, ARRANGE)
+    for split, classes in layout.splits.items():
+        if unknown := sorted(classes.keys() - set(labels)):
+            why = f"the class '{unknown[0]}' is missing, but {layout.places[split]} contains it"
+            raise cannot_read(place, why, "add or remove the class.")
+        if missing := [name for name in labels if name not in classes]:
+            listed = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")
+            layout.remarks.append(f"{split} lacks {len(missing)} of the {len(labels)} classes: {listed}")

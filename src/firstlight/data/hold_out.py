@@ -9,7 +9,9 @@ from firstlight.checks import check_range
 from firstlight.randomness import generator
 
 
-def hold_out(targets: np.ndarray, labels: Sequence[str], fraction: float, seed: int) -> np.ndarray:
+def hold_out(
+    targets: np.ndarray, labels: Sequence[str], fraction: float, seed: int, option: str | None = None
+) -> np.ndarray:
     """Select the same fraction of each class for testing, and at least one sample; the seed decides which.
 
     Args:
@@ -17,6 +19,7 @@ def hold_out(targets: np.ndarray, labels: Sequence[str], fraction: float, seed: 
         labels: names of the classes.
         fraction: fraction of each class.
         seed: `data.split_seed`. It is not the run's seed, so that all runs are evaluated on the same samples.
+        option: name of an option that leaves out classes with fewer samples, for the error message.
 
     Returns:
         (samples,), bool: True for the samples for testing.
@@ -30,9 +33,10 @@ def hold_out(targets: np.ndarray, labels: Sequence[str], fraction: float, seed: 
         members = np.flatnonzero(targets == target)
         num_test = max(1, round(len(members) * fraction))
         if len(members) - num_test < 2:
+            or_else = f", or set {option}={len(members) + 1} to leave it out" if option else ""
             raise ValueError(
                 f"data.test_fraction={fraction}: must leave two samples of each class for train and val,"
-                f" but '{label}' has {len(members)} in all. Add samples or remove the class."
+                f" but '{label}' has {len(members)} in all. Add samples or remove the class{or_else}."
             )
         order = torch.randperm(len(members), generator=generator(seed, "test", target)).numpy()
         is_test[members[order[:num_test]]] = True

@@ -7,6 +7,7 @@ import numpy as np
 
 from firstlight.data.download import download
 from firstlight.data.idx import read_idx
+from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
@@ -15,7 +16,8 @@ from firstlight.files import cannot_read
 class MNIST(Source):
     """70,000 digits of 28x28 pixels (LeCun, Cortes & Burges 1998), 10,000 of them for testing.
 
-    The files, compressed by gzip or not, are in `dir`/MNIST/raw, as torchvision stores them, or in `dir`.
+    The files, compressed by gzip or not, are in `dir`/MNIST/raw, as torchvision stores them, or in `dir`. Kaggle's
+    names of the files, such as `train-images.idx3-ubyte`, are read too, and so are folders named like the files.
     """
 
     name = "mnist"
@@ -32,18 +34,30 @@ class MNIST(Source):
         found = [self._find(name) for name in self.hashes]
         if any(path is None for path in found):
             raw = self.dir / "MNIST" / "raw"
+            refuse_near_misses((raw, self.dir), self.hashes)
             hint = (
                 f"To fix: put the four files {', '.join(self.hashes)}, unpacked or not, into {raw},"
-                " or name their folder with data.dir="
+                f" or name their folder with data.dir={self._csv_hint()}"
             )
             download(self.hashes, self.url, raw, hint)
             found = [self._find(name) for name in self.hashes]
         return [path for path in found if path is not None]
 
     def _find(self, name: str) -> Path | None:
-        folders = (self.dir / "MNIST" / "raw", self.dir)
-        paths = [folder / file for folder in folders for file in (name.removesuffix(".gz"), name)]
-        return next((path for path in paths if path.is_file()), None)
+        plain = name.removesuffix(".gz")
+        spellings = (plain, plain.replace("-idx", ".idx"))
+        for folder in (self.dir / "MNIST" / "raw", self.dir):
+            for place in (folder, *(folder / spelling for spelling in spellings)):
+                paths = [place / f"{spelling}{suffix}" for suffix in ("", ".gz") for spelling in spellings]
+                found = next((path for path in paths if path.is_file()), None)
+                if found:
+                    return found
+        return None
+
+    def _csv_hint(self) -> str:
+        """Return how to read MNIST as a table, if the user has it as one."""
+        found = next(self.dir.glob("mnist_*.csv"), None)
+        return f"\n{found.name} is a table: read it with data=table data.file={found.name}" if found else ""
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """Read 60,000 digits for training and 10,000 for testing."""

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from firstlight.data.images import read_image
+from firstlight.data.memory import MAX_PIXELS
 
 # A path with the image, (channels, height, width), or with the error that reading it has raised.
 Result = tuple[Path, np.ndarray | ValueError]
@@ -22,6 +24,7 @@ def read_ahead(
     batch_size: int,
     problems: list[str],
     interpolation: str = "bilinear",
+    fit: str = "crop",
 ) -> Iterator[tuple[list[Path], Tensor]]:
     """Yield batches of the images that can be read: their paths, and the images (batch, *shape), uint8.
 
@@ -32,8 +35,9 @@ def read_ahead(
         batch_size: number of files that are read at a time; a batch is smaller if some of them cannot be read.
         problems: list that receives a message for each image that cannot be read.
         interpolation: see `read_image`.
+        fit: see `read_image`.
     """
-    for batch in read_batches(pool, ((path, None) for path in paths), shape, batch_size, interpolation):
+    for batch in read_batches(pool, ((path, None) for path in paths), shape, batch_size, interpolation, fit):
         problems += [str(image) for _, image in batch if isinstance(image, ValueError)]
         readable = [(path, image) for path, image in batch if isinstance(image, np.ndarray)]
         if readable:
@@ -47,6 +51,8 @@ def read_batches(
     shape: tuple[int, ...],
     batch_size: int,
     interpolation: str = "bilinear",
+    fit: str = "crop",
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[list[Result]]:
     """Yield batches of images, uint8 of `shape`, in the given order; at most two batches are in memory.
 
@@ -56,12 +62,16 @@ def read_batches(
         shape: (channels, height, width), see `read_image`.
         batch_size: images at a time.
         interpolation: see `read_image`.
+        fit: see `read_image`.
+        max_pixels: see `read_image`.
     """
     remaining = iter(images)
 
     def submit() -> list[Future[Result]]:
         batch = islice(remaining, batch_size)
-        return [pool.submit(_try_to_read, path, content, shape, interpolation) for path, content in batch]
+        return [
+            pool.submit(_try_to_read, path, shape, content, interpolation, fit, max_pixels) for path, content in batch
+        ]
 
     current = submit()
     while current:
@@ -70,8 +80,8 @@ def read_batches(
         current = following
 
 
-def _try_to_read(path: Path, content: bytes | None, shape: tuple[int, ...], interpolation: str) -> Result:
+def _try_to_read(path: Path, *options: Any) -> Result:
     try:
-        return path, read_image(path, shape, content, interpolation)
+        return path, read_image(path, *options)
     except ValueError as error:
         return path, error

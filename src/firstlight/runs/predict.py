@@ -122,7 +122,7 @@ def _batches(
     """Yield paths, raw images and class probabilities (batch, classes). Adds unreadable images to `problems`."""
     shape = task.spec.stored_shape
     with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
-        for names, batch in read_ahead(pool, paths, shape, batch_size, problems, interpolation):
+        for names, batch in read_ahead(pool, paths, shape, batch_size, problems, interpolation, task.spec.fit):
             with torch.inference_mode():
                 outputs = task.network(task.preprocess(batch.to(task.device)))
                 yield names, batch, task.class_logits(outputs).softmax(1).cpu()
