@@ -41,7 +41,7 @@ def left_out(root: Path, used: Collection[Path]) -> str:
 
 def counted(number: int, noun: str = "image") -> str:
     """Return a number with a noun, which ends in "s" for several; a noun that is no word remains as it is."""
-    return f"{number:,} {noun}{'s' if number != 1 and noun.isalpha() else ''}"
+    return f"{number:,} {noun}{'s' if number != 1 and noun.replace(' ', '').isalpha() else ''}"
 
 
 def _kind(path: Path, inside: tuple[str, ...]) -> tuple[str, str]:

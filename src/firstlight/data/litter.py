@@ -17,4 +17,4 @@ def kind_of_litter(name: str) -> str:
     """Return the name under which a file of litter is counted."""
     if name.startswith("._"):  # macOS writes such a file beside each file on a foreign disk
         return "._*"
-    return name.strip() if name == ".DS_Store" or name.lower() in _FILES else "hidden"
+    return name.strip() if name == ".DS_Store" or name.lower() in _FILES else "hidden file"
