@@ -97,3 +97,10 @@ def _similarity(word: str, option: str) -> float:
     if last_option.lower() in (last_word.lower(), initials):
         score = max(score, 0.9)
     return max(score, 0.95 * ratio(last_word, last_option) if "." in option else 0.0)
+
+
+def printable(value: object, length: int = 80) -> str:
+    """Return a value of unknown origin as text for a message: one line, without control characters, not too long."""
+    text = str(value)[: length + 1]
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown if len(text) <= length else f"{shown[:length]}…"

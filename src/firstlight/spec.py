@@ -1,7 +1,12 @@
 """Metadata of a data set, which networks, tasks and augmentation are built from."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import math
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+_MAX_NUMBERS = 2**27  # of one sample: an image of 6,600 x 6,600 pixels in colour
+_LARGEST = 1e300  # of a statistic; NaN and Inf are not below it
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,16 @@ class DataSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataSpec":
-        """Return the spec with the fields that `to_dict` returned."""
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        columns = values.get("columns", ())
-        fields["columns"] = tuple(Column(**column | {"categories": tuple(column["categories"])}) for column in columns)
-        return cls(**fields)
+        """Return the spec with the fields that `to_dict` returned.
+
+        Raises:
+            ValueError: a field is missing or unknown, or has another type or size than that of a data set.
+        """
+        spec: DataSpec = _from_plain(cls, values)
+        numbers = math.prod(spec.input_shape)
+        if min(spec.input_shape, default=0) < 1 or numbers > _MAX_NUMBERS or spec.num_outputs != len(spec.labels):
+            raise ValueError(f"a sample of shape {spec.input_shape} with {spec.num_outputs:,} outputs is impossible")
+        return spec
 
 
 def _plain(value: Any) -> Any:
@@ -123,3 +131,40 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _from_plain(cls: Any, values: Any) -> Any:
+    """Return the dataclass whose fields `_plain` has made plain.
+
+    Raises:
+        ValueError: a field is missing or unknown, or has another type.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("it is not a mapping of fields")
+    hints = get_type_hints(cls)
+    for name in values:
+        if name not in hints:
+            raise ValueError(f"its field '{name}' is unknown")
+    for field in fields(cls):
+        if field.name not in values and field.default is MISSING:
+            raise ValueError(f"its field '{field.name}' is missing")
+    return cls(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """Return a value from JSON or from a checkpoint as the type of its field."""
+    origin = get_origin(hint) or hint
+    if is_dataclass(origin):
+        return _from_plain(origin, value)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_typed(name, entry, get_args(hint)[0]) for entry in value)
+    if origin is UnionType and value is None:
+        return None
+    if origin is UnionType:
+        origin = get_args(hint)[0]
+    if origin in (int, float):
+        if isinstance(value, int | origin) and not isinstance(value, bool) and abs(value) <= _LARGEST:
+            return value
+    elif isinstance(value, origin):
+        return value
+    raise ValueError(f"its field '{name}' has a wrong value")

@@ -38,7 +38,7 @@ def test_the_groups_of_train_yaml_are_the_folders_of_configs() -> None:
 
 
 def test_every_key_of_train_yaml_is_checked() -> None:
-    assert set(compose()) == {*SETTINGS, *GROUPS, "resume"}
+    assert set(compose()) == {*SETTINGS, *GROUPS, "resume", "trust"}
 
 
 def test_a_composed_config_is_resolved_and_does_not_contain_the_node_of_hydra() -> None:
@@ -78,7 +78,7 @@ def test_the_keys_of_the_other_commands_are_the_arguments_of_their_functions(nam
 
 def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_function() -> None:
     composed = compose(config_name="preview")
-    assert set(composed) == {*SETTINGS, *GROUPS, "resume", "preview"}
+    assert set(composed) == {*SETTINGS, *GROUPS, "resume", "trust", "preview"}
     assert {"config", *composed.preview} == set(parameters("firstlight.runs.preview.preview") or ())
 
 

@@ -20,6 +20,8 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     check_arguments("firstlight.runs.predict.predict", options, "predict")
     check_arguments("firstlight.runs.predict.predict", config)
     config["model"] = check_source(config["run"], config["model"])
+    if config["run"] is not None:
+        RunFolder.open(config["run"]).config(config["trust"])  # checked before torch is imported
     if options["group"] is not None:
         check_group(options["group"])
     with pause_garbage_collection():

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from firstlight.commands.jobs import run_command
+from firstlight.config.checking.config import check_arguments
 from firstlight.training import resume, train
 
 _STARTED = time.perf_counter()
@@ -32,5 +33,7 @@ def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     conflict = conflict_with_resume(overrides)
     if conflict:
         raise ValueError(conflict)
+    check_arguments("firstlight.training.run.resume", {"run": config["resume"], "trust": config["trust"]})
     data_has_moved = any(word.startswith("data.dir=") for word in overrides)
-    return resume(config["resume"], data_dir=config["data"]["dir"] if data_has_moved else None, started=_STARTED)
+    data_dir = config["data"]["dir"] if data_has_moved else None
+    return resume(config["resume"], data_dir=data_dir, started=_STARTED, trust=config["trust"])

@@ -59,8 +59,9 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
 
 
 def conflict_with_resume(argv: Sequence[str]) -> str | None:
-    """Return the message if overrides other than `data.dir` are combined with `resume=`; None if there are none."""
-    others = [word for word in argv if "=" in word and not word.startswith(("resume=", "data.dir=", "hydra.", "-"))]
+    """Return the message if overrides other than `data.dir` and `trust` come with `resume=`; None if there are none."""
+    allowed = ("resume=", "data.dir=", "trust=", "hydra.", "-")
+    others = [word for word in argv if "=" in word and not word.startswith(allowed)]
     if not others or not any(word.startswith("resume=") for word in argv):
         return None
     return (

@@ -62,7 +62,8 @@ class RunConfig:
             ValueError: a key or a value is wrong. The message names the key.
         """
         plain = to_plain(config) if isinstance(config, DictConfig) else dict(config)
-        plain.pop("resume", None)  # an option of the command, not a setting of the run
+        for option in ("resume", "trust"):  # of the command, not settings of the run
+            plain.pop(option, None)
         check(plain)
         transfer, model = Transfer.split(plain["model"])
         return cls(**plain | {"transfer": transfer, "model": model})

@@ -10,11 +10,14 @@ from firstlight.data.litter import is_litter
 from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
-from firstlight.files import cannot_read
+from firstlight.files import cannot_read, read_bounded
 
 _SIDE = 28
 _TRAIN = "sign_mnist_train.csv"
 _TESTS = ("sign_mnist_test.csv", "sign_mnist_valid.csv")
+_MAX_FILE = 2**27  # bytes; the official file for training has 83 MB
+_MAX_LINES = 2**19  # the official file has 27,456
+_MAX_LINE = 2**15  # bytes; a line of 785 numbers has at most 3,140, and the header 6,900
 _HEADER = ["label", *(f"pixel{number}" for number in range(1, _SIDE * _SIDE + 1))]
 
 
@@ -74,7 +77,7 @@ class ASL(Source):
             contents = zip_files(files[0], names)
             origins = [f"{files[0]}: {name}" for name in names]
         else:
-            contents = [path.read_bytes() for path in files]
+            contents = [read_bounded(path, _MAX_FILE, "get this file again.") for path in files]
             origins = [str(path) for path in files]
         tables = [_parse(content, origin) for content, origin in zip(contents, origins, strict=True)]
         found = {code for table in tables for code in table.codes.tolist()}
@@ -107,7 +110,12 @@ def _in_zip(path: Path) -> list[str]:
 
 
 def _parse(content: bytes, origin: str) -> _Images:
+    if content.count(b"\n") + content.count(b"\r") > 2 * _MAX_LINES:
+        raise cannot_read(origin, f"it has more than {_MAX_LINES:,} lines", "get this file again.")
     header, *body = content.splitlines() or [b""]
+    for number, line in enumerate((header, *body), start=1):
+        if len(line) > _MAX_LINE:
+            raise cannot_read(origin, f"it has {len(line):,} bytes", f"write {len(_HEADER)} values.", number)
     columns = header.decode("utf-8-sig", errors="replace").strip().replace('"', "").split(",")
     if columns != _HEADER:
         missing = [name for name in _HEADER if name not in columns]

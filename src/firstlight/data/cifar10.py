@@ -12,10 +12,11 @@ from firstlight.data.download import download
 from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
-from firstlight.files import cannot_read
+from firstlight.files import cannot_read, read_bounded
 
 _BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 _PIXELS = 3 * 32 * 32
+_MAX_BYTES = 2**28  # of one file; the official ones have 31 MB
 
 
 class CIFAR10(Source):
@@ -56,7 +57,11 @@ class CIFAR10(Source):
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """Read 50,000 images for training and 10,000 for testing."""
         files = self.files()
-        contents = _read_archive(files[0]) if len(files) == 1 else {path: path.read_bytes() for path in files}
+        contents = (
+            _read_archive(files[0])
+            if len(files) == 1
+            else {path: read_bounded(path, _MAX_BYTES, "get this file of CIFAR-10 again.") for path in files}
+        )
         parts = [_decode(path, content) for path, content in contents.items()]
         train = [np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True)]
         return self.labels, {"train": Arrays(*train), "test": parts[-1]}

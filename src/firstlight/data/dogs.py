@@ -11,11 +11,12 @@ from firstlight.data.download import download
 from firstlight.data.image_files import ImageFiles
 from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.store import Arrays
-from firstlight.files import cannot_read
+from firstlight.files import cannot_read, read_bounded
 
 _LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 _LINE = re.compile(r"(?P<name>(?P<breed>\w+)_\d+) +(?P<number>\d+) +(?P<species>[12]) +\d+")
 _NUM_BREEDS = 37
+_MAX_LIST = 2**24  # bytes; the official lists have 130 kB
 _SPECIES = ("cat", "dog")
 
 
@@ -99,7 +100,7 @@ class Dogs(ImageFiles):
         """Return the pets of each split that the target classifies."""
         names = _LISTS.values()
         if lists.is_dir():
-            contents = {name: (lists / name).read_bytes() for name in names}
+            contents = {name: read_bounded(lists / name, _MAX_LIST, "get the lists again.") for name in names}
         else:
             contents = {name: content for name, content in tar_files(lists) if name in names}
         pets: dict[str, list[_Pet]] = {}

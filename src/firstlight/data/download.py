@@ -3,6 +3,7 @@
 pooch and requests are imported by the functions that need them: most runs download nothing.
 """
 
+import io
 import os
 import threading
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 # Seconds to wait for a server's answer. The user gets an error within ten seconds.
 PATIENCE = 5
+_MAX_BYTES = 2**31  # of one file; the largest of the data sets and weights has 800 MB
 
 
 def download(names_and_hashes: dict[str, str], url: str, into: Path, offline_hint: str) -> None:
@@ -57,9 +59,22 @@ def _download_checked(url: str, output_file: str, pooch: Any, checksum: str) -> 
     """Download a file and check its checksum; pooch itself can compare complete checksums only."""
     from pooch import HTTPDownloader
 
-    HTTPDownloader(progressbar=os.isatty(2), chunk_size=2**20, timeout=30)(url, output_file, pooch)
+    with _BoundedFile(io.FileIO(output_file, "w")) as file:
+        HTTPDownloader(progressbar=os.isatty(2), chunk_size=2**20, timeout=30)(url, file, pooch)
     if not is_whole(Path(output_file), checksum):
         raise ValueError(f"the checksum of {url} is not {checksum}")
+
+
+class _BoundedFile(io.BufferedWriter):
+    """Raises an error if a server sends more than any file has."""
+
+    _num_bytes = 0
+
+    def write(self, content: Any) -> int:
+        self._num_bytes += len(content)
+        if self._num_bytes > _MAX_BYTES:
+            raise ValueError(f"the server sends more than {_MAX_BYTES:,} bytes")
+        return super().write(content)
 
 
 def unreachable(url: str) -> str | None:

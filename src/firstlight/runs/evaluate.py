@@ -21,6 +21,7 @@ def evaluate(
     checkpoint: str = "best",
     data: dict[str, Any] | None = None,
     accelerator: str = "auto",
+    trust: bool = False,
 ) -> dict[str, float]:
     """Evaluate a checkpoint of a run as training does at its end, and print the metrics.
 
@@ -30,6 +31,7 @@ def evaluate(
         checkpoint: "best" or "last".
         data: new values for `data` in the config, such as `{"dir": ...}`; see `RunConfig.with_data`.
         accelerator: see `pick_device`.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Returns:
         The metrics `<split>/<name>`.
@@ -40,14 +42,14 @@ def evaluate(
     choose("split", split, ("test", "val"), "split")
     folder = RunFolder.open(run)
     folder.existing_checkpoint(checkpoint)  # reports a wrong name before the data is read
-    config, spec = folder.config().with_data(**data or {}), folder.spec()
+    config, spec = folder.config(trust).with_data(**data or {}), folder.spec()
     source = build_source(config)
     store, splits = source.splits(config.seed)
     if (store.spec if config.transfer.weights is None else store.spec.preprocessed_as(spec)) != spec:
         raise ValueError(
             f"data.dir={config.data['dir']}: must hold the data on which the run {folder.path} was trained."
         )
-    task = load_run(run, checkpoint, pick_device(accelerator))
+    task = load_run(run, checkpoint, pick_device(accelerator), trust)
     loader = BatchLoader(splits[split], source.batch_size, device=task.device)
     metrics = {f"{split}/{name}": value for name, value in compute_metrics(task, loader, config.precision).items()}
     print(metrics_table(metrics))

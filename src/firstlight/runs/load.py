@@ -9,14 +9,18 @@ from firstlight.config.checking.config import check_model
 from firstlight.config.instantiate import bind, call
 from firstlight.config.run_config import Node
 from firstlight.config.transfer import Transfer
+from firstlight.files import cannot_read
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_task
 from firstlight.transfer.pretrained import find_pretrained
+from firstlight.transfer.tensor_files import read_pickle
 from firstlight.transfer.weights_file import load_weights_into
 
 
-def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu") -> Task:
+def load_run(
+    run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu", trust: bool = False
+) -> Task:
     """Return the task of a run with the weights of a checkpoint, in evaluation mode.
 
     `task.network(task.preprocess(raw))` returns the logits of raw images (batch, channels, height, width), uint8.
@@ -25,12 +29,14 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | s
         run: the run folder.
         checkpoint: "best" or "last".
         device: the device of the network.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Raises:
-        ValueError: the run or the checkpoint does not exist.
+        ValueError: the run or the checkpoint does not exist or is damaged, or the config names something to call that
+            is not known.
     """
     folder = RunFolder.open(run)
-    task = build_task(folder.config(), folder.spec(), training=False)
+    task = build_task(folder.config(trust), folder.spec(), training=False)
     load_weights(task, folder, checkpoint)
     return task.to(device).eval()
 
@@ -39,10 +45,14 @@ def load_weights(task: Task, folder: RunFolder, checkpoint: str) -> None:
     """Load the weights of a checkpoint into a task.
 
     Raises:
-        ValueError: the checkpoint does not exist.
+        ValueError: the checkpoint does not exist, is damaged, or is of another network.
     """
-    state = torch.load(folder.existing_checkpoint(checkpoint), map_location="cpu", weights_only=True)
-    task.load_state_dict(state["state_dict"])
+    path = folder.existing_checkpoint(checkpoint)
+    state = read_pickle(path)
+    try:
+        task.load_state_dict(state["state_dict"])
+    except (TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise cannot_read(path, "it is not a checkpoint of this run", "get this file again, or train again.") from error
 
 
 def load_pretrained(model: Node) -> Task:

@@ -29,6 +29,7 @@ def predict(
     accelerator: str = "auto",
     model: dict[str, Any] | None = None,
     group: str | None = None,
+    trust: bool = False,
 ) -> list[dict[str, Any]]:
     """Predict the class of an image, or of every image in a folder.
 
@@ -45,6 +46,7 @@ def predict(
         accelerator: see `pick_device`.
         model: the node of a network with pretrained weights; None if `run` is given.
         group: a group of ImageNet's classes, see `transfer.imagenet_groups`.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Returns:
         The rows: `path`, `label`, `probability`, and `top_1` to `top_5` as "label=probability". With a group, also its
@@ -63,7 +65,7 @@ def predict(
     sheet_path = target.with_suffix(".png") if source.is_dir() else None
     paths = _find_inputs(source, target, sheet_path)
     device = pick_device(accelerator)
-    task = load_run(run, checkpoint, device) if model is None and run else load_pretrained(model or {}).to(device)
+    task = load_run(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
     task = _check_task(task, run, group)
     # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
     interpolation = "bilinear" if run else task.spec.interpolation

@@ -1,7 +1,6 @@
 """The folder of a run: its paths, its config and its metrics."""
 
 import contextlib
-import json
 import secrets
 import time
 from datetime import datetime
@@ -12,8 +11,13 @@ from omegaconf import OmegaConf
 
 from firstlight.checks import unknown
 from firstlight.config import RunConfig
-from firstlight.files import user_path, write_json, write_text
+from firstlight.config.checking.targets import check_targets
+from firstlight.config.saved import read_saved
+from firstlight.files import cannot_read, read_json, user_path, write_json, write_text
 from firstlight.spec import DataSpec
+
+_MAX_BYTES = 2**24  # of spec.json, which lists the classes or the vocabulary, and of metrics.json
+_FIX = "get this file again, or train the run again."
 
 
 class RunFolder:
@@ -101,14 +105,33 @@ class RunFolder:
             )
         return folder
 
-    def config(self) -> RunConfig:
+    def config(self, trust: bool = False) -> RunConfig:
         """Return the config of the run.
 
+        Args:
+            trust: whether the config may name any class or function, see `check_targets`.
+
         Raises:
-            ValueError: a key or a value is wrong.
+            ValueError: a key or a value is wrong, or the config names something to call that is not known.
         """
-        config: Any = OmegaConf.load(self.config_path)
+        config = read_saved(self.config_path)
+        if not trust:
+            check_targets(config, self.path)
         return RunConfig.parse(config)
+
+    def check_links(self) -> None:
+        """Check that no file that a resumed run writes to is a link to another place.
+
+        Raises:
+            ValueError: there is such a link.
+        """
+        inside = self.path.resolve()
+        for path in (self.log_path, self.history_path, self.checkpoint_dir, *self.checkpoint_dir.glob("*")):
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise ValueError(
+                    f"{path}: must lie in the run folder, and it is a link to {path.resolve()},"
+                    " unless you trust the author of the run folder and set trust=true."
+                )
 
     def write_config(self, config: RunConfig) -> None:
         """Write the config of the run."""
@@ -118,19 +141,30 @@ class RunFolder:
         """Return the spec of the run's data.
 
         Raises:
-            ValueError: the run ended before it wrote the spec.
+            ValueError: the run ended before it wrote the spec, or the file is damaged.
         """
         if not self.spec_path.is_file():
             raise ValueError(f"{self.path}: must be a run that has trained, and this one ended before its first step.")
-        return DataSpec.from_dict(json.loads(self.spec_path.read_text()))
+        values = read_json(self.spec_path, _MAX_BYTES, _FIX)
+        try:
+            return DataSpec.from_dict(values)
+        except ValueError as error:
+            raise cannot_read(self.spec_path, str(error), _FIX) from error
 
     def write_spec(self, spec: DataSpec) -> None:
         """Write the spec of the run's data."""
         write_json(self.spec_path, spec.to_dict())
 
     def metrics(self) -> dict[str, Any]:
-        """Return the content of metrics.json; empty before the run has ended."""
-        return json.loads(self.metrics_path.read_text()) if self.metrics_path.is_file() else {}
+        """Return the content of metrics.json; empty before the run has ended.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        metrics = read_json(self.metrics_path, _MAX_BYTES, _FIX) if self.metrics_path.is_file() else {}
+        if not isinstance(metrics, dict) or any(isinstance(value, dict | list) for value in metrics.values()):
+            raise cannot_read(self.metrics_path, "it is not a flat mapping of metrics", _FIX)
+        return metrics
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json."""

@@ -21,6 +21,7 @@ def sample(
     length: int = 500,
     temperature: float = 0.8,
     number: int = 64,
+    trust: bool = False,
 ) -> Tensor | str:
     """Generate a text or images, and write them to a file.
 
@@ -34,6 +35,7 @@ def sample(
         length: for texts: the number of new tokens.
         temperature: for texts: divides the logits. Values below 1 make likely tokens more likely.
         number: for images: how many.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Returns:
         The text, or the images (number, channels, height, width), from 0 to 1.
@@ -43,7 +45,7 @@ def sample(
             generate samples, or the output cannot be written.
     """
     check_range("number", number, at_least=1)
-    task = load_run(run, checkpoint)
+    task = load_run(run, checkpoint, trust=trust)
     if not task.can_sample:
         raise ValueError(
             f"run={run}: must be a run with model=gan, model=vae or task=language,"

@@ -33,7 +33,7 @@ def train(
     started = time.perf_counter() if started is None else started
     if not isinstance(config, RunConfig):
         if config.get("resume"):
-            return resume(config["resume"], started=started)
+            return resume(config["resume"], started=started, trust=config.get("trust") is True)
         config = RunConfig.parse(config)
     config = config.with_absolute_paths()
     path = run_dir or config.run_dir
@@ -50,25 +50,30 @@ def train(
         raise
 
 
-def resume(run: str | Path, data_dir: str | Path | None = None, started: float | None = None) -> dict[str, Any]:
+def resume(
+    run: str | Path, data_dir: str | Path | None = None, started: float | None = None, trust: bool = False
+) -> dict[str, Any]:
     """Continue a run that was stopped, in its folder and with its config.
 
     Args:
         run: the run folder.
         data_dir: the folder of the data, if the data has moved.
         started: see `train`.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Returns:
         See `train`.
 
     Raises:
-        ValueError: the run does not exist, has completed or has diverged.
+        ValueError: the run does not exist, has completed or has diverged, or names something to call that is not known.
     """
     folder = RunFolder.open(run, key="resume")
     status = folder.metrics().get("status", "")
     if status in ("completed", "diverged"):
         raise ValueError(f"resume={run}: must be a run that was stopped, and this one has {status}.")
-    config = folder.config()
+    config = folder.config(trust)
+    if not trust:
+        folder.check_links()
     if data_dir is not None:
         config = config.with_data(dir=str(data_dir)).with_absolute_paths()
         folder.write_config(config)

@@ -59,8 +59,8 @@ def _main(run_dir: str) -> int:
     from firstlight.config.errors import explain
 
     folder = RunFolder.open(run_dir)
-    try:
-        train_here(folder, folder.config(), started=time.perf_counter())
+    try:  # the process that has started this one has checked the config
+        train_here(folder, folder.config(trust=True), started=time.perf_counter())
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # printed here, because the parent process sees only the exit status

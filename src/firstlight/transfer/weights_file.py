@@ -1,34 +1,16 @@
 """Read files of weights without running code from them, and load the weights into a network."""
 
-import pickle
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from firstlight.files import cannot_read
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import head_name
-
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
-# The exceptions that torch and safetensors raise for damaged files, and for files that contain code.
-_READ_ERRORS = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-)
+from firstlight.transfer.tensor_files import SUFFIXES as SUFFIXES
+from firstlight.transfer.tensor_files import read_pickle, read_safetensors
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -39,13 +21,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: the file does not exist, is damaged, or contains anything but tensors.
     """
-    found: Any = _read_safetensors(path) if _is_safetensors(path) else _read_pickle(path)
+    found: Any = (read_safetensors if _is_safetensors(path) else read_pickle)(path, _name(path))
     if not _is_safetensors(path):
         for key in ("state_dict", "model", "model_state_dict"):
             if isinstance(found, dict) and isinstance(found.get(key), dict):
                 found = found[key]
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise _unreadable(path, "it is not a state_dict of tensors", "save network.state_dict() alone")
+        raise cannot_read(_name(path), "it is not a state_dict of tensors", "save network.state_dict() alone.")
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 
@@ -58,16 +40,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
     Raises:
         ValueError: the file does not exist, is damaged, or is not a checkpoint of firstlight.
     """
-    found, prefix = _read_pickle(path), "network."
+    found, prefix = read_pickle(path, _name(path)), "network."
     try:
         spec, size = DataSpec.from_dict(found["spec"]), found["config"]["augment"].get("size")
         weights = {
             key.removeprefix(prefix): value for key, value in found["state_dict"].items() if key.startswith(prefix)
         }
-    except (TypeError, KeyError, AttributeError) as error:
-        raise _unreadable(
-            path, "it is not a checkpoint of firstlight", "save its state_dict alone, as a .pth file"
-        ) from error
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        why, fix = "it is not a checkpoint of firstlight", "save its state_dict alone, as a .pth file."
+        raise cannot_read(_name(path), why, fix) from error
     return weights, spec, size
 
 
@@ -153,44 +134,10 @@ def _describe_shape(value: Tensor) -> str:
     return "x".join(map(str, value.shape)) or "a single number"
 
 
-def _read_pickle(path: Path) -> Any:
-    _check_file(path)
-    try:
-        with warnings.catch_warnings():  # torch warns about files that it did not write itself
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except _READ_ERRORS as error:
-        raise _damaged(path, error) from error
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    _check_file(path)
-    try:
-        return load_file(path)
-    except (SafetensorError, *_READ_ERRORS) as error:
-        raise _damaged(path, error) from error
-
-
 def _is_safetensors(path: Path) -> bool:
     return path.suffix.lower() == ".safetensors"
 
 
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise _unreadable(path, "the file does not exist", f"name an existing file ({', '.join(SUFFIXES)})")
-
-
-def _damaged(path: Path, error: Exception) -> ValueError:
-    """Return the error for a damaged file. It omits torch's message, which explains how to run code from the file."""
-    with path.open("rb") as file:
-        if file.read(64).lstrip()[:1] == b"<":
-            return _unreadable(path, "it is a web page", "download the file that the page links to")
-    return _unreadable(
-        path,
-        f"damaged, or it contains more than tensors: {type(error).__name__}",
-        "download it again, or save network.state_dict() instead of the network",
-    )
-
-
-def _unreadable(path: Path, reason: str, fix: str) -> ValueError:
-    return ValueError(f"model.weights={path}: cannot read ({reason}). To fix: {fix}.")
+def _name(path: Path) -> str:
+    """Return how messages about the file begin."""
+    return f"model.weights={path}"

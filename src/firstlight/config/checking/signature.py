@@ -24,7 +24,7 @@ def parameters(target: str) -> Parameters | None:
     Raises:
         ValueError: the module or the name does not exist.
     """
-    module, names = _find_module(target)
+    module, names = find_module(target)
     if module is None or len(names) != 1:
         return None
     return _parameters_in(module, names[0], target)
@@ -32,13 +32,17 @@ def parameters(target: str) -> Parameters | None:
 
 def names(package: str) -> list[str]:
     """Return the names that a package's `__init__` defines or imports, in order."""
-    path, _ = _find_module(package)
+    path, _ = find_module(package)
     assert path is not None
-    return list(_definitions(path))
+    return list(definitions(path))
 
 
-def _find_module(target: str) -> tuple[Path | None, list[str]]:
-    """Return the source file of the module part of `target`, and the remaining names."""
+def find_module(target: str) -> tuple[Path | None, list[str]]:
+    """Return the source file of the module part of `target`, and the remaining names.
+
+    Raises:
+        ValueError: the first module is not installed.
+    """
     first, *rest = target.split(".")
     try:
         spec = importlib.util.find_spec(first)
@@ -48,7 +52,12 @@ def _find_module(target: str) -> tuple[Path | None, list[str]]:
         raise ValueError(f"the module '{first}' must be installed")
     if spec.origin is None or not spec.origin.endswith(".py"):
         return None, rest
-    path = Path(spec.origin)
+    return descend(Path(spec.origin), rest)
+
+
+def descend(path: Path, names: list[str]) -> tuple[Path, list[str]]:
+    """Follow names from a module's file into submodules; return the file that they lead to, and the remaining names."""
+    rest = names
     while rest and path.name == "__init__.py":
         package, module = path.parent / rest[0] / "__init__.py", path.parent / f"{rest[0]}.py"
         if package.is_file():
@@ -61,11 +70,23 @@ def _find_module(target: str) -> tuple[Path | None, list[str]]:
     return path, rest
 
 
+def imported(path: Path, statement: ast.ImportFrom, name: str) -> tuple[Path | None, list[str]]:
+    """Return the source file from which `statement` in the file `path` imports `name`, and the remaining names.
+
+    Raises:
+        ValueError: the module is not installed.
+    """
+    if statement.level == 0:
+        return find_module(f"{statement.module}.{name}")
+    package = path.parents[statement.level - 1] / "__init__.py"
+    return descend(package, [*(statement.module.split(".") if statement.module else []), name])
+
+
 @functools.cache
-def _definitions(path: Path) -> dict[str, ast.stmt]:
+def definitions(path: Path) -> dict[str, ast.stmt]:
     """Return the last top-level statement of a file that binds each name."""
     bound: dict[str, ast.stmt] = {}
-    for statement in _top_level(ast.parse(path.read_bytes()).body):
+    for statement in top_level(path):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             bound[statement.name] = statement
         elif isinstance(statement, ast.ImportFrom):
@@ -73,18 +94,23 @@ def _definitions(path: Path) -> dict[str, ast.stmt]:
     return bound
 
 
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, including those inside `if` and `try`."""
+@functools.cache
+def top_level(path: Path) -> tuple[ast.stmt, ...]:
+    """Return the statements of a module, including those inside `if` and `try`."""
+    return tuple(_flattened(ast.parse(path.read_bytes()).body))
+
+
+def _flattened(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try):
             handlers = [s for handler in getattr(statement, "handlers", []) for s in handler.body]
-            yield from _top_level([*handlers, *statement.orelse, *statement.body])
+            yield from _flattened([*handlers, *statement.orelse, *statement.body])
 
 
 def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:
-    definitions = _definitions(path)
-    statement = definitions.get(name)
+    bound = definitions(path)
+    statement = bound.get(name)
     if isinstance(statement, ast.FunctionDef):
         return None if statement.args.kwarg else _from_function(statement)
     if isinstance(statement, ast.ClassDef):
@@ -92,7 +118,7 @@ def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:
     if isinstance(statement, ast.ImportFrom):
         original = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
         return _follow_import(path, statement, original)
-    if statement is None and "*" not in definitions and "__getattr__" not in definitions and not _assigns(path, name):
+    if statement is None and "*" not in bound and "__getattr__" not in bound and not _assigns(path, name):
         raise ValueError(f"'{name}' must be defined in {target.rsplit('.', 1)[0]}")
     return None
 
@@ -103,14 +129,7 @@ def _assigns(path: Path, name: str) -> bool:
 
 
 def _follow_import(path: Path, statement: ast.ImportFrom, name: str) -> Parameters | None:
-    if statement.level == 0:
-        assert statement.module is not None
-        module, rest = _find_module(f"{statement.module}.{name}")
-    else:
-        package = path.parents[statement.level - 1]
-        relative = package.joinpath(*(statement.module or "").split("."))
-        module = next((f for f in (relative.with_suffix(".py"), relative / "__init__.py") if f.is_file()), None)
-        rest = [name]
+    module, rest = imported(path, statement, name)
     if module is None or len(rest) != 1 or module == path:
         return None
     return _parameters_in(module, rest[0], name)

@@ -26,6 +26,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         with atomic_write(Path(path)) as file:
             torch.save(checkpoint, file)
 
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint. Its path may come from a checkpoint of another person, so it must not lead upwards."""
+        if "://" not in str(path) and ".." not in Path(path).parts:
+            super().remove_checkpoint(path)
+
 
 class Checkpoints(RunCallback):
     """Saves the last and the best epoch. Stops a run that diverges or no longer improves.
