@@ -1,31 +1,92 @@
 """Read and write files; atomic writes replace a file completely or not at all."""
 
 import csv
+import errno
 import io
 import json
 import os
+import re
 import secrets
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+# The kinds of `OSError` of a disk, a quota or a file size that does not suffice. Windows has no quotas.
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
+LOCK_FILES = (".lock", ".owner")  # the lock of a folder, and the process that has it
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file for writing, which replaces `path` if the block ends without an error.
 
-    The file is flushed to the disk before it is renamed.
+    The file is flushed to the disk before it is renamed. An `OSError` names `path`.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with naming(path):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an `OSError` of the block that names no file, such as that of a full disk, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether an error says that a disk, a quota or the allowed size of a file does not suffice."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether a file is the temporary file of an atomic write, which stays if its process is killed."""
+    return bool(_TEMPORARY.fullmatch(path.name))
+
+
+@contextmanager
+def only_process(folder: Path, key: str) -> Iterator[None]:
+    """Lock a folder for the block. The system releases the lock when the process ends, however it ends.
+
+    Args:
+        folder: an existing folder.
+        key: the option that names the folder, and its value, for the message.
+
+    Raises:
+        ValueError: another process has the lock; the message names it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock_path, owner = (folder / name for name in LOCK_FILES)
+    lock = FileLock(lock_path)
+    try:
+        with naming(lock_path):
+            lock.acquire(timeout=0)
+    except Timeout:
+        named = owner.read_text() if owner.is_file() else "another process"
+        raise ValueError(f"{key}: must be a folder that no other process writes to, and {named} does.") from None
+    try:
+        write_text(owner, f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows does not delete open files
+            lock_path.unlink()  # while it is locked, so it is not the lock of another process
+        lock.release()
 
 
 def user_path(text: str | Path) -> Path:

@@ -179,7 +179,7 @@ def test_weights_that_are_a_decompression_bomb_are_refused(suffix: str, tmp_path
             bomb.writestr(member.filename, plain.read(member))
     assert (tmp_path / f"bomb.{suffix}").stat().st_size < 1_000_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with refused(rf"bomb\.{suffix}: cannot read \(damaged"):
+    with refused(rf"bomb\.{suffix}: cannot read \(the archive is compressed"):
         read_weights(tmp_path / f"bomb.{suffix}")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
@@ -197,7 +197,7 @@ def test_weights_that_are_a_decompression_bomb_are_refused(suffix: str, tmp_path
 )
 def test_a_safetensors_file_that_claims_more_than_it_holds_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(content)
-    with refused(r"a\.safetensors: cannot read \(damaged"):
+    with refused(r"a\.safetensors: cannot read \((damaged|the header is too large)"):
         read_weights(tmp_path / "a.safetensors")
 
 

@@ -6,6 +6,7 @@ Nothing here imports torch, so `--help` and messages about the config appear wit
 import atexit
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +20,12 @@ from firstlight.config.overrides import with_quotes
 from firstlight.runs import Sweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
-_INTERRUPTED = 130  # exit status of shells after Ctrl-C
 
 
 def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None:
     """Run a command with the arguments in `sys.argv`, once or for each job of a sweep; then exit.
 
-    The exit status is 1 if a job failed or diverged, and 130 if one was interrupted.
+    The exit status is 1 if a job failed or diverged; if a signal stopped one, 130 after Ctrl-C, 143 after SIGTERM.
 
     Args:
         config_name: the name of the command and of its YAML file.
@@ -65,8 +65,9 @@ def _exit_status(jobs: "_Jobs", shows_traceback: bool) -> int:
         return int(jobs.diverged)
     if shows_traceback:
         raise jobs.failures[0]
-    if isinstance(jobs.failures[-1], KeyboardInterrupt):
-        return _INTERRUPTED
+    last = jobs.failures[-1]
+    if isinstance(last, KeyboardInterrupt):
+        return 128 + (last.args[0] if last.args else signal.SIGINT)  # as shells report a signal
     if not jobs.sweep:  # a sweep has reported its failures already
         sys.stdout.flush()
         print(jobs.explain(jobs.failures[0]), file=sys.stderr)
@@ -120,7 +121,7 @@ class _Jobs:
 
         settings = HydraConfig.get()
         if settings.mode is RunMode.MULTIRUN:
-            self.sweep = self.sweep or Sweep(settings.sweep.dir)
+            self.sweep = self.sweep or Sweep.open(settings.sweep.dir)
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
             result = self.job(to_plain(composed))

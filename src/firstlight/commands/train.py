@@ -33,7 +33,9 @@ def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     conflict = conflict_with_resume(overrides)
     if conflict:
         raise ValueError(conflict)
-    check_arguments("firstlight.training.run.resume", {"run": config["resume"], "trust": config["trust"]})
-    data_has_moved = any(word.startswith("data.dir=") for word in overrides)
-    data_dir = config["data"]["dir"] if data_has_moved else None
-    return resume(config["resume"], data_dir=data_dir, started=_STARTED, trust=config["trust"])
+    trust = config["trust"]
+    check_arguments("firstlight.training.run.resume", {"run": config["resume"], "trust": trust})
+    given = {word.split("=")[0].lstrip("+") for word in overrides}
+    limits = {key: config["trainer"][key] for key in ("max_epochs", "max_steps") if f"trainer.{key}" in given}
+    data_dir = config["data"]["dir"] if "data.dir" in given else None
+    return resume(config["resume"], data_dir=data_dir, started=_STARTED, trust=trust, **limits)

@@ -22,6 +22,7 @@ from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
 
 MAX_LINES = 10
+CHANGED_BY_RESUME = ("data.dir", "trainer.max_epochs", "trainer.max_steps", "trust")
 
 
 def explain(error: BaseException, argv: Sequence[str] = (), config_name: str = "train") -> str:
@@ -59,14 +60,14 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
 
 
 def conflict_with_resume(argv: Sequence[str]) -> str | None:
-    """Return the message if overrides other than `data.dir` and `trust` come with `resume=`; None if there are none."""
-    allowed = ("resume=", "data.dir=", "trust=", "hydra.", "-")
+    """Return the message if overrides that may not change are combined with `resume=`; None if there are none."""
+    allowed = ("resume=", *(f"{key}=" for key in CHANGED_BY_RESUME), "hydra.", "-")
     others = [word for word in argv if "=" in word and not word.startswith(allowed)]
     if not others or not any(word.startswith("resume=") for word in argv):
         return None
     return (
         f"{others[0]}: must be left out, because resume= continues a run with its own config. Only data.dir= may be"
-        " given, if the files have moved."
+        " given, if the files have moved, and trainer.max_epochs= or trainer.max_steps=, if the run is to be longer."
     )
 
 

@@ -87,7 +87,7 @@ class BatchLoader:
         self.epoch, self.batch = state["epoch"], state["batch"]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        if self.batch >= len(self):
+        if self.seed is None or self.batch >= len(self):  # only a training continues within a pass
             self.batch = 0
         order = self._order()
         while self.batch < len(self):

@@ -10,11 +10,11 @@ from firstlight.config.instantiate import bind, call
 from firstlight.config.run_config import Node
 from firstlight.config.transfer import Transfer
 from firstlight.files import cannot_read
+from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_task
 from firstlight.transfer.pretrained import find_pretrained
-from firstlight.transfer.tensor_files import read_pickle
 from firstlight.transfer.weights_file import load_weights_into
 
 
@@ -48,7 +48,7 @@ def load_weights(task: Task, folder: RunFolder, checkpoint: str) -> None:
         ValueError: the checkpoint does not exist, is damaged, or is of another network.
     """
     path = folder.existing_checkpoint(checkpoint)
-    state = read_pickle(path)
+    state = read_checkpoint(path)
     try:
         task.load_state_dict(state["state_dict"])
     except (TypeError, KeyError, AttributeError, RuntimeError) as error:

@@ -1,8 +1,10 @@
 """The folder of a run: its paths, its config and its metrics."""
 
 import contextlib
+import csv
 import secrets
 import time
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,16 @@ from firstlight.checks import unknown
 from firstlight.config import RunConfig
 from firstlight.config.checking.targets import check_targets
 from firstlight.config.saved import read_saved
-from firstlight.files import cannot_read, read_json, user_path, write_json, write_text
+from firstlight.files import (
+    LOCK_FILES,
+    cannot_read,
+    is_unfinished,
+    only_process,
+    read_json,
+    user_path,
+    write_json,
+    write_text,
+)
 from firstlight.spec import DataSpec
 
 _MAX_BYTES = 2**24  # of spec.json, which lists the classes or the vocabulary, and of metrics.json
@@ -52,25 +63,48 @@ class RunFolder:
         while True:
             name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
             folder = cls(path or parent / name)
-            if path and folder.config_path.exists():
-                raise ValueError(
-                    f"run_dir={path}: must be a new folder. To fix: continue the run in it with resume={path}"
-                )
-            if path and folder.path.is_dir() and any(folder.path.iterdir()):
-                raise ValueError(f"run_dir={path}: must be an empty or a new folder.")
+            folder._check_unused(path)
             folder._created = [place for place in (folder.path, *folder.path.parents) if not place.exists()]
             try:
                 folder.path.mkdir(parents=True, exist_ok=bool(path))
+                with folder.lock("run_dir"):
+                    folder._check_unused(path)  # another process may have created a run since the first check
+                    folder.write_config(config)
+                    folder.checkpoint_dir.mkdir(exist_ok=True)
             except FileExistsError:
                 if path:
                     raise ValueError(f"run_dir={path}: must be a folder, not a file.") from None
                 continue  # another run has just used the name
             except OSError as error:
+                folder.remove()
                 key = f"run_dir={path}" if path else f"output_dir={config.output_dir}"
                 raise ValueError(f"{key}: cannot create a run folder ({error}).") from error
-            folder.checkpoint_dir.mkdir()
-            folder.write_config(config)
             return folder
+
+    def _check_unused(self, path: str | Path | None) -> None:
+        """Check that a folder named by the user is new, or contains nothing but leftovers of a killed process."""
+        if path and self.config_path.exists():
+            raise ValueError(f"run_dir={path}: must be a new folder. To fix: continue the run in it with resume={path}")
+        if path and self.path.is_dir() and any(not _is_left_by_creation(found) for found in self.path.iterdir()):
+            raise ValueError(f"run_dir={path}: must be an empty or a new folder.")
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Let no other process write to the folder during the block.
+
+        Args:
+            key: the name of the option that names the folder, for the message.
+
+        Raises:
+            ValueError: another process writes to it.
+        """
+        return only_process(self.path, f"{key}={self.path}")
+
+    def repair(self) -> None:
+        """Delete the unfinished files of a process that was killed, and make missing folders. Requires the lock."""
+        self.checkpoint_dir.mkdir(exist_ok=True)
+        for folder in (self.path, self.checkpoint_dir):
+            for path in filter(is_unfinished, folder.iterdir()):
+                path.unlink()
 
     @classmethod
     def await_first_process(cls, path: str | Path, seconds: float = 60) -> "RunFolder":
@@ -170,6 +204,14 @@ class RunFolder:
         """Write metrics.json."""
         write_json(self.metrics_path, metrics)
 
+    def history(self) -> list[dict[str, str]]:
+        """Return the complete rows of metrics.csv; empty before the training."""
+        if not self.history_path.is_file():
+            return []
+        with self.history_path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [row for row in rows if all(value is not None for value in row.values())]
+
     def checkpoint_path(self, name: str) -> Path:
         """Return the path of the checkpoint "best" or "last", which need not exist."""
         return self.checkpoint_dir / f"{name}.ckpt"
@@ -188,11 +230,18 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the files of a run that has not trained, and the folders that `create` has made. Other files stay."""
-        for path in (self.config_path, self.log_path, self.metrics_path):
-            path.unlink(missing_ok=True)
+        files = [self.config_path, self.log_path, self.metrics_path, *(self.path / name for name in LOCK_FILES)]
+        for path in files:
+            with contextlib.suppress(OSError):  # Windows does not delete files that are open, such as the lock
+                path.unlink()
         with contextlib.suppress(OSError):  # a folder is not empty, because it contains files that are not of this run
             for folder in (self.checkpoint_dir, *self._created):
                 folder.rmdir()
+
+
+def _is_left_by_creation(path: Path) -> bool:
+    """Return whether a file is one that stays if a process is killed while it creates a run folder."""
+    return path.name in LOCK_FILES or is_unfinished(path)
 
 
 def _newest_hint(path: Path) -> str:

@@ -30,8 +30,7 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
     return "\n".join(
         [
             "",
-            f"best epoch {metrics['epoch']} by {metrics['monitor']}",
-            metrics_table(metrics),
+            *_best_epoch(metrics),
             *([result] if result else []),
             "",
             f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
@@ -44,6 +43,12 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
             f"curves      {runner()}tensorboard --logdir {path}",
         ]
     )
+
+
+def _best_epoch(metrics: dict[str, Any]) -> list[str]:
+    if "epoch" not in metrics:
+        return ["no epoch has ended"]
+    return [f"best epoch {metrics['epoch']} by {metrics['monitor']}", metrics_table(metrics)]
 
 
 def metrics_table(metrics: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """The summary of a sweep: its jobs from the best to the worst, then the failed ones with their causes."""
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from firstlight.config.monitor import mode_of
-from firstlight.files import write_csv
+from firstlight.files import only_process, write_csv
 
 
 @dataclass
@@ -53,7 +54,24 @@ class Sweep:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
+        self.summary_path = self.path / "summary.csv"
         self.jobs: list[_Job] = []
+        self._lock = ExitStack()
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Sweep":
+        """Return a sweep in a folder that no other sweep uses; `print_ranking` ends it.
+
+        Raises:
+            ValueError: another sweep uses the folder, or has written its summary into it.
+        """
+        sweep = cls(path)
+        sweep.path.mkdir(parents=True, exist_ok=True)
+        sweep._lock.enter_context(only_process(sweep.path, f"hydra.sweep.dir={path}"))
+        if sweep.summary_path.exists():
+            sweep._lock.close()
+            raise ValueError(f"hydra.sweep.dir={path}: must be a new folder, because it holds the summary of a sweep.")
+        return sweep
 
     def begin(self, number: int, overrides: list[str]) -> None:
         """Print that a job begins."""
@@ -76,10 +94,11 @@ class Sweep:
         print(f"\nsweep {self.path}")
         for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
             print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.outcome()}".rstrip())
-        print(f"summary {self.path / 'summary.csv'}", flush=True)
+        print(f"summary {self.summary_path}", flush=True)
+        self._lock.close()
 
     def _write(self) -> None:
         jobs = sorted(self.jobs, key=_Job.rank)
         rows = [{"rank": rank} | job.row() for rank, job in enumerate(jobs, start=1)]
         self.path.mkdir(parents=True, exist_ok=True)
-        write_csv(self.path / "summary.csv", rows)
+        write_csv(self.summary_path, rows)

@@ -16,10 +16,21 @@ from firstlight.networks.flops import flops_per_sample, num_parameters
 from firstlight.runs.load import load_weights
 from firstlight.runs.summary import closing_text, opening_text
 from firstlight.training.assemble import Parts
-from firstlight.training.callbacks import Checkpoints, Progress, Recorder, RunCallback, RunCallbacks, StepLimit
+from firstlight.training.callbacks import (
+    Checkpoints,
+    Progress,
+    Recorder,
+    RunCallback,
+    RunCallbacks,
+    StepLimit,
+    StopOnSignal,
+)
 from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import cached_features
+from firstlight.training.loss_guard import Diverged
 from firstlight.training.module import TrainingModule
+from firstlight.training.saved_state import SavedState
+from firstlight.training.stop_signals import StopSignals
 from firstlight.training.trainer import build_trainer
 
 _NUM_EXAMPLES = 32  # test samples in the example output
@@ -35,29 +46,34 @@ class _Session:
     loaders: dict[str, BatchLoader]
     recorder: Recorder
     checkpoints: Checkpoints
+    signals: StopSignals
     started: float
 
 
-def fit(parts: Parts, started: float) -> None:
+def fit(parts: Parts, started: float, signals: StopSignals) -> None:
     """Train in this process, and write the results to the run folder.
 
     Args:
         parts: see `assemble`.
         started: `time.perf_counter()` at the start of the run.
+        signals: the signals that end the training at its next step.
 
     Raises:
         ValueError: the parts do not fit together. Raised before the first step.
     """
-    session = _prepare(parts, started)
-    seconds = _train(session)
-    _test(session)
+    session = _prepare(parts, started, signals)
+    started_training = time.perf_counter()
+    status = _train(session)
+    seconds = time.perf_counter() - started_training
+    if session.checkpoints.best:
+        _test(session)
     if session.trainer.is_global_zero:
-        _report(session, seconds)
+        _report(session, status, seconds)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def _prepare(parts: Parts, started: float) -> _Session:
+def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     """Build the Trainer, the callbacks and the loaders, and write spec.json, which marks the start of the training."""
     silence_lightning()
     speed_up_cuda_checks()
@@ -65,8 +81,8 @@ def _prepare(parts: Parts, started: float) -> _Session:
     config, task = parts.config, parts.task
     module = TrainingModule(task, config)
     recorder = Recorder(parts.folder, config, started, parts.splits["train"])
-    checkpoints = Checkpoints(parts.folder, config.monitor, config.patience)
-    callbacks: list[RunCallback] = [recorder, Progress(recorder), checkpoints]
+    checkpoints = Checkpoints(parts.folder, config.monitor, config.patience, config.max_steps)
+    callbacks: list[RunCallback] = [recorder, Progress(recorder), checkpoints, StopOnSignal(signals, checkpoints)]
     if config.max_steps is not None:
         callbacks.insert(0, StepLimit(config.max_steps))
     trainer = build_trainer(config, task, RunCallbacks(callbacks))
@@ -86,7 +102,7 @@ def _prepare(parts: Parts, started: float) -> _Session:
     module.train_loader = loaders["train"]
     if trainer.is_global_zero:
         parts.folder.write_spec(task.spec)
-    return _Session(parts, trainer, module, loaders, recorder, checkpoints, started)
+    return _Session(parts, trainer, module, loaders, recorder, checkpoints, signals, started)
 
 
 def _loader(
@@ -104,20 +120,37 @@ def _loader(
     )
 
 
-def _train(session: _Session) -> float:
-    """Train to the end, from the last checkpoint if the run is resumed; return the seconds."""
+def _train(session: _Session) -> str:
+    """Train to the end, from the last checkpoint if the run is resumed; return "completed" or "diverged"."""
     parts, trainer, module = session.parts, session.trainer, session.module
+    if trainer.is_global_zero:
+        _begin_records(session)
     if parts.task.evaluates_untrained and not parts.is_resumed:
         trainer.validate(module, session.loaders["val"], verbose=False)
         values = "  ".join(f"{name} {value:.4f}" for name, value in module.metrics.items())
         logger.info(f"before the first step  {values}")
-    started = time.perf_counter()
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
-    trainer.fit(module, session.loaders["train"], session.loaders["val"], ckpt_path=last, weights_only=True)
-    if not session.checkpoints.best:  # the run ended before its first validation
-        trainer.validate(module, session.loaders["val"], verbose=False)
-        session.checkpoints.save(trainer, module, trainer.current_epoch)
-    return time.perf_counter() - started
+    try:
+        trainer.fit(module, session.loaders["train"], session.loaders["val"], ckpt_path=last, weights_only=True)
+        if not session.checkpoints.best:  # the run ended before its first validation
+            trainer.validate(module, session.loaders["val"], verbose=False)
+            session.checkpoints.save(trainer, module, trainer.current_epoch)
+    except Diverged as error:
+        logger.warning(f"{error} To fix: try a smaller optimizer.lr")
+        return "diverged"
+    finally:
+        session.signals.is_deferring = False
+    return "completed"
+
+
+def _begin_records(session: _Session) -> None:
+    """Let the files of a resumed run end where its last checkpoint is."""
+    parts = session.parts
+    saved = SavedState()
+    if parts.is_resumed:
+        saved = SavedState.of(parts.folder)
+        saved.complete_best(parts.folder)
+    session.recorder.begin(parts.task, saved.epochs, saved.steps)
 
 
 def _test(session: _Session) -> None:
@@ -127,16 +160,17 @@ def _test(session: _Session) -> None:
     session.trainer.test(session.module, session.loaders["test"], verbose=False)
 
 
-def _report(session: _Session, fit_seconds: float) -> None:
+def _report(session: _Session, status: str, fit_seconds: float) -> None:
     """Write the metrics and the example output, and print the summary."""
     parts, recorder, checkpoints = session.parts, session.recorder, session.checkpoints
     task, folder = parts.task, parts.folder
-    _write_example_output(session)
+    if checkpoints.best:
+        _write_example_output(session)
     flops = flops_per_sample(task.network, task.preprocess.output_spec)
     tested = {name: value for name, value in session.module.metrics.items() if name.startswith("test/")}
     metrics: dict[str, Any] = checkpoints.best | tested
     metrics |= {
-        "status": "diverged" if checkpoints.diverged else "completed",
+        "status": status,
         "monitor": parts.config.monitor,
         "seconds/total": time.perf_counter() - session.started,
         "seconds/fit": fit_seconds,

@@ -15,6 +15,7 @@ from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.meters import Meter
+from firstlight.training.loss_guard import LossGuard, Place
 from firstlight.training.schedulers import RunLength, plateau
 
 
@@ -31,6 +32,10 @@ class TrainingModule(LightningModule):
     Attributes:
         metrics: the metrics of this epoch so far; the keys are `<split>/<name>`.
         train_loader: the training batches. It must be set before the training.
+        loss_guard: checks the loss of every step.
+        is_within_epoch: whether a checkpoint that is saved now belongs to an epoch that has not ended.
+        unfinished_epoch: the state of the epoch in which the run was stopped, of each rank, until it continues; None if
+            it was stopped between two epochs.
 
     Raises:
         ValueError: an option of the optimizer is out of its range, or the scheduler does not fit the task.
@@ -49,6 +54,9 @@ class TrainingModule(LightningModule):
             raise ValueError(f"scheduler=plateau: must be another scheduler with task={task.task_name}.")
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
+        self.loss_guard = LossGuard()
+        self.is_within_epoch = False
+        self.unfinished_epoch: list[dict[str, Any]] | None = None
         self._meter: Meter | None = None
         self._train_meter: Meter | None = None
         self._plateau: ReduceLROnPlateau | None = None
@@ -86,15 +94,24 @@ class TrainingModule(LightningModule):
         """Train on one raw batch."""
         reseed(derive(self.config.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
         if self.automatic_optimization:
-            return self.task.batch_loss(batch, self._meter)
+            loss = self.task.batch_loss(batch, self._meter)
+            self._guard(loss)
+            return loss
         loss = self.task.alternating_step(batch, self._meter, self._update)
         schedulers: Any = self.lr_schedulers()
         for scheduler in schedulers:
             scheduler.step()
         return loss
 
+    def _guard(self, loss: Tensor) -> None:
+        """Check that the loss of this step is finite."""
+        loop = self.trainer.fit_loop
+        place = Place(self.current_epoch + 1, self.global_step + 1, loop.batch_idx + 1)
+        self.loss_guard.check(loss, place, self.trainer)
+
     def _update(self, part: int, loss: Tensor) -> None:
         """Take the gradient step of one of several optimized parts."""
+        self._guard(loss)
         wrapped: Any = self.optimizers()
         wrapped[part].zero_grad()
         self.manual_backward(loss)
@@ -123,6 +140,7 @@ class TrainingModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Save the state of the training epoch, because a validation may interrupt it."""
+        self.loss_guard.read(self.trainer)
         self._training_stream_state = self.task.stream_state
         self._meter = self.task.new_meter()
 
@@ -132,6 +150,7 @@ class TrainingModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Compute the training metrics over all batches, each with the weights before its step."""
+        self.loss_guard.read(self.trainer)
         self._finish(self._train_meter, "train")
         if self._plateau is not None and self.config.monitor in self.metrics:
             self._plateau.step(self.metrics[self.config.monitor])
@@ -170,12 +189,58 @@ class TrainingModule(LightningModule):
         checkpoint["spec"] = self.task.spec.to_dict()
         if self._plateau is not None:
             checkpoint["plateau"] = self._plateau.state_dict()
+        if self.is_within_epoch:
+            checkpoint["unfinished_epoch"] = self._epoch_state()
+
+    def _epoch_state(self) -> list[dict[str, Any]]:
+        """Return the state of this epoch that nothing else holds, of each rank."""
+        assert self._train_meter is not None
+        assert self.train_loader is not None
+        own = {
+            "sums": [total.cpu() for total in self._train_meter.sums()],
+            "stream": _moved(self.task.stream_state, torch.device("cpu")),
+            "metrics": dict(self.metrics),
+            "loader": self.train_loader.state_dict(),
+        }
+        if self.trainer.world_size == 1:
+            return [own]
+        found: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(found, own)
+        return found
+
+    def _continue_epoch(self, ranks: list[dict[str, Any]]) -> None:
+        """Restore what `_epoch_state` returned."""
+        if len(ranks) != self.trainer.world_size:
+            raise ValueError(f"trainer.devices: must be {len(ranks)} devices until the end of the epoch, as before.")
+        self.on_train_epoch_start()
+        assert self._train_meter is not None
+        assert self.train_loader is not None
+        own = ranks[self.global_rank]
+        self.train_loader.load_state_dict(own["loader"])
+        for total, saved in zip(self._train_meter.sums(), own["sums"], strict=True):
+            total.copy_(saved)
+        self.task.stream_state = _moved(own["stream"], self.device)
+        self.metrics |= own["metrics"]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of the plateau scheduler. Lightning calls this before it asks for the optimizers."""
+        """Keep the states that Lightning does not know. It calls this before it asks for the optimizers."""
         self._plateau_state = checkpoint.get("plateau")
+        self.unfinished_epoch = checkpoint.get("unfinished_epoch")
+        for state in checkpoint["lr_schedulers"]:  # the length of the run may be another one now
+            for name in ("total_steps", "_schedule_phases"):  # of OneCycleLR
+                state.pop(name, None)
 
     def on_train_start(self) -> None:
-        """Restore the state of the plateau scheduler, which Lightning does not know."""
+        """Restore the states that Lightning does not know: the plateau scheduler, and an epoch that has not ended."""
         if self._plateau is not None and self._plateau_state is not None:
             self._plateau.load_state_dict(self._plateau_state)
+        if self.unfinished_epoch is not None:
+            self._continue_epoch(self.unfinished_epoch)
+            self.unfinished_epoch = None
+
+
+def _moved(state: Any, device: torch.device) -> Any:
+    """Return the state of a recurrent network on a device: a tensor, a tuple of them, or None."""
+    if isinstance(state, tuple):
+        return tuple(_moved(part, device) for part in state)
+    return None if state is None else state.to(device)

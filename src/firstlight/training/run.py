@@ -7,9 +7,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from firstlight.config import RunConfig
+from firstlight.files import is_disk_full
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
+from firstlight.training.prolong import check_longer
 
 
 def train(
@@ -42,42 +44,75 @@ def train(
         assert path is not None
         return _train_in(RunFolder.await_first_process(path), config, started)
     folder = RunFolder.create(config, path)
-    try:
-        return _train_in(folder, config, started)
-    except Exception:
-        if not folder.spec_path.exists():  # before the first step, the folder holds nothing of use
-            folder.remove()
-        raise
+    with folder.lock("run_dir"):
+        try:
+            return _train_in(folder, config, started)
+        except Exception:
+            if not folder.spec_path.exists():  # before the first step, the folder holds nothing of use
+                folder.remove()
+            raise
 
 
 def resume(
-    run: str | Path, data_dir: str | Path | None = None, started: float | None = None, trust: bool = False
+    run: str | Path,
+    data_dir: str | Path | None = None,
+    started: float | None = None,
+    *,
+    trust: bool = False,
+    max_epochs: int | None = None,
+    max_steps: int | None = None,
 ) -> dict[str, Any]:
-    """Continue a run that was stopped, in its folder and with its config.
+    """Continue a run that was stopped, or prolong one that has completed, in its folder and with its config.
 
     Args:
         run: the run folder.
         data_dir: the folder of the data, if the data has moved.
         started: see `train`.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
+        max_epochs: new limit on the epochs; None keeps the old one. See `training.prolong`.
+        max_steps: new limit on the optimizer steps; None keeps the old one.
 
     Returns:
         See `train`.
 
     Raises:
-        ValueError: the run does not exist, has completed or has diverged, or names something to call that is not known.
+        ValueError: the run does not exist, is being trained by another process, has diverged, or has completed and is
+            not given a higher limit; or its config names something to call that is not known.
     """
+    started = time.perf_counter() if started is None else started
     folder = RunFolder.open(run, key="resume")
+    given = {"max_epochs": max_epochs, "max_steps": max_steps}
+    limits = {key: value for key, value in given.items() if value is not None}
+    if not launch.is_first_process():
+        return _train_in(folder, _changed(folder.config(trust), data_dir, limits), started)
+    with folder.lock("resume"):
+        folder.repair()
+        _check_stopped(folder, run, prolonged=bool(limits))
+        old = folder.config(trust)
+        if not trust:
+            folder.check_links()
+        config = _changed(old, data_dir, limits)
+        if limits:
+            check_longer(folder, old, config)
+            # Now, so that the run can be continued if it is stopped before its new end.
+            folder.write_metrics({"status": "interrupted"})
+        if config != old:
+            folder.write_config(config)
+        return _train_in(folder, config, started)
+
+
+def _check_stopped(folder: RunFolder, run: str | Path, prolonged: bool) -> None:
     status = folder.metrics().get("status", "")
-    if status in ("completed", "diverged"):
-        raise ValueError(f"resume={run}: must be a run that was stopped, and this one has {status}.")
-    config = folder.config(trust)
-    if not trust:
-        folder.check_links()
+    if status == "diverged" or (status == "completed" and not prolonged):
+        fix = ". To fix: prolong it with trainer.max_epochs=..." if status == "completed" else "."
+        raise ValueError(f"resume={run}: must be a run that was stopped, and this one has {status}{fix}")
+
+
+def _changed(config: RunConfig, data_dir: str | Path | None, limits: dict[str, int]) -> RunConfig:
+    """Return the config of a resumed run with other values of what may change."""
     if data_dir is not None:
         config = config.with_data(dir=str(data_dir)).with_absolute_paths()
-        folder.write_config(config)
-    return _train_in(folder, config, time.perf_counter() if started is None else started)
+    return RunConfig.parse(config.with_trainer(**limits).to_plain()) if limits else config
 
 
 def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str, Any]:
@@ -93,6 +128,24 @@ def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str,
     except KeyboardInterrupt as error:
         if launch.is_first_process():
             record_early_end(folder, error, started)
-            print(f"interrupted; continue with {command('train')} resume={relative_path(folder.path)}", flush=True)
+            print(f"interrupted; continue with {_resume_command(folder)}", flush=True)
         raise
+    except OSError as error:
+        if not is_disk_full(error) or not folder.spec_path.exists():
+            raise
+        raise OSError(_full_disk_text(folder, error)) from error
     return folder.metrics() | {"run_dir": str(folder.path)}
+
+
+def _resume_command(folder: RunFolder) -> str:
+    return f"{command('train')} resume={relative_path(folder.path)}"
+
+
+def _full_disk_text(folder: RunFolder, error: OSError) -> str:
+    """Return which file could not be written, what is kept, and how to continue."""
+    has_checkpoint = folder.checkpoint_path("last").exists()
+    kept = f"{folder.checkpoint_dir} keeps the checkpoints so far" if has_checkpoint else "No checkpoint is kept yet"
+    return (
+        f"{error.filename}: cannot write ({error.strerror}). To fix: free some space.\n"
+        f"{kept}; continue with {_resume_command(folder)}"
+    )

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import signal
 import sys
 import time
 import traceback
@@ -11,8 +12,9 @@ import traceback
 from firstlight.config import RunConfig
 from firstlight.log import logger, run_log
 from firstlight.runs import RunFolder
-from firstlight.training.launch import INTERRUPTED, REFUSED, is_first_process
+from firstlight.training.launch import REFUSED, is_first_process
 from firstlight.training.lean_imports import defer_imports, pause_garbage_collection
+from firstlight.training.stop_signals import StopSignals, exit_status
 
 
 def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
@@ -20,10 +22,11 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
 
     Raises:
         ValueError: the config or the data is wrong. Raised before Lightning is imported, if possible.
-        KeyboardInterrupt: a signal ends the run. Lightning replaces this exception by others; here it is restored.
+        KeyboardInterrupt: a signal ends the run; the argument is its number. Lightning replaces this exception by
+            others; here it is restored.
     """
     is_first = is_first_process()
-    with run_log(folder.log_path) if is_first else contextlib.nullcontext():
+    with run_log(folder.log_path) if is_first else contextlib.nullcontext(), StopSignals() as signals:
         try:
             with pause_garbage_collection():
                 from firstlight.training.assemble import assemble  # imports torch
@@ -33,16 +36,17 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
             with pause_garbage_collection():
                 from firstlight.training.fit import fit  # imports Lightning
 
-            fit(parts, started)
+            fit(parts, started, signals)
         except Exception as error:  # any failure is recorded in the folder
             if is_first:
                 logger.debug("the run failed", exc_info=True)
-                record_early_end(folder, error, started)
+                with contextlib.suppress(OSError):  # the disk may be full; the error that ended the run says so
+                    record_early_end(folder, error, started)
             if not folder.spec_path.exists() and not isinstance(error, ValueError | OSError):
                 traceback.print_exc()  # the log is deleted with the folder
             raise
         except BaseException as error:
-            raise KeyboardInterrupt from error
+            raise KeyboardInterrupt(signals.number or signal.SIGINT) from error
 
 
 def record_early_end(folder: RunFolder, error: BaseException, started: float) -> None:
@@ -61,8 +65,8 @@ def _main(run_dir: str) -> int:
     folder = RunFolder.open(run_dir)
     try:  # the process that has started this one has checked the config
         train_here(folder, folder.config(trust=True), started=time.perf_counter())
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return exit_status(interrupt)
     except Exception as error:  # printed here, because the parent process sees only the exit status
         print(explain(error), file=sys.stderr, flush=True)
         return REFUSED if isinstance(error, ValueError) else 1

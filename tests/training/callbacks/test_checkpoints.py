@@ -39,8 +39,8 @@ def test_a_patience_below_1_raises_an_error(tmp_path: Path) -> None:
 def test_a_run_that_diverges_stops_and_cannot_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diverging = ["optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=9"]
     metrics = train(compose(*TINY, *diverging), run_dir=tmp_path / "run")
-    assert len(history(tmp_path / "run")) == 1
-    assert metrics["val/loss"] is None
+    assert not history(tmp_path / "run")
+    assert "val/loss" not in metrics
     assert metrics["status"] == "diverged"
     assert "try a smaller optimizer.lr" in capsys.readouterr().out
     with pytest.raises(ValueError, match="this one has diverged"):

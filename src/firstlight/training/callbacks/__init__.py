@@ -1,4 +1,4 @@
-"""Callbacks: records, progress, checkpoints and the step limit of a run."""
+"""Callbacks: records, progress, checkpoints, the step limit of a run, and its end by a signal."""
 
 from firstlight.training.callbacks.checkpoints import Checkpoints as Checkpoints
 from firstlight.training.callbacks.progress import Progress as Progress
@@ -6,3 +6,4 @@ from firstlight.training.callbacks.recorder import Recorder as Recorder
 from firstlight.training.callbacks.run_callbacks import RunCallback as RunCallback
 from firstlight.training.callbacks.run_callbacks import RunCallbacks as RunCallbacks
 from firstlight.training.callbacks.step_limit import StepLimit as StepLimit
+from firstlight.training.callbacks.stop_on_signal import StopOnSignal as StopOnSignal

@@ -1,6 +1,5 @@
 """Checkpoints: last.ckpt after every epoch, best.ckpt after each epoch that is better than all before."""
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from firstlight.checks import check_range
 from firstlight.config.monitor import is_better
 from firstlight.files import atomic_write
-from firstlight.log import logger
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.loss_guard import check_weights
 from firstlight.training.module import TrainingModule
 
 
@@ -22,9 +21,37 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints atomically, so a process that is killed leaves no damaged one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint atomically."""
+        """Write a checkpoint atomically.
+
+        Raises:
+            OSError: the file cannot be written. torch hides this error behind one of its own.
+        """
         with atomic_write(Path(path)) as file:
-            torch.save(checkpoint, file)
+            target: Any = _Target(file)
+            try:
+                torch.save(checkpoint, target)
+            except RuntimeError:
+                if target.error is not None:
+                    raise target.error from None
+                raise
+
+
+class _Target:
+    """A file for `torch.save` that keeps the error of a failed write."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Do nothing: `atomic_write` flushes the file."""
 
     def remove_checkpoint(self, path: Any) -> None:
         """Delete a checkpoint. Its path may come from a checkpoint of another person, so it must not lead upwards."""
@@ -33,54 +60,60 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(RunCallback):
-    """Saves the last and the best epoch. Stops a run that diverges or no longer improves.
+    """Saves the last and the best epoch. Stops a run that no longer improves.
+
+    last.ckpt is written first. A process that is killed before it has copied it to best.ckpt leaves a last.ckpt that
+    names its own epoch as the best. A resumed run then copies it, see `SavedState`.
 
     Args:
         folder: the run folder.
         monitor: the metric that decides which epoch is the best.
         patience: validated epochs without a better `monitor` after which the run stops; None for no limit.
+        max_steps: optimizer steps after which another callback stops the run; None for no limit.
 
     Attributes:
         best: the metrics of the best epoch so far and its number, `epoch`, counted from 1.
         epochs_since_best: validated epochs since the best one.
-        diverged: whether the training loss has become NaN or Inf, which ends the run.
+        has_stopped: whether a callback other than a limit, such as early stopping, has ended the run.
 
     Raises:
         ValueError: `patience` is below 1.
     """
 
-    def __init__(self, folder: RunFolder, monitor: str, patience: int | None) -> None:
+    def __init__(self, folder: RunFolder, monitor: str, patience: int | None, max_steps: int | None = None) -> None:
         if patience is not None:
             check_range("patience", patience, at_least=1)
         self.folder = folder
         self.monitor = monitor
         self.patience = patience
+        self.max_steps = max_steps
         self.best: dict[str, float] = {}
         self.epochs_since_best = 0
-        self.diverged = False
+        self.has_stopped = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best epoch so far, and how long ago it was."""
-        return {"best": self.best, "epochs_since_best": self.epochs_since_best}
+        """Return the best epoch so far, how long ago it was, and whether the run has stopped."""
+        return {"best": self.best, "epochs_since_best": self.epochs_since_best, "has_stopped": self.has_stopped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.best, self.epochs_since_best = state["best"], state["epochs_since_best"]
+        self.has_stopped = state.get("has_stopped", False)
 
     def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        self._stop_without_improvement(trainer)  # a run that was stopped at its end is resumed for its test
+        if self.has_stopped or self._is_out_of_patience:  # a run that was stopped at its end is resumed for its test
+            trainer.should_stop = True
 
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
+        is_at_limit = self.max_steps is not None and trainer.global_step >= self.max_steps
+        self.has_stopped = trainer.should_stop and not is_at_limit
         self.save(trainer, module, trainer.current_epoch + 1)
-        self.diverged = not math.isfinite(module.metrics["train/loss"])
-        if self.diverged:
-            logger.warning("stopped: train/loss is NaN or Inf. To fix: try a smaller optimizer.lr")
+        if self._is_out_of_patience:
             trainer.should_stop = True
-        self._stop_without_improvement(trainer)
 
-    def _stop_without_improvement(self, trainer: Trainer) -> None:
-        if self.patience is not None and self.epochs_since_best >= self.patience:
-            trainer.should_stop = True
+    @property
+    def _is_out_of_patience(self) -> bool:
+        return self.patience is not None and self.epochs_since_best >= self.patience
 
     def save(self, trainer: Trainer, module: TrainingModule, epoch: int) -> None:
         """Write the last checkpoint, and the best one if the monitored metric has improved.
@@ -89,7 +122,11 @@ class Checkpoints(RunCallback):
             trainer: the Trainer.
             module: the module with the metrics of the epoch. An epoch without validation may lack the monitored one.
             epoch: the epoch, counted from 1.
+
+        Raises:
+            Diverged: the weights are NaN or Inf.
         """
+        check_weights(module, epoch, trainer.global_step)
         value = module.metrics.get(self.monitor)
         improved = value is not None and (not self.best or is_better(self.monitor, value, self.best[self.monitor]))
         if improved:
@@ -97,8 +134,24 @@ class Checkpoints(RunCallback):
             self.epochs_since_best = 0
         elif value is not None:
             self.epochs_since_best += 1
-        last, best = self.folder.checkpoint_path("last"), self.folder.checkpoint_path("best")
-        trainer.save_checkpoint(last, weights_only=False)
+        trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)
         if improved and trainer.is_global_zero:
-            with atomic_write(best) as file, last.open("rb") as source:
-                shutil.copyfileobj(source, file)
+            copy_last_to_best(self.folder)
+
+    def save_within_epoch(self, trainer: Trainer, module: TrainingModule) -> None:
+        """Write the last checkpoint after a step within an epoch, with the state of that epoch.
+
+        Raises:
+            Diverged: a loss or the weights are NaN or Inf.
+        """
+        module.loss_guard.read(trainer)
+        check_weights(module, trainer.current_epoch + 1, trainer.global_step)
+        module.is_within_epoch = True
+        trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)
+
+
+def copy_last_to_best(folder: RunFolder) -> None:
+    """Copy last.ckpt to best.ckpt atomically."""
+    last, best = folder.checkpoint_path("last"), folder.checkpoint_path("best")
+    with atomic_write(best) as file, last.open("rb") as source:
+        shutil.copyfileobj(source, file)

@@ -1,11 +1,10 @@
 """The records of a training: metrics.csv, TensorBoard's event file, and times."""
 
-from __future__ import annotations
-
 import csv
+import io
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,18 +15,20 @@ from torch import Tensor
 
 from firstlight.config import RunConfig
 from firstlight.data import Split
+from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.runs.preview import augmentation_sheet
 from firstlight.tasks import Task
 from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.event_log import BY_EPOCH, EventLog
 from firstlight.training.module import TrainingModule
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 
 class Recorder(RunCallback):
     """Writes the metrics of each epoch to metrics.csv and to TensorBoard, on the first rank only.
+
+    Both are on the disk before the checkpoint of the epoch is written. So after a kill they hold at least the epochs of
+    the checkpoint, and `begin` drops the rest.
 
     Args:
         folder: the run folder.
@@ -52,12 +53,11 @@ class Recorder(RunCallback):
         self.seconds_to_first_step = math.nan
         self._columns: list[str] = []
         self._every_n_steps = config.trainer.get("log_every_n_steps") or 50
-        self._step_losses: list[tuple[int, Tensor]] = []
+        self._step_losses: list[tuple[int, Tensor | float]] = []
         self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
-        self._writer: SummaryWriter | None = None
-        # Lightning calls no hook of a run that was stopped after its last epoch and is resumed for its test.
-        self._first_step: int | None = None
-        self._is_new = False
+        self._is_within_epoch = False
+        self._seconds = 0.0  # of the epoch before it was stopped
+        self._events = EventLog(folder.path)
 
     @property
     def samples_per_second(self) -> float:
@@ -65,46 +65,68 @@ class Recorder(RunCallback):
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
-    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Begin metrics.csv. A resumed run drops the rows of the epochs that it repeats."""
-        if not trainer.is_global_zero:
-            return
-        names = [f"{split}/{name}" for split in ("train", "val") for name in module.task.metric_names]
+    def begin(self, task: Task, epochs: int, steps: int) -> None:
+        """Begin the records, or drop what a resumed run writes again. Called on the first rank, before the training.
+
+        Args:
+            task: the task.
+            epochs: epochs that have ended.
+            steps: optimizer steps that have been taken.
+        """
+        names = [f"{split}/{name}" for split in ("train", "val") for name in task.metric_names]
         self._columns = ["epoch", "step", *names, "lr", "seconds"]
-        kept = []
-        if self.folder.history_path.exists():
-            with self.folder.history_path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
-        with self.folder.history_path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns)
+        kept = [row for row in self.folder.history() if int(row["epoch"]) <= epochs]
+        write_text(self.folder.history_path, self._csv(kept, header=True))
+        self._events.rewind(epochs, steps)
+        if kept:
+            self.row = {"epoch": int(kept[-1]["epoch"]), "step": int(kept[-1]["step"])}
+
+    def _csv(self, rows: list[dict[str, Any]], header: bool = False) -> str:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns)
+        if header:
             writer.writeheader()
-            writer.writerows(kept)
-        self._first_step, self._is_new = trainer.global_step + 1, not kept
+        writer.writerows(rows)
+        return text.getvalue()
 
-    def _open_tensorboard(self, task: Task) -> SummaryWriter:
-        """Open the event file and write what does not change; after the first epoch, because the import takes time."""
-        from torch.utils.tensorboard import SummaryWriter
+    def state_dict(self) -> dict[str, Any]:
+        """Return the records of an epoch that has not ended."""
+        losses = [(step, float(loss)) for step, loss in self._step_losses]
+        return {"step_losses": losses, "seconds": self._seconds_so_far if self._is_within_epoch else 0.0}
 
-        writer = self._writer = SummaryWriter(str(self.folder.path), purge_step=self._first_step)
-        if self._is_new:
-            self.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
-            if task.spec.kind == "images" and task.augment.has_steps:
-                self.add_image("augmentation", augmentation_sheet(task, self.samples, self.config.seed))
-        return writer
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._step_losses = [(step, loss) for step, loss in state.get("step_losses", [])]
+        self._seconds = state.get("seconds", 0.0)
 
     def add_text(self, name: str, text: str) -> None:
         """Write a text to TensorBoard."""
-        if self._writer is not None:
-            self._writer.add_text(name, f"```\n{text}\n```")
+        from torch.utils.tensorboard import summary
+
+        self._events.add(summary.text(name, f"```\n{text}\n```"))
 
     def add_image(self, name: str, image: Image.Image) -> None:
         """Write an image to TensorBoard."""
-        if self._writer is not None:
-            self._writer.add_image(name, np.asarray(image), dataformats="HWC")
+        from torch.utils.tensorboard import summary
+
+        self._events.add(summary.image(name, np.asarray(image), dataformats="HWC"))
+
+    def _add_scalar(self, name: str, value: float, step: int) -> None:
+        from torch.utils.tensorboard import summary  # after the first epoch, because the import takes time
+
+        self._events.add(summary.scalar(name, value), step)
+
+    def _add_settings(self, task: Task) -> None:
+        """Write what does not change to a new event file."""
+        if self._events.is_new:
+            self.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
+            if task.spec.kind == "images" and task.augment.has_steps:
+                self.add_image("augmentation", augmentation_sheet(task, self.samples, self.config.seed))
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         self._epoch_started = self._training_ended = time.perf_counter()
         self._num_samples = 0
+        self._is_within_epoch = True
 
     def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
         """Keep the learning rate, before the scheduler changes it. Of several parameter groups, the last one counts."""
@@ -128,20 +150,24 @@ class Recorder(RunCallback):
             return
         numbers = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         metrics = {name: module.metrics[name] for name in self._columns if name in module.metrics}
-        seconds = round(time.perf_counter() - self._epoch_started, 3)
-        self.row = numbers | metrics | {"lr": self._lr, "seconds": seconds}
-        with self.folder.history_path.open("a", newline="") as file:
-            csv.DictWriter(file, self._columns).writerow(self.row)
-        writer = self._writer or self._open_tensorboard(module.task)
+        self.row = numbers | metrics | {"lr": self._lr, "seconds": round(self._seconds_so_far, 3)}
+        with naming(self.folder.history_path), self.folder.history_path.open("a", newline="") as file:
+            file.write(self._csv([self.row]))
+        self._add_settings(module.task)
         for name, value in (metrics | {"lr": self._lr}).items():
-            writer.add_scalar(name, value, trainer.global_step)
-            writer.add_scalar(f"by_epoch/{name}", value, trainer.current_epoch + 1)
+            self._add_scalar(name, value, trainer.global_step)
+            self._add_scalar(BY_EPOCH + name, value, trainer.current_epoch + 1)
         for step, loss in self._step_losses:
-            writer.add_scalar("train/loss_of_step", float(loss), step)
-        self._step_losses.clear()
+            self._add_scalar("train/loss_of_step", float(loss), step)
+        self._events.flush()
+        self._step_losses, self._seconds, self._is_within_epoch = [], 0.0, False
+
+    @property
+    def _seconds_so_far(self) -> float:
+        return self._seconds + time.perf_counter() - self._epoch_started
 
     def finish(self, metrics: dict[str, Any], task: Task) -> None:
-        """Write the final metrics together with the config, and close the files.
+        """Write the final metrics together with the config.
 
         Args:
             metrics: the content of metrics.json.
@@ -149,19 +175,16 @@ class Recorder(RunCallback):
         """
         from torch.utils.tensorboard.summary import hparams
 
-        writer = self._writer or self._open_tensorboard(task)
+        self._add_settings(task)
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
         tested = {name: value for name, value in numbers.items() if name.startswith("test/")}
         for name, value in tested.items():
-            writer.add_scalar(name, value, self.row.get("step", 0))
-            writer.add_scalar(f"by_epoch/{name}", value, self.row.get("epoch", 0))
+            self._add_scalar(name, value, self.row.get("step", 0))
+            self._add_scalar(BY_EPOCH + name, value, self.row.get("epoch", 0))
         shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
-        file_writer = writer.file_writer
-        assert file_writer is not None
         for summary in hparams(_flat(self.config.to_plain()), shown):
-            file_writer.add_summary(summary)
-        writer.close()
-        self._writer = None
+            self._events.add(summary)
+        self._events.flush()
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,7 +16,7 @@ class RunCallback:
         """Called before the first epoch, and before the first epoch of a resumed run."""
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        """Called before the first step of an epoch."""
+        """Called before the first step of an epoch, and before the first step after a stop within an epoch."""
 
     def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
         """Called before each step."""
@@ -59,8 +59,11 @@ class RunCallbacks(Checkpoint):
         self.callbacks = callbacks
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _as_training_module(pl_module)
         for callback in self.callbacks:
-            callback.on_train_start(trainer, _as_training_module(pl_module))
+            callback.on_train_start(trainer, module)
+        if module.unfinished_epoch is not None:  # Lightning does not start an epoch that it continues
+            self.on_train_epoch_start(trainer, module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in self.callbacks:
