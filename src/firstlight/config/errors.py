@@ -62,7 +62,7 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
 def conflict_with_resume(argv: Sequence[str]) -> str | None:
     """Return the message if overrides that may not change are combined with `resume=`; None if there are none."""
     allowed = ("resume=", *(f"{key}=" for key in CHANGED_BY_RESUME), "hydra.", "-")
-    others = [word for word in argv if "=" in word and not word.startswith(allowed)]
+    others = [word for word in argv if "=" in word and not word.lstrip("+").startswith(allowed)]
     if not others or not any(word.startswith("resume=") for word in argv):
         return None
     return (
