@@ -25,6 +25,16 @@ def values(column: Column, cells: Cells, otherwise: str | None = None) -> pl.Ser
     Raises:
         ValueError: a cell cannot be read, or its number is not finite in float32. The message names the line.
     """
+    key = (column.name, column.kind, column.decimal, column.date_format)
+    if key not in cells.parsed:
+        cells.parsed[key] = _values(column, cells, otherwise)
+    return cells.parsed[key]
+
+
+def _values(column: Column, cells: Cells, otherwise: str | None) -> pl.Series:
+    plain = cells.plain.get(column.name) if column.kind == "number" and column.decimal == "." else None
+    if plain is not None and plain.min() >= -LARGEST and plain.max() <= LARGEST:  # type: ignore[operator]
+        return plain
     texts = cells.frame[column.name]
     found, what = _read(column, texts)
     wrong = (texts.is_not_null() & found.is_null()) | (found.abs() > LARGEST).fill_null(False)

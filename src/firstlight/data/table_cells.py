@@ -1,7 +1,8 @@
 """The cells of a table as texts, wherever they were read from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import polars as pl
 
@@ -22,6 +23,7 @@ class Cells:
         decimal: decimal mark where the cells of a column do not show it.
         line_of: returns the line on which a row ends; None for files without lines.
         kept: the row of the file for each row of the frame.
+        parsed: results of `columns.values`, which are needed several times.
     """
 
     origin: str
@@ -32,6 +34,17 @@ class Cells:
     decimal: str = "."
     line_of: Callable[[int], int] | None = None
     kept: pl.Series | None = None
+    parsed: dict[object, pl.Series] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def plain(self) -> dict[str, pl.Series]:
+        """The columns with no other cells than numbers as Python writes them, float64.
+
+        All columns are parsed in one step, which is fast for wide tables.
+        """
+        numbers = self.frame.cast(pl.Float64, strict=False)
+        pairs = zip(self.frame.get_columns(), numbers.get_columns(), strict=True)
+        return {texts.name: found for texts, found in pairs if texts.count() == found.count() > 0}
 
     @classmethod
     def of_lines(cls, origin: str, lines: Sequence[Sequence[str]]) -> "Cells":
@@ -53,6 +66,6 @@ class Cells:
         frame = frame.select(pl.when(~pl.all().str.to_lowercase().is_in(list(EMPTY))).then(pl.all()))
         is_kept = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
         if is_kept.all():
-            return replace(self, frame=frame)
+            return replace(self, frame=frame, parsed={})
         how = f"{self.how}; empty rows left out: {(~is_kept).sum():,}"
-        return replace(self, frame=frame.filter(is_kept), how=how, kept=is_kept.arg_true())
+        return replace(self, frame=frame.filter(is_kept), how=how, kept=is_kept.arg_true(), parsed={})

@@ -25,9 +25,9 @@ def with_decimal(cells: Cells, decimal: str | None) -> Cells:
     """Return the cells with the decimal mark for columns that do not show it: `decimal`, or that of other columns."""
     if decimal is not None:
         return replace(cells, decimal=decimal)
-    columns = [column for column in cells.frame.get_columns() if may_have_commas(column)]
+    columns = [texts for texts in cells.frame.get_columns() if texts.name not in cells.plain and may_have_commas(texts)]
     if not columns:
-        return replace(cells, decimal=".")
+        return cells if cells.decimal == "." else replace(cells, decimal=".")
     found = {decimal_of(column) for column in columns} - {None}
     return replace(cells, decimal=found.pop() or ".") if len(found) == 1 else cells
 
@@ -44,6 +44,8 @@ def find_kind(cells: Cells, name: str, kind: str | None = None, decimal: str | N
         kind: the kind that the user names; None to find it.
         decimal: the decimal mark that the user names.
     """
+    if kind is None and name in cells.plain and (decimal or cells.decimal) == ".":
+        return Column(name, "number")
     texts = cells.frame[name]
     count = texts.count()
     number = Column(name, "number", decimal=decimal or _decimal_of(texts) or cells.decimal)
@@ -88,10 +90,10 @@ def useless_because(column: Column, cells: Cells, is_train: np.ndarray) -> str |
         cells: the table.
         is_train: the rows for training, (rows,), bool.
     """
-    texts = cells.frame[column.name]
     if column.kind == "empty":
         return "no values"
-    if texts.filter(pl.Series(is_train)).n_unique() < 2:
+    train = cells.frame[column.name].filter(pl.Series(is_train))
+    if train.head(100).n_unique() < 2 and train.n_unique() < 2:
         return "one value in all rows"
     if column.kind == "text":
         return "texts that hardly repeat"
@@ -105,17 +107,15 @@ def counts_rows(column: Column, cells: Cells) -> bool:
     if column.kind != "number":
         return False
     found = values(column, cells).to_numpy()
-    return bool((np.diff(found) == 1).all() and found[0].is_integer())
+    return bool((np.diff(found[:3]) == 1).all() and (np.diff(found) == 1).all() and found[0].is_integer())
 
 
 def _is_id(column: Column, cells: Cells) -> bool:
     """Return whether whole numbers, each in one row only, have the name of an id, or count rows without a name."""
-    found = values(column, cells)
-    if found.null_count() or found.n_unique() < len(found) or (found != found.floor()).any():
-        return False
     is_unnamed = column.name in cells.unnamed
     if _ID.fullmatch(column.name) or (is_unnamed and cells.has_header):  # pandas writes its index without a name
-        return True
+        found = values(column, cells)
+        return not found.null_count() and found.n_unique() == len(found) and bool((found == found.floor()).all())
     return bool(is_unnamed or _COUNT.fullmatch(column.name)) and counts_rows(column, cells)
 
 

@@ -47,7 +47,9 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     """
     _check_head(path)
     text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
-    text, skipped, delimiter = _without_preamble(re.sub(r"(?m)^ +$", "", text).rstrip("\n"), delimiter)
+    if "\n " in text:
+        text = re.sub(r"(?m)^ +$", "", text)
+    text, skipped, delimiter = _without_preamble(text.rstrip("\n"), delimiter)
     lines = _first_lines(text)
     mark = delimiter or find_delimiter(lines)
     if mark is None:
