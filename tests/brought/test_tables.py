@@ -214,6 +214,11 @@ def test_other_columns_show_the_decimal_mark_of_a_column_that_does_not(tmp_path:
     ]
 
 
+def test_each_column_has_its_own_decimal_mark(tmp_path: Path) -> None:
+    found = inputs(tmp_path, table("x;y;kind", lambda n: f"{n},5;{n}.25;{kind(n)}"))
+    assert found == {"x": [[n + 0.5 for n in range(20)]], "y": [[n + 0.25 for n in range(20)]]}
+
+
 @pytest.mark.parametrize("words", ["True False", "TRUE FALSE", "yes no", "Y N", "t f", "false true"])
 def test_truth_values_are_one_input(tmp_path: Path, words: str) -> None:
     found = inputs(tmp_path, table("x,kind", lambda n: f"{words.split()[n % 3 > 1]},{kind(n)}"))
@@ -534,6 +539,7 @@ def test_a_large_file_is_refused_with_its_size(tmp_path: Path) -> None:
         ("table.parquet", b"a,b\n1,2\n", "table.parquet: cannot read"),
         ("table.xlsx", b"a,b\n1,2\n", "table.xlsx: cannot read"),
         ("table.csv", b'a,b\n"' + b"x\n" * 200_000, "line .*close each quoted value"),
+        ("table.csv", b"Report\n\na,b,c\n" + b"1,2,3\n4,5,6\n" * 9, "line 1: cannot read .1 values, but 3 in the rows"),
     ],
 )
 def test_other_files_are_refused_by_name(tmp_path: Path, name: str, content: bytes, message: str) -> None:

@@ -48,7 +48,8 @@ def find_kind(cells: Cells, name: str, kind: str | None = None, decimal: str | N
         return Column(name, "number")
     texts = cells.frame[name]
     count = texts.count()
-    number = Column(name, "number", decimal=decimal or _decimal_of(texts) or cells.decimal)
+    shown = decimal_of(texts) if cells.decimal == "," or may_have_commas(texts) else None
+    number = Column(name, "number", decimal=decimal or shown or cells.decimal)
     if kind == "date":
         return Column(name, "date", date_format=date_format_of(texts) or "%Y-%m-%d")
     if kind is not None:
@@ -69,10 +70,6 @@ def _holds_numbers(texts: pl.Series, decimal: str) -> bool:
     found = numbers(texts, decimal)
     codes = texts.filter(found.is_null()).str.contains("[A-Za-z].*[0-9]|[0-9].*[A-Za-z]").sum()
     return 2 * found.count() > texts.count() and codes <= max(1, 0.02 * texts.count())
-
-
-def _decimal_of(texts: pl.Series) -> str | None:
-    return decimal_of(texts) if may_have_commas(texts) else None
 
 
 def as_written(column: Column, cells: Cells) -> Column:

@@ -40,13 +40,12 @@ def find_delimiter(lines: Sequence[str]) -> str | None:
     A comma comes last of the marks, because it also occurs inside numbers; spaces come after all marks.
     """
     found = {mark: rows_of(lines, mark) for mark in DELIMITERS.values()}
-    lengths = {mark: Counter(map(len, rows[1:] or rows)) for mark, rows in found.items() if rows and len(rows[0]) > 1}
-    marks = [mark for mark in lengths if mark != " " and max(lengths[mark]) > 1] or [
-        mark for mark in lengths if mark != " "
-    ]
+    lengths = {mark: Counter(map(len, rows[1:] or rows)) for mark, rows in found.items() if rows}
+    named = [mark for mark in lengths if mark != " " and (len(found[mark][0]) > 1 or max(lengths[mark]) > 1)]
+    marks = [mark for mark in named if max(lengths[mark]) > 1] or named
     regular = [mark for mark in marks if len(lengths[mark]) == 1]
     if not marks:
-        return " " if len(lengths.get(" ", ())) == 1 else None
+        return " " if len(lengths.get(" ", ())) == 1 and len(found[" "][0]) > 1 else None
     # Without a regular one, some lines are too short or too long, which is reported when the file is read.
     return regular[0] if regular else max(marks, key=lambda mark: max(lengths[mark].values()))
 

@@ -61,7 +61,7 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     if mark == " ":  # any number of spaces
         text, mark = "\n".join("\t".join(line.split()) for line in text.split("\n")), "\t"
     has_header = _has_header(path, rows, header, known)
-    given = _full_header(rows) if has_header else [""] * max(map(len, rows))
+    given = _full_header(path, rows) if has_header else [""] * max(map(len, rows))
     names, unnamed = column_names(given)
     whole = _Text(path, text, skipped, mark)
     if has_header:
@@ -121,14 +121,21 @@ def _has_header(path: Path, rows: Sequence[Sequence[str]], header: bool | None, 
     return not is_data
 
 
-def _full_header(rows: Sequence[Sequence[str]]) -> list[str]:
+def _full_header(path: Path, rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the first row, with an empty name where it has one cell less than all other rows.
 
     R does not name the column of the row names, and some programs end each row, but not the header, by a delimiter.
+
+    Raises:
+        ValueError: the first row is shorter than all other rows, as a title or a comment is.
     """
     first, others = list(rows[0]), rows[1:]
-    if not others or any(len(row) != len(first) + 1 for row in others):
+    lengths = {len(row) for row in others}
+    if len(lengths) != 1 or max(lengths) <= len(first):  # rows that are too short are reported with their lines
         return first
+    if lengths != {len(first) + 1} or len(first) == 1:
+        why = f"{len(first)} values, but {max(lengths)} in the rows below"
+        raise cannot_read(path, why, "write the names of all columns; remove titles and comments above them.", line=1)
     return [*first, ""] if all(not row[-1] for row in others) else ["", *first]
 
 
