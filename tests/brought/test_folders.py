@@ -95,6 +95,7 @@ def test_a_class_first_layout_keeps_its_splits(tmp_path: Path) -> None:
     write(tmp_path, *product(["cat", "dog"], ["Train"]), number=3)
     write(tmp_path, *product(["cat", "dog"], ["Test"]), number=1)
     assert sizes(stored(tmp_path)) == {"train": [3, 3], "test": [1, 1]}
+    assert sizes(stored(tmp_path, layout="splits")) == {"train": [3, 3], "test": [1, 1]}
     write(tmp_path, "emu", number=5)
     assert "'cat' is divided into splits, but 'emu'" in error_for(tmp_path)
     assert sizes(stored(tmp_path, layout="classes")) == {"train": [3, 3, 4], "test": [1, 1, 1]}

@@ -3,11 +3,9 @@
 import gzip
 import io
 import shutil
-import struct
 import sys
 import tarfile
 import threading
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from firstlight.data.images import find_images, read_image, refuse_decompression
 from firstlight.data.memory import MAX_PIXELS, Budget, decoding_bytes
 from firstlight.runs.predict import predict
 from firstlight.training.run import train
-from helpers.generate import ASL_CODES, asl_table, write_asl, write_classes, write_mnist, write_pets
+from helpers.generate import ASL_CODES, asl_table, png_header, write_asl, write_classes, write_mnist, write_pets
 
 SHAPE = (3, 16, 16)
 FORMAT_OF = {
@@ -43,16 +41,6 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
-
-
-def png_header(width: int, height: int, colour_type: int) -> bytes:
-    """Return a PNG that claims this size, and has a few bytes of data: what a decompression bomb looks like."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100)))
 
 
 def sizes(source: Any) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Tiny data sets in the official file formats."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,16 @@ def write_asl(folder: Path, train: str, test: str, test_name: str = "test") -> N
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sign_mnist_train.csv").write_text(train)
     (folder / f"sign_mnist_{test_name}.csv").write_text(test)
+
+
+def png_header(width: int, height: int, colour_type: int) -> bytes:
+    """Return a PNG that claims this size, and has a few bytes of data: what a decompression bomb looks like."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100)))
 
 
 def write_image(path: Path, shade: int, height: int = 20, width: int = 24) -> None:

@@ -71,10 +71,10 @@ def find_layout(folder: Path, choice: str = "auto") -> Layout:
     found = {} if choice == "classes" else _splits_of(tree)
     if found and (choice == "splits" or _are_splits(tree, found)):
         return _read_splits(tree, found)
+    if choice != "classes" and (layout := _read_splits_in_classes(tree)):
+        return layout
     if choice == "splits":
         raise cannot_read(tree.path, "no folder in it has the name of a split", ARRANGE)
-    if choice == "auto" and (layout := _read_splits_in_classes(tree)):
-        return layout
     return Layout(tree.path, {"train": _classes(tree)}, {"train": tree.path})
 
 
