@@ -230,8 +230,8 @@ def test_predictions_fit_images_as_training_does(tmp_path: Path) -> None:
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(20):
             wide(name).save(tmp_path / "data" / name / f"{number}.png")
-    words = ("data=folder", f"data.dir={tmp_path}/data", "data.image_size=16", "model=linear", "trainer.max_epochs=5")
-    words += ("data.fit=pad", "data.batch_size=4", "optimizer.lr=0.003", "trainer.accelerator=cpu")
+    words = ["data=folder", f"data.dir={tmp_path}/data", "data.image_size=16", "model=linear", "trainer.max_epochs=5"]
+    words += ["data.fit=pad", "data.batch_size=4", "optimizer.lr=0.003", "trainer.accelerator=cpu"]
     metrics = train(compose(*words), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] == 1
     rows = predict(tmp_path / "run", tmp_path / "data", accelerator="cpu")
