@@ -5,7 +5,6 @@ import pytest
 
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
-from firstlight.data import Digits
 from firstlight.runs import RunFolder
 from firstlight.training import worker
 from firstlight.training.launch import INTERRUPTED, REFUSED
@@ -21,17 +20,18 @@ def folder(tmp_path: Path) -> RunFolder:
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_an_unexpected_error_before_the_training_prints_its_traceback_and_leaves_no_folder(
-    devices: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    devices: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [f"data.dir={tmp_path / 'data'}", f"output_dir={tmp_path / 'outputs'}", f"trainer.devices={devices}"]
-    Digits(str(tmp_path / "data")).store()
-    (spec,) = (tmp_path / "data").rglob("spec.json")
-    spec.write_text('{"colour": "unknown"}')
-    with pytest.raises((TypeError, RuntimeError)):
+    source = "from firstlight.data import Digits\nclass Broken(Digits):\n    def files(self): return 1 / 0\n"
+    (tmp_path / "broken_digits.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # of the processes that train together
+    words = ["data._target_=broken_digits.Broken", f"output_dir={tmp_path / 'outputs'}", f"trainer.devices={devices}"]
+    with pytest.raises((ZeroDivisionError, RuntimeError)):
         train(compose(*TINY, *words))
     printed = capfd.readouterr().err
     assert "Traceback (most recent call last)" in printed
-    assert "TypeError: DataSpec.__init__() got an unexpected keyword argument 'colour'" in printed
+    assert "ZeroDivisionError: division by zero" in printed
     assert not (tmp_path / "outputs").exists()
 
 

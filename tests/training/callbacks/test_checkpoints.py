@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks import Checkpoints
+from firstlight.training.callbacks.checkpoints import AtomicCheckpointIO
 from firstlight.training.run import resume, train
 from helpers.runs import TINY, history
 
@@ -45,3 +46,15 @@ def test_a_run_that_diverges_stops_and_cannot_be_resumed(tmp_path: Path, capsys:
     assert "try a smaller optimizer.lr" in capsys.readouterr().out
     with pytest.raises(ValueError, match="this one has diverged"):
         resume(tmp_path / "run")
+
+
+def test_a_checkpoint_is_deleted_only_where_its_path_leads_straight_down(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    inside, outside = tmp_path / "run" / "old.ckpt", tmp_path / "precious.ckpt"
+    inside.touch()
+    outside.touch()
+    plugin = AtomicCheckpointIO()
+    for path in (f"{tmp_path}/run/../precious.ckpt", f"local://{outside}", inside):
+        plugin.remove_checkpoint(path)
+    assert outside.exists()
+    assert not inside.exists()
