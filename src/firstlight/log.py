@@ -1,10 +1,13 @@
 """One logger: plain lines on the screen, and the same with times, warnings and tracebacks in train.log."""
 
+import errno
+import io
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 logger = logging.getLogger("firstlight")
 
@@ -16,6 +19,35 @@ class _LogFile(logging.FileHandler):
         """Report the error once, and write no more."""
         self.setLevel(logging.CRITICAL + 1)
         print(f"{self.baseFilename}: cannot write ({sys.exc_info()[1]}). The log ends here.", file=sys.stderr)
+
+
+class _Screen(io.FileIO):
+    """A file that a program writes to. What is written after its reader has ended, as `head -1` does, is dropped."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows says of a closed pipe
+                raise
+            return len(data)
+
+
+def tolerate_terminals() -> None:
+    """Let the standard streams accept every character, and stay quiet after their reader has ended.
+
+    A character that the encoding of the terminal lacks is written as its number, such as \\u2026. Call this once, at
+    the start of a program.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if type(stream) is not io.TextIOWrapper:  # there is none, or a test has replaced it
+            continue
+        stream.flush()
+        screen = io.BufferedWriter(_Screen(stream.fileno(), "w", closefd=False))
+        by_line = stream.line_buffering or stream.write_through
+        new = io.TextIOWrapper(screen, stream.encoding, "backslashreplace", line_buffering=by_line)
+        setattr(sys, name, new)
 
 
 @contextmanager

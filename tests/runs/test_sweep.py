@@ -52,6 +52,30 @@ def test_jobs_of_the_same_value_stay_in_the_order_in_which_they_ran(tmp_path: Pa
     assert order(sweep) == ["0", "1", "2"]
 
 
+def test_jobs_that_monitor_different_metrics_are_ranked_apart(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    jobs = [
+        ("val/loss", 0.7),
+        ("val/accuracy", 0.8),
+        ("val/loss", 0.2),
+        None,
+        ("val/accuracy", 0.9),
+        ("train/loss", 0.1),
+    ]
+    for number, monitored in enumerate(jobs):
+        sweep.begin(number, [])
+        if monitored:
+            sweep.finished(metrics(*monitored))
+        else:
+            sweep.failed("no luck")
+    assert [(row["job"], row["rank"]) for row in rows(sweep)] == [
+        *(("2", "1"), ("0", "2")),  # val/loss
+        *(("4", "1"), ("1", "2")),  # val/accuracy
+        ("5", "1"),  # train/loss
+        ("3", "2"),  # failed
+    ]
+
+
 def test_a_job_without_a_value_is_ranked_last(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     for number, value in enumerate([None, 7.0]):

@@ -1,5 +1,3 @@
-import signal
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -96,29 +94,16 @@ def test_several_machines_and_other_launchers_need_a_run_dir(
     check_shared_folder(config(num_nodes=num_nodes), "runs/one")
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "message"),
-    [
-        (launch.REFUSED, ValueError, "Process 1 refused the run"),
-        (launch.INTERRUPTED, KeyboardInterrupt, None),
-        (1, RuntimeError, "One of 2 processes failed"),
-    ],
-)
-def test_a_process_that_fails_ends_the_others(
-    status: int, error: type[BaseException], message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_process_gets_its_rank_and_all_get_the_same_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\n[ "$LOCAL_RANK" = 1 ] && exit {status}\nexec sleep 60\n')
-    python.chmod(0o755)
-    monkeypatch.setattr("sys.executable", str(python))
-    processes: list[subprocess.Popen[bytes]] = []
-
-    class Recorded(subprocess.Popen):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            processes.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Recorded)
-    with pytest.raises(error, match=message):
-        launch.launch(tmp_path, 2)
-    assert [process.returncode for process in processes] == [-signal.SIGTERM, status]
+    started: list[Any] = []
+    monkeypatch.setattr(launch, "supervise", lambda *arguments: started.append(arguments))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    launch.launch(tmp_path, 2)
+    ((command, environments),) = started
+    assert command[1:] == ["-m", "firstlight.training.worker", str(tmp_path)]
+    first, second = environments
+    assert (first["LOCAL_RANK"], second["LOCAL_RANK"]) == ("0", "1")
+    assert int(first["MASTER_PORT"]) > 0
+    assert first | {"LOCAL_RANK": "1"} == second

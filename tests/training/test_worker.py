@@ -7,7 +7,6 @@ from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
 from firstlight.training import worker
-from firstlight.training.launch import INTERRUPTED, REFUSED
 from firstlight.training.run import train
 from firstlight.training.worker import record_early_end
 from helpers.runs import TINY
@@ -27,7 +26,7 @@ def test_an_unexpected_error_before_the_training_prints_its_traceback_and_leaves
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # of the processes that train together
     words = ["data._target_=broken_digits.Broken", f"output_dir={tmp_path / 'outputs'}", f"trainer.devices={devices}"]
-    with pytest.raises((ZeroDivisionError, RuntimeError)):
+    with pytest.raises((ZeroDivisionError, ChildProcessError)):
         train(compose(*TINY, *words))
     printed = capfd.readouterr().err
     assert "Traceback (most recent call last)" in printed
@@ -36,13 +35,12 @@ def test_an_unexpected_error_before_the_training_prints_its_traceback_and_leaves
 
 
 def test_an_error_while_training_is_recorded_in_the_run_folder(tmp_path: Path) -> None:
-    callback = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: nothing}"
-    with pytest.raises(RuntimeError, match="nothing"):
-        train(compose(*TINY, f"+trainer.callbacks=[{callback}]"), run_dir=tmp_path / "run")
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(compose(*TINY, "+trainer.callbacks=[{_target_: helpers.probe.Failing}]"), run_dir=tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["status"] == "failed"
     assert "RuntimeError: " in metrics["error"]
-    assert "nothing" in metrics["error"]
+    assert "out of luck" in metrics["error"]
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
 
 
@@ -58,9 +56,9 @@ def test_the_latest_early_end_replaces_an_earlier_one(folder: RunFolder) -> None
 @pytest.mark.parametrize(
     ("error", "status", "printed"),
     [
-        (ValueError("seed=x: must be a number."), REFUSED, "seed=x: must be a number.\n"),
+        (ValueError("seed=x: must be a number."), 1, "seed=x: must be a number.\n"),
         (RuntimeError("out of memory"), 1, "out of memory"),
-        (SystemExit(), INTERRUPTED, ""),
+        (SystemExit(), 130, ""),
     ],
     ids=["refused", "failed", "interrupted"],
 )

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,12 +17,15 @@ from omegaconf import DictConfig
 from firstlight.config.compose import CONFIG_DIR, composed_by_hydra, to_plain
 from firstlight.config.help import help_text
 from firstlight.config.overrides import with_quotes
+from firstlight.log import tolerate_terminals
 from firstlight.runs import Sweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None:
+def run_command(
+    config_name: str, job: Job, texts: tuple[str, ...] = (), single: Mapping[str, str] | None = None
+) -> None:
     """Run a command with the arguments in `sys.argv`, once or for each job of a sweep; then exit.
 
     The exit status is 1 if a job failed or diverged; if a signal stopped one, 130 after Ctrl-C, 143 after SIGTERM.
@@ -31,7 +34,9 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
         config_name: the name of the command and of its YAML file.
         job: takes the composed config and returns the metrics.
         texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas.
+        single: keys that a sweep cannot have, each with what to use instead.
     """
+    tolerate_terminals()
     atexit.register(_skip_last_collection)
     argv = sys.argv[1:]
     if {"--help", "-h"} & set(argv):
@@ -41,6 +46,8 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
     jobs = _Jobs(job, config_name, argv)
     overrides = with_quotes(argv, texts=() if is_sweep else texts)
     try:
+        if is_sweep:
+            _check_sweep(overrides, single or {})
         if any(word.startswith(("-", "hydra.", "hydra/", "+hydra")) for word in overrides):
             _run_hydra(overrides, config_name, jobs)
         else:  # one job; Hydra's own start would compose its config twice
@@ -51,6 +58,13 @@ def run_command(config_name: str, job: Job, texts: tuple[str, ...] = ()) -> None
     if jobs.sweep:
         jobs.sweep.print_ranking()
     sys.exit(_exit_status(jobs, shows_traceback))
+
+
+def _check_sweep(overrides: list[str], single: Mapping[str, str]) -> None:
+    for word in overrides:
+        key = word.partition("=")[0].lstrip("+")
+        if key in single:
+            raise ValueError(f"{word}: must be left out of a sweep. To fix: {single[key]}")
 
 
 def _skip_last_collection() -> None:

@@ -8,11 +8,12 @@ from firstlight.config.checking.config import check_arguments
 from firstlight.training import resume, train
 
 _STARTED = time.perf_counter()
+_RUN_DIR = "hydra.sweep.dir=FOLDER names the folder in which the folders of all runs lie."
 
 
 def main() -> None:
     """Entry point of scripts/train.py: train a network, or several in a sweep."""
-    run_command("train", _job)
+    run_command("train", _job, single={"run_dir": _RUN_DIR})
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +24,8 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     if config["resume"]:
         return _resume(config, list(job.overrides.task))
     if job.mode is RunMode.MULTIRUN:
+        if config["run_dir"] is not None:  # from a YAML file
+            raise ValueError(f"run_dir={config['run_dir']}: must be left out of a sweep. To fix: {_RUN_DIR}")
         return train(config, run_dir=job.runtime.output_dir)
     return train(config, started=_STARTED)
 

@@ -11,7 +11,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML
 
 def help_text(config_name: str) -> str:
     """Return the help template of a config, with the groups and the config's own keys filled in."""
-    text = (CONFIG_DIR / f"{config_name}.yaml").read_text()
+    text = (CONFIG_DIR / f"{config_name}.yaml").read_text(encoding="utf-8")
     template = yaml.load(text, _LOADER)["hydra"]["help"]["template"]
     return Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=_own_keys(text))
 

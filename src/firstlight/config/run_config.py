@@ -7,6 +7,7 @@ from typing import Any, Self
 from omegaconf import DictConfig
 
 from firstlight.config.checking.config import check
+from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
@@ -105,7 +106,8 @@ class RunConfig:
     @property
     def precision(self) -> str:
         """The precision of the computation, such as "32-true" or "bf16-mixed"."""
-        return str(self.trainer.get("precision", "32-true"))
+        precision = self.trainer.get("precision")
+        return "32-true" if precision is None else PRECISIONS.get(str(precision), str(precision))
 
     @property
     def num_nodes(self) -> int:

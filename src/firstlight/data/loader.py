@@ -29,6 +29,7 @@ class BatchLoader:
         batch_size: samples per batch over all ranks.
         seed: seed of the order; None keeps the order of the split and all samples.
         balanced: whether all classes occur equally often; requires a seed.
+        reshuffle: whether each epoch has its own order; if not, all epochs have the order of the first one.
         device: device of the batches.
         rank: index of this process.
         world_size: number of processes.
@@ -44,6 +45,7 @@ class BatchLoader:
         *,
         seed: int | None = None,
         balanced: bool = False,
+        reshuffle: bool = True,
         device: torch.device | str = "cpu",
         rank: int = 0,
         world_size: int = 1,
@@ -57,6 +59,7 @@ class BatchLoader:
         self.batch_size = batch_size
         self.seed = seed
         self.balanced = balanced
+        self.reshuffle = reshuffle
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
@@ -104,7 +107,7 @@ class BatchLoader:
         return indices.tensor_split(self.world_size)[self.rank]
 
     def _order(self) -> Tensor:
-        random = None if self.seed is None else generator(self.seed, "order", self.epoch)
+        random = None if self.seed is None else generator(self.seed, "order", self.epoch * self.reshuffle)
         if self.split.consecutive:
             order = self._streams(random)
         elif random is None:

@@ -132,10 +132,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _open(path: Path) -> Store:
-    spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text()))
+    spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text(encoding="utf-8")))
     names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
     splits = {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
-    remarks = json.loads((path / "remarks.json").read_text())
+    remarks = json.loads((path / "remarks.json").read_text(encoding="utf-8"))
     return Store(spec, splits, tuple(remarks))
 
 

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager
 import torch
 
 from firstlight.checks import choose
-
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+from firstlight.config.checking.trainer import ACCELERATORS
 
 
 def pick_device(accelerator: str) -> torch.device:

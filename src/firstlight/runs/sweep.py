@@ -1,6 +1,7 @@
 """The summary of a sweep: its jobs from the best to the worst, then the failed ones with their causes."""
 
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,11 @@ class _Job:
         if self.error is not None or math.isnan(value):
             return (1 if self.error is None else 2), 0.0
         return 0, value if mode_of(self.metrics["monitor"]) == "min" else -value
+
+    @property
+    def monitor(self) -> str | None:
+        """The name of the monitored metric; None if the job has failed or has none."""
+        return None if self.error is not None else self.metrics.get("monitor")
 
     def monitored(self) -> float:
         value = self.metrics.get(self.metrics.get("monitor", ""))
@@ -47,6 +53,8 @@ class _Job:
 
 class Sweep:
     """The jobs of one sweep (`-m`). Each job updates summary.csv when it ends.
+
+    Jobs that monitor different metrics cannot be compared, so each metric has a ranking of its own.
 
     Args:
         path: the folder of the sweep.
@@ -92,13 +100,22 @@ class Sweep:
     def print_ranking(self) -> None:
         """Print the jobs from the best to the worst, and the path of summary.csv."""
         print(f"\nsweep {self.path}")
-        for rank, job in enumerate(sorted(self.jobs, key=_Job.rank), start=1):
+        for rank, job in self._ranked():
             print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.outcome()}".rstrip())
         print(f"summary {self.summary_path}", flush=True)
         self._lock.close()
 
+    def _ranked(self) -> Iterator[tuple[int, _Job]]:
+        """Yield the jobs with their ranks, which start again at 1 for each monitored metric; failed jobs come last."""
+        monitors = list(dict.fromkeys(job.monitor for job in self.jobs if job.monitor))
+        places = {monitor: place for place, monitor in enumerate(monitors)}
+        rank, previous = 0, None
+        for job in sorted(self.jobs, key=lambda job: (places.get(job.monitor or "", len(monitors)), job.rank())):
+            rank = rank + 1 if job.monitor in (None, previous) else 1
+            previous = job.monitor or previous
+            yield rank, job
+
     def _write(self) -> None:
-        jobs = sorted(self.jobs, key=_Job.rank)
-        rows = [{"rank": rank} | job.row() for rank, job in enumerate(jobs, start=1)]
+        rows = [{"rank": rank} | job.row() for rank, job in self._ranked()]
         self.path.mkdir(parents=True, exist_ok=True)
         write_csv(self.summary_path, rows)

@@ -10,14 +10,34 @@ import lightning.fabric
 import lightning.pytorch
 import torch
 
+from firstlight.log import logger
+
 
 def silence_lightning() -> None:
-    """Suppress Lightning's messages about hardware and products, and two warnings that do not concern the user."""
+    """Suppress Lightning's messages about hardware and products, and three warnings that do not concern the user."""
     for name in (lightning.pytorch.__name__, lightning.fabric.__name__):  # Lightning sets the levels when imported
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning 2.6 calls a function that torch deprecates in version 2.15.
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")  # frozen modules are meant to be
+    # The run writes its metrics once an epoch, with whatever logger.
+    warnings.filterwarnings("ignore", r"The number of training batches \(\d+\) is smaller than the logging interval")
+
+
+class _ToOurLog(logging.Handler):
+    """Passes records on to the log of the run."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.handle(record)
+
+
+def log_tables() -> None:
+    """Write the tables of Lightning's profilers and model summaries to the log of the run, hence to the screen too."""
+    for name in ("lightning.pytorch.profilers.profiler", "lightning.pytorch.callbacks.model_summary"):
+        source = logging.getLogger(name)
+        source.setLevel(logging.INFO)
+        source.propagate = False
+        source.handlers = [_ToOurLog()]
 
 
 def speed_up_cuda_checks() -> None:

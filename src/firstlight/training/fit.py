@@ -25,13 +25,14 @@ from firstlight.training.callbacks import (
     StepLimit,
     StopOnSignal,
 )
-from firstlight.training.environment import keep_freed_memory, silence_lightning, speed_up_cuda_checks
+from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import cached_features
 from firstlight.training.loss_guard import Diverged
 from firstlight.training.module import TrainingModule
+from firstlight.training.options.validation import ValidateLast
 from firstlight.training.saved_state import SavedState
 from firstlight.training.stop_signals import StopSignals
-from firstlight.training.trainer import build_trainer
+from firstlight.training.trainer import build_trainer, check_batches
 
 _NUM_EXAMPLES = 32  # test samples in the example output
 
@@ -76,16 +77,23 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
 def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     """Build the Trainer, the callbacks and the loaders, and write spec.json, which marks the start of the training."""
     silence_lightning()
+    log_tables()
     speed_up_cuda_checks()
     keep_freed_memory()
     config, task = parts.config, parts.task
     module = TrainingModule(task, config)
     recorder = Recorder(parts.folder, config, started, parts.splits["train"])
     checkpoints = Checkpoints(parts.folder, config.monitor, config.patience, config.max_steps)
-    callbacks: list[RunCallback] = [recorder, Progress(recorder), checkpoints, StopOnSignal(signals, checkpoints)]
+    callbacks: list[RunCallback] = [
+        ValidateLast(),
+        recorder,
+        Progress(recorder),
+        checkpoints,
+        StopOnSignal(signals, checkpoints),
+    ]
     if config.max_steps is not None:
         callbacks.insert(0, StepLimit(config.max_steps))
-    trainer = build_trainer(config, task, RunCallbacks(callbacks))
+    trainer = build_trainer(config, task, RunCallbacks(callbacks), parts.folder.path)
     warnings = task.adapt_to(parts.splits["train"], parts.splits["val"])
     if trainer.is_global_zero:
         logger.info(opening_text(config.name, config.seed, task, parts.splits))
@@ -99,6 +107,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
         "val": _loader(splits["val"], parts, trainer),
         "test": _loader(splits["test"], parts, trainer),
     }
+    check_batches(config, trainer, loaders)
     module.train_loader = loaders["train"]
     if trainer.is_global_zero:
         parts.folder.write_spec(task.spec)
@@ -114,6 +123,7 @@ def _loader(
         parts.source.batch_size,
         seed=seed,
         balanced=balanced,
+        reshuffle=not parts.config.trainer.get("overfit_batches"),
         device=trainer.strategy.root_device,
         rank=trainer.global_rank,
         world_size=trainer.world_size,

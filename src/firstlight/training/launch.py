@@ -5,17 +5,12 @@ set the same variables.
 """
 
 import os
-import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from firstlight.config import RunConfig
-
-REFUSED = 3  # exit status of a process that has raised a ValueError and printed its message
-INTERRUPTED = 130  # exit status of shells after Ctrl-C
+from firstlight.training.processes.supervise import supervise
 
 
 def is_one_of_several() -> bool:
@@ -63,51 +58,24 @@ def _num_gpus() -> int:
 
 
 def launch(run_dir: Path, count: int) -> None:
-    """Start processes that train one run together, and wait for them. If one fails, the others are terminated.
+    """Start processes that train one run together, and wait for them. If one fails, the others are ended.
 
     Args:
         run_dir: the run folder.
         count: the number of processes.
 
     Raises:
-        ValueError: a process raised a ValueError, and has printed its message.
-        RuntimeError: a process failed for another reason.
-        KeyboardInterrupt: a signal interrupted a process.
+        ValueError: a process refused the run. The message is that of the process.
+        ChildProcessError: a process failed for another reason, was killed, or was stopped for two minutes.
+        KeyboardInterrupt: a signal stopped this process, which passes SIGTERM on to the others, or one of the others.
+            The argument is the number of the signal.
     """
     environment = dict(os.environ)
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment.setdefault("MASTER_PORT", str(_free_port()))
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     command = [sys.executable, "-m", "firstlight.training.worker", str(run_dir)]
-    processes = [subprocess.Popen(command, env=environment | {"LOCAL_RANK": str(rank)}) for rank in range(count)]
-    try:
-        while any(process.poll() is None for process in processes):
-            if any(process.poll() for process in processes):
-                break
-            time.sleep(0.05)
-    finally:
-        _terminate(processes)
-    statuses = [process.returncode for process in processes]
-    if INTERRUPTED in statuses:
-        raise KeyboardInterrupt
-    if REFUSED in statuses:
-        raise ValueError(f"Process {statuses.index(REFUSED)} refused the run; its message is above.")
-    if any(statuses):
-        raise RuntimeError(f"One of {count} processes failed (exit statuses {statuses}); its error is above.")
-
-
-def _terminate(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Send SIGTERM to the processes that still run, and SIGKILL to those that run ten seconds later."""
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + 10
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    supervise(command, [environment | {"LOCAL_RANK": str(rank)} for rank in range(count)])
 
 
 def _free_port() -> int:

@@ -175,6 +175,10 @@ class TrainingModule(LightningModule):
         self.metrics |= found
         self.log_dict(found, sync_dist=True)  # for the callbacks of the config; all ranks have the same values already
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the samples out of copies, which `WeightAveraging` makes."""
+        return super().__getstate__() | {"train_loader": None}
+
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # it has overloads
         """Return the state of the task, under its own names."""
         return self.task.state_dict(*args, **kwargs)

@@ -125,6 +125,9 @@ def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str,
             launch.launch(folder.path, num_processes)
         else:
             train_here(folder, config, started)
+    except ChildProcessError as error:
+        record_early_end(folder, error, started)
+        raise
     except KeyboardInterrupt as error:
         if launch.is_first_process():
             record_early_end(folder, error, started)

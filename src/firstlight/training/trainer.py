@@ -1,57 +1,99 @@
 """Lightning's Trainer, as firstlight uses it."""
 
+from collections.abc import Mapping, Sized
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelSummary, ProgressBar
+from lightning.pytorch.plugins import CheckpointIO, Precision
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from firstlight.config import RunConfig
 from firstlight.config.instantiate import bind, call
+from firstlight.files import user_path
+from firstlight.runs.device import pick_device
 from firstlight.tasks import Task
 from firstlight.training.callbacks.checkpoints import AtomicCheckpointIO
 from firstlight.training.launch import is_one_of_several
-
-# firstlight has its own logs, progress bar and summary. A config may switch on those of Lightning.
-_DEFAULTS = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-_REFUSED_PRECISIONS = ("16-true", "bf16-true", "64-true", "64")
+from firstlight.training.options.callbacks import prepare_callbacks
+from firstlight.training.options.precision import Bfloat16
 
 
-def build_trainer(config: RunConfig, task: Task, callback: Callback | None = None) -> Trainer:
+def build_trainer(
+    config: RunConfig, task: Task, callback: Callback | None = None, run_dir: Path | None = None
+) -> Trainer:
     """Return the Trainer of a config.
 
-    The Trainer does not get `max_steps`; the callback `StepLimit` ends the run instead. Lightning would skip the last
-    validation, and would not exactly resume a run that was stopped at the end of an epoch.
+    firstlight has its own progress bar, log and checkpoints. A config may add those of Lightning, which are then kept
+    in the run folder. The Trainer does not get `max_steps`; the callback `StepLimit` ends the run instead. Lightning
+    would skip the last validation, and would not exactly resume a run that was stopped at the end of an epoch.
 
     Args:
         config: the config of the run.
         task: the task to train.
         callback: called after the callbacks of the config; None for no further callback and no checkpoints.
+        run_dir: the folder for what Lightning writes; None for the working directory.
 
     Raises:
         ValueError: an option of `trainer` is refused.
     """
-    _check(config, task)
-    options: dict[str, Any] = (
-        _DEFAULTS | {"enable_checkpointing": callback is not None} | config.trainer | {"max_steps": -1}
-    )
-    if _needs_unused_parameters(config, task) and options.get("strategy", "auto") == "auto":
-        options["strategy"] = "ddp_find_unused_parameters_true"
-    trainer_class = bind("trainer", options)
-    callbacks = [*_as_list(trainer_class.keywords.get("callbacks")), *([callback] if callback else [])]
-    plugins = [*_as_list(trainer_class.keywords.get("plugins")), AtomicCheckpointIO()]
+    bound = bind("trainer", config.trainer)
+    given: dict[str, Any] = bound.keywords
+    device_type = call("trainer", pick_device, given.get("accelerator", "auto")).type
+    _check(config, task, device_type)
+    callbacks = _as_list(given.get("callbacks"))
+    prepare_callbacks(callbacks, config, task, device_type, run_dir)
+    root = given.get("default_root_dir")
+    changed = {
+        "max_epochs": _max_epochs(config, given),
+        "max_steps": -1,
+        "strategy": _strategy(config, task, given),
+        "logger": given.get("logger") or False,
+        "enable_checkpointing": callback is not None,
+        "enable_progress_bar": any(isinstance(each, ProgressBar) for each in callbacks),
+        "enable_model_summary": False,  # it would draw a table that the log does not get
+        "default_root_dir": user_path(root) if root else run_dir,
+        "callbacks": [
+            *callbacks,
+            *([ModelSummary()] if given.get("enable_model_summary") else []),
+            *([callback] if callback else []),
+        ],
+        **_precision_and_plugins(config, given, device_type),
+    }
     try:
-        return call("trainer", trainer_class, callbacks=callbacks, plugins=plugins)
+        trainer = call("trainer", bound, **changed)
     except MisconfigurationException as error:
         raise ValueError(f"trainer: must be options that Lightning accepts. {error}") from error
+    if trainer.enable_autolog_hparams:
+        for logger in trainer.loggers:
+            logger.log_hyperparams(config.to_plain())
+    return trainer
 
 
-def _check(config: RunConfig, task: Task) -> None:
-    if config.trainer.get("max_epochs") == 0:
-        raise ValueError("trainer.max_epochs=0: must be at least 1, or -1 for no limit.")
-    if config.precision in _REFUSED_PRECISIONS:
-        raise ValueError(
-            f"trainer.precision={config.precision}: must be 32-true, bf16-mixed or 16-mixed; weights stay float32."
-        )
+def check_batches(config: RunConfig, trainer: Trainer, loaders: Mapping[str, Sized]) -> None:
+    """Check that the limits of the Trainer leave at least one batch of each split, unless they are 0.
+
+    Raises:
+        ValueError: a fraction of the batches is less than one, or a validation would come after the end of an epoch.
+    """
+    for split, loader in loaders.items():
+        limit, number = getattr(trainer, f"limit_{split}_batches"), len(loader)
+        if isinstance(limit, float) and 0 < limit * number < 1:
+            overfits = config.trainer.get("overfit_batches") and split != "test"
+            key = "trainer.overfit_batches" if overfits else f"trainer.limit_{split}_batches"
+            raise ValueError(f"{key}={limit}: must be at least one of the {number} batches of {split}, as {key}=1 is.")
+    interval, number = trainer.val_check_interval, len(loaders["train"])
+    if isinstance(interval, int) and interval > number:
+        raise ValueError(f"trainer.val_check_interval={interval}: must be at most {number}, the batches of an epoch.")
+
+
+def _check(config: RunConfig, task: Task, device_type: str) -> None:
+    """Check what depends on the device and on the task; `config.checking.trainer` checks the rest."""
+    if config.precision == "16-mixed" and device_type == "cpu":
+        raise ValueError("trainer.precision=16-mixed: must be bf16-mixed or 32-true on a CPU.")
+    if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():
+        raise ValueError("trainer.sync_batchnorm=true: must be used on GPUs, which torch needs for it.")
     if task.has_multiple_optimizers:
         for key, allowed in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
             if config.trainer.get(key) not in allowed:
@@ -61,10 +103,35 @@ def _check(config: RunConfig, task: Task) -> None:
                 )
 
 
-def _needs_unused_parameters(config: RunConfig, task: Task) -> bool:
-    """Return whether a step may use only some of the parameters, so that processes must not wait for all gradients."""
-    return is_one_of_several() and (task.has_multiple_optimizers or config.transfer.unfreeze_at_epoch is not None)
+def _max_epochs(config: RunConfig, given: dict[str, Any]) -> int:
+    """Return the limit on epochs. Without any limit, Lightning trains for 1000 epochs."""
+    if given.get("max_epochs") is not None:
+        return given["max_epochs"]
+    return 1000 if config.max_steps is None and given.get("max_time") is None else -1
+
+
+def _strategy(config: RunConfig, task: Task, given: dict[str, Any]) -> Any:
+    """Return the strategy. A strategy for several processes would change the environment of a single one for ever."""
+    if not is_one_of_several():
+        return "auto"
+    # A step may use only some of the parameters, so processes must not wait for the gradients of all.
+    finds_unused = task.has_multiple_optimizers or config.transfer.unfreeze_at_epoch is not None
+    strategy = given.get("strategy", "auto")
+    return "ddp_find_unused_parameters_true" if finds_unused and strategy == "auto" else strategy
+
+
+def _precision_and_plugins(config: RunConfig, given: dict[str, Any], device_type: str) -> dict[str, Any]:
+    plugins = _as_list(given.get("plugins"))
+    for index, plugin in enumerate(plugins):
+        for kind, instead in ((Precision, "trainer.precision"), (CheckpointIO, "the checkpoints of firstlight")):
+            if isinstance(plugin, kind):
+                name = type(plugin).__name__
+                raise ValueError(f"trainer.plugins.{index}={name}: must be replaced by {instead}.")
+    plugins.append(AtomicCheckpointIO())
+    if config.precision == "bf16-mixed":
+        return {"precision": None, "plugins": [*plugins, Bfloat16(device_type)]}
+    return {"precision": config.precision, "plugins": plugins}
 
 
 def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return list(value) if isinstance(value, list) else [] if value is None else [value]

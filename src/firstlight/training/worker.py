@@ -4,16 +4,18 @@
 """
 
 import contextlib
+import os
 import signal
 import sys
 import time
 import traceback
 
 from firstlight.config import RunConfig
-from firstlight.log import logger, run_log
+from firstlight.log import logger, run_log, tolerate_terminals
 from firstlight.runs import RunFolder
-from firstlight.training.launch import REFUSED, is_first_process
+from firstlight.training.launch import is_first_process
 from firstlight.training.lean_imports import defer_imports, pause_garbage_collection
+from firstlight.training.processes.connection import connect_to_parent, report_to_parent
 from firstlight.training.stop_signals import StopSignals, exit_status
 
 
@@ -66,12 +68,20 @@ def _main(run_dir: str) -> int:
     try:  # the process that has started this one has checked the config
         train_here(folder, folder.config(trust=True), started=time.perf_counter())
     except KeyboardInterrupt as interrupt:
-        return exit_status(interrupt)
-    except Exception as error:  # printed here, because the parent process sees only the exit status
-        print(explain(error), file=sys.stderr, flush=True)
-        return REFUSED if isinstance(error, ValueError) else 1
+        status = exit_status(interrupt)
+        report_to_parent("interrupted", str(status - 128))
+        return status
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exc()
+        message = explain(error)
+        if not report_to_parent("refused" if isinstance(error, ValueError) else "failed", message):
+            print(message, file=sys.stderr, flush=True)
+        return 1
     return 0
 
 
 if __name__ == "__main__":
+    connect_to_parent()
+    tolerate_terminals()
     sys.exit(_main(sys.argv[1]))

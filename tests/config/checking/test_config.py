@@ -49,8 +49,8 @@ def message_for(config: dict[str, Any]) -> str:
         ("trainer.max_time", "00:01:00:00"),
         ("trainer.max_time", {"hours": 1}),
         ("trainer.limit_train_batches", 0.5),
-        ("trainer.logger", False),
-        ("trainer.callbacks", [{"_target_": "lightning.pytorch.callbacks.DeviceStatsMonitor", "cpu_stats": True}]),
+        ("trainer.logger", True),
+        ("trainer.callbacks", [{"_target_": "lightning.pytorch.callbacks.Timer", "verbose": True}]),
         ("trainer.profiler", {"_target_": "lightning.pytorch.profilers.SimpleProfiler", "filename": "times"}),
     ],
 )

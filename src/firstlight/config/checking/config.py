@@ -7,6 +7,7 @@ from typing import Any
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
+from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer
@@ -54,6 +55,7 @@ def check(config: dict[str, Any]) -> None:
     _, network = _check_transfer(config["model"])
     for path, node in _targets(config | {"model": network}):
         _check_target(path, node)
+    check_trainer(config)
 
 
 def check_model(model: dict[str, Any]) -> None:

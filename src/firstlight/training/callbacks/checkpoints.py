@@ -21,11 +21,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints atomically, so a process that is killed leaves no damaged one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint atomically.
+        """Write a checkpoint atomically, into a folder that need not exist.
 
         Raises:
             OSError: the file cannot be written. torch hides this error behind one of its own.
         """
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(Path(path)) as file:
             target: Any = _Target(file)
             try:
@@ -34,6 +35,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 if target.error is not None:
                     raise target.error from None
                 raise
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint. Its path may come from a checkpoint of another person, so it must not lead upwards."""
+        if "://" not in str(path) and ".." not in Path(path).parts:
+            super().remove_checkpoint(path)
 
 
 class _Target:
@@ -52,11 +58,6 @@ class _Target:
 
     def flush(self) -> None:
         """Do nothing: `atomic_write` flushes the file."""
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Delete a checkpoint. Its path may come from a checkpoint of another person, so it must not lead upwards."""
-        if "://" not in str(path) and ".." not in Path(path).parts:
-            super().remove_checkpoint(path)
 
 
 class Checkpoints(RunCallback):

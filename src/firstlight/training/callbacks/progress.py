@@ -18,6 +18,8 @@ _SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_pe
 class Progress(RunCallback):
     """Prints a line for each epoch. If the output is a terminal, it also shows a progress bar within each epoch.
 
+    `trainer.enable_progress_bar=false`, or a progress bar of Lightning among the callbacks, replaces the bar.
+
     Args:
         recorder: has the metrics of the epoch; it must be called before this callback.
     """
@@ -27,7 +29,9 @@ class Progress(RunCallback):
         self._bar: tqdm[Any] | None = None
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
-        if trainer.is_global_zero and sys.stdout.isatty():
+        is_wanted = self.recorder.config.trainer.get("enable_progress_bar") is not False
+        has_other = trainer.progress_bar_callback is not None
+        if trainer.is_global_zero and sys.stdout.isatty() and is_wanted and not has_other:
             self._bar = tqdm(
                 total=int(trainer.num_training_batches),
                 desc=f"epoch {trainer.current_epoch + 1}",

@@ -1,0 +1,1 @@
+"""Options of Lightning's Trainer that need some help to work here as Lightning documents them."""

@@ -1,0 +1,1 @@
+"""Processes that train one run together: their connection to the process that starts them, and its supervision."""
