@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from firstlight.config.compose import compose
+from firstlight.runs import RunFolder
 from firstlight.training.processes import supervise as supervising
 from firstlight.training.processes.supervise import supervise
 from firstlight.training.run import train
@@ -232,11 +233,10 @@ def test_ten_kills_of_random_processes_at_random_times_change_nothing(tmp_path: 
             os.kill(victim, signal.SIGKILL)
         out, err = process.communicate(timeout=60)
         assert_ended(*family)
-        assert "Traceback" not in err or victim != process.pid, err
         if not (folder / "spec.json").exists():  # killed before its first step
             shutil.rmtree(folder, ignore_errors=True)
             continue
-        if "status 0" not in f"status {process.returncode}":
+        if RunFolder(folder).metrics().get("status") != "completed":
             resumed = start(tmp_path, f"resume={folder}")
             assert resumed.wait(120) == 0, (attempt, resumed.communicate()[1], out, err)
         assert same_weights(folder, tmp_path / "whole", "last")

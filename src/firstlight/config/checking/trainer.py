@@ -18,6 +18,7 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 PRECISIONS = {"32-true": "32-true", "bf16-mixed": "bf16-mixed", "16-mixed": "16-mixed"}
 PRECISIONS |= {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}  # Lightning's short names
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
+_LIGHTNING = ("lightning.", "pytorch_lightning.")
 
 # Options that can only have these values, and why.
 _FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
@@ -65,9 +66,10 @@ _REPLACED = {
     "OnExceptionCheckpoint": "resume=RUN, which continues after the last complete epoch",
     "ProgressBar": "the progress bar of firstlight, or by TQDMProgressBar",
     "StochasticWeightAveraging": "lightning.pytorch.callbacks.WeightAveraging, whose weights the checkpoints hold",
+    "ThroughputMonitor": "samples_per_second and gflops_per_second in metrics.json",
 }
 _NEEDS_PACKAGE = {"RichModelSummary": "rich", "RichProgressBar": "rich"}
-_NEEDS_LOGGER = ("DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor")
+_NEEDS_LOGGER = ("DeviceStatsMonitor", "LearningRateMonitor")
 
 
 def check_trainer(config: dict[str, Any]) -> None:
@@ -85,10 +87,10 @@ def check_trainer(config: dict[str, Any]) -> None:
             check_range(f"trainer.{key}", trainer.get(key, least), at_least=least)
     for key, may_be_zero in _BATCHES.items():
         _check_batches(key, trainer.get(key), may_be_zero)
-    for key, words in _WORDS.items():
-        value = trainer.get(key, words[-1])
-        if not isinstance(value, dict) and str(as_yaml(value)) not in words:
-            raise _refused(key, value, _or([word for word in words if word != "null"]))
+    for key, options in _WORDS.items():
+        value = trainer.get(key, options[-1])
+        if not isinstance(value, dict) and str(as_yaml(value)) not in options:
+            raise _refused(key, value, _or([word for word in options if word != "null"]))
     _check_hardware(trainer)
     _check_length(trainer)
     _check_combinations(config)
@@ -115,6 +117,10 @@ def _check_hardware(trainer: dict[str, Any]) -> None:
     choose("trainer.accelerator", accelerator, ACCELERATORS, "accelerator")
     if precision is not None and str(precision) not in PRECISIONS:
         raise _refused("precision", precision, "32-true, bf16-mixed or 16-mixed; weights stay float32")
+    strategy = trainer.get("strategy")
+    target = str(strategy["_target_"]) if isinstance(strategy, dict) else ""
+    if target.startswith(_LIGHTNING) and not target.endswith(".DDPStrategy"):
+        raise _refused("strategy", target, "DDPStrategy, because each process holds the whole network")
     devices = trainer.get("devices", "auto")
     indices = devices if isinstance(devices, list) else str(devices).split(",") if "," in str(devices) else None
     if indices is not None:
@@ -184,7 +190,7 @@ def _callbacks(trainer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     callbacks = trainer.get("callbacks") or []
     for index, node in enumerate(callbacks if isinstance(callbacks, list) else [callbacks]):
         target = str(node.get("_target_")) if isinstance(node, dict) else ""
-        if target.startswith(("lightning.", "pytorch_lightning.")):
+        if target.startswith(_LIGHTNING):
             yield (f"callbacks.{index}" if isinstance(callbacks, list) else "callbacks"), target.rsplit(".", 1)[-1]
 
 

@@ -13,7 +13,7 @@ from firstlight.training.processes.connection import Connections
 SILENCE = 120.0  # seconds without a sign of life after which a worker counts as stopped
 _TICK = 0.2  # seconds between two looks at the workers
 _SECONDS_TO_END = 10.0  # from SIGTERM to SIGKILL, if another worker has failed
-_SECONDS_TO_SAVE = 30.0  # from SIGTERM to SIGKILL, if the parent is terminated and the workers write a checkpoint
+_SECONDS_TO_SAVE = 30.0  # from SIGTERM to SIGKILL, if this process is stopped, and the workers write a checkpoint
 
 
 def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]], silence: float = SILENCE) -> None:
@@ -33,17 +33,17 @@ def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]],
     """
     with Connections() as connections, _sigterm_noted() as terminated:
         workers: list[_Worker] = []
-        seconds_to_end = _SECONDS_TO_END
+        seconds_to_end = _SECONDS_TO_SAVE
         try:
             for number, environment in enumerate(environments):
                 variables = {**environment, **connections.environment(number)}
                 workers.append(_Worker(number, subprocess.Popen(command, env=variables)))
             culprit = _watch(workers, connections, silence, terminated)
-            seconds_to_end = _SECONDS_TO_SAVE if terminated else _SECONDS_TO_END
+            seconds_to_end = _SECONDS_TO_END if culprit else _SECONDS_TO_SAVE
         finally:
             _end(workers, seconds_to_end)
         _hear(workers, connections, 0)
-    if terminated:
+    if terminated and any(worker.has_failed for worker in workers):
         raise KeyboardInterrupt(terminated[0])
     if culprit is not None:
         _raise_for(culprit, workers, silence)
