@@ -337,8 +337,8 @@ def test_every_callback_of_lightning_is_decided() -> None:
     assert decided == CALLBACKS
 
 
-def with_folder(words: list[str], folder: Path) -> list[str]:
-    return [each.replace("FOLDER", str(folder)) for each in words]
+def with_folder(arguments: list[str], folder: Path) -> list[str]:
+    return [each.replace("FOLDER", str(folder)) for each in arguments]
 
 
 @pytest.mark.parametrize(("name", "words", "check"), WORKS, ids=[f"{n} {w[0]}" for n, w, _ in WORKS])
