@@ -1,4 +1,4 @@
-"""Predict the classes of images: `predict.py run=outputs/digits-lenet/... input=photos/`."""
+"""Predict images, tables or texts: `predict.py run=outputs/digits-lenet/... input=photos/`."""
 
 from firstlight.commands.predict import main
 

@@ -33,6 +33,7 @@ def test_to_dict_returns_plain_values() -> None:
         "interpolation": "bilinear",
         "columns": [],
         "fit": "crop",
+        "ground": None,
     }
 
 

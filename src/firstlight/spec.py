@@ -1,7 +1,7 @@
 """Metadata of a data set, which networks, tasks and augmentation are built from."""
 
 import math
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -57,6 +57,8 @@ class DataSpec:
         interpolation: "bilinear" or "bicubic", for resizing images to `size`.
         columns: the columns of a table, in the order of their inputs; empty for other data.
         fit: how image files are fitted to the stored shape: "crop", "pad" or "stretch"; see `read_image`.
+        ground: "dark" or "light" if images are grey and all have such a ground at their border; None for others.
+            Specs that differ only in it are equal, because runs of earlier versions lack it.
     """
 
     input_shape: tuple[int, ...]
@@ -71,6 +73,7 @@ class DataSpec:
     interpolation: str = "bilinear"
     columns: tuple[Column, ...] = ()
     fit: str = "crop"
+    ground: str | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> str:
@@ -145,9 +148,9 @@ def _from_plain(cls: Any, values: Any) -> Any:
     for name in values:
         if name not in hints:
             raise ValueError(f"its field '{name}' is unknown")
-    for field in fields(cls):
-        if field.name not in values and field.default is MISSING:
-            raise ValueError(f"its field '{field.name}' is missing")
+    for known in fields(cls):
+        if known.name not in values and known.default is MISSING:
+            raise ValueError(f"its field '{known.name}' is missing")
     return cls(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
 
 

@@ -41,6 +41,10 @@ def test_the_script_predicts_with_pretrained_weights_without_importing_lightning
         (["run=nope"], "run=nope: must be a run folder, which contains a config.yaml."),
         (["run=nope", "batch_size=many"], "batch_size=many: must be a whole number (predict)."),
         (["model=efficientnet_lite0", "predict.group=dogcat"], "predict.group=dogcat: unknown group, did you mean 'd"),
+        (
+            ["model=efficientnet_lite0", "predict.invert=maybe"],
+            "predict.invert=maybe: must be auto or true or false (predict).",
+        ),
     ],
 )
 def test_a_mistake_is_reported_before_torch_is_imported(profiled: Profiled, words: list[str], message: str) -> None:

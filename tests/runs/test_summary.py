@@ -7,7 +7,7 @@ from firstlight.runs import RunFolder
 from firstlight.runs.load import load_run
 from firstlight.runs.summary import closing_text, metrics_table, opening_text
 from firstlight.tasks.build import build_task
-from helpers.small import IMAGES, NUMBERS
+from helpers.small import IMAGES, NUMBERS, TOKENS
 
 
 def test_the_table_has_a_row_for_each_split_and_a_column_for_each_metric() -> None:
@@ -57,8 +57,12 @@ def test_the_closing_text_offers_only_commands_that_the_run_permits(trained_run:
     metrics = RunFolder(trained_run).metrics()
     for words, spec, commands in (
         (["model=gan"], IMAGES, {"evaluate", "sample"}),
-        (["data=diabetes", "model=mlp"], NUMBERS, {"evaluate"}),
+        (["data=diabetes", "model=mlp"], NUMBERS, {"evaluate", "predict"}),
+        (["data=text", "model=lstm"], TOKENS, {"evaluate", "predict", "sample"}),
+        (["model=autoencoder", "model.hidden_sizes=[4]"], IMAGES, {"evaluate", "predict"}),
     ):
         task = build_task(RunConfig.from_overrides(*words, "optimizer.lr=1e-3"), spec, training=False)
         text = closing_text(RunFolder(trained_run), metrics, task)
         assert {line.split()[0] for line in text.splitlines() if ".py" in line} == commands
+        inputs = {"images": "<image or folder>", "numbers": "<table.csv>", "tokens": "<text or file>"}[spec.kind]
+        assert (f"input={inputs}" in text) == ("predict" in commands)

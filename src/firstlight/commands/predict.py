@@ -10,8 +10,8 @@ from firstlight.transfer.imagenet_groups import check_group
 
 
 def main() -> None:
-    """Entry point of scripts/predict.py: predict files with a trained network."""
-    run_command("predict", _job)
+    """Entry point of scripts/predict.py: predict images, tables or texts with a trained network."""
+    run_command("predict", _job, texts=("input",))
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:

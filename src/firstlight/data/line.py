@@ -10,7 +10,7 @@ from firstlight.checks import check_range
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.randomness import generator
-from firstlight.spec import DataSpec
+from firstlight.spec import Column, DataSpec
 
 
 class Line(Source):
@@ -82,7 +82,8 @@ class Line(Source):
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
         """Return mean 0 and standard deviation 1, with which the points are not standardised."""
-        return DataSpec((1,), 1, labels, (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,))
+        columns = (Column("x", "number"),)
+        return DataSpec((1,), 1, labels, (0.0,), (1.0,), target_mean=(0.0,), target_std=(1.0,), columns=columns)
 
     def _points(self, split: str) -> Arrays:
         if self.points is not None:

@@ -16,7 +16,7 @@ from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Source(ABC):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from firstlight.data.ground import common_ground
 from firstlight.data.store import Arrays
 from firstlight.spec import DataSpec
 
@@ -23,7 +24,8 @@ def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpe
     else:
         mean, std = (), ()
     targets = column_statistics(train.targets) if train.targets.dtype == np.float32 else ((), ())
-    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets)
+    ground = common_ground(train.inputs, margin) if train.inputs.dtype == np.uint8 else None
+    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets, ground=ground)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

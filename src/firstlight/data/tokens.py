@@ -18,6 +18,11 @@ def cut(text: str, unit: str) -> Sequence[str]:
     return text if unit == "characters" else _WORDS.findall(text)
 
 
+def unit_of(vocabulary: Iterable[str]) -> str:
+    """Return the unit of the tokens of a vocabulary, see `UNITS`."""
+    return "words" if any(len(token) > 1 for token in vocabulary if token != UNKNOWN) else "characters"
+
+
 def build_vocabulary(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
     """Return `<unk>` and the most frequent tokens, by decreasing frequency and then by character."""
     ranked = sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
@@ -36,10 +41,9 @@ def encode_known(text: str, vocabulary: Sequence[str]) -> tuple[list[int], list[
     The unit of the tokens, characters or words, follows from the vocabulary. A word that is known only with or only
     without a space before it is encoded in the known form.
     """
-    unit = "words" if any(len(token) > 1 for token in vocabulary if token != UNKNOWN) else "characters"
     indices = {token: index for index, token in enumerate(vocabulary) if token != UNKNOWN}
     known, unknown = [], []
-    for token in cut(text, unit):
+    for token in cut(text, unit_of(vocabulary)):
         form = next((form for form in (token, f" {token}", token.lstrip(" ")) if form in indices), None)
         if form is None:
             unknown.append(token)

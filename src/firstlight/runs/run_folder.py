@@ -45,6 +45,7 @@ class RunFolder:
         self.metrics_path = self.path / "metrics.json"
         self.history_path = self.path / "metrics.csv"
         self.log_path = self.path / "train.log"
+        self.images_path = self.path / "images.npy"
         self.checkpoint_dir = self.path / "checkpoints"
         self._created: list[Path] = []  # the folders that `create` has made, innermost first
 

@@ -26,7 +26,7 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
     """Return the metrics of the best epoch, the speed, and the commands that use the run."""
     path = relative_path(folder.path)
     result = task.result_line()
-    predicts = task.predicts_labels and task.spec.kind == "images"
+    inputs = {"images": "<image or folder>", "numbers": "<table.csv>", "tokens": "<text or file>"}[task.spec.kind]
     return "\n".join(
         [
             "",
@@ -38,7 +38,7 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
             f"fit {metrics['seconds/fit']:.1f} s, total {metrics['seconds/total']:.1f} s",
             f"run folder  {path}",
             f"evaluate    {command('evaluate')} run={path}",
-            *([f"predict     {command('predict')} run={path} input=<image or folder>"] if predicts else []),
+            *([f"predict     {command('predict')} run={path} input={inputs}"] if task.can_predict else []),
             *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
             f"curves      {runner()}tensorboard --logdir {path}",
         ]

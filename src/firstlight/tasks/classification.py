@@ -16,9 +16,11 @@ from firstlight.data import Split
 from firstlight.spec import DataSpec
 from firstlight.tasks import class_balance
 from firstlight.tasks.confusion import MACRO_METRICS, ConfusionMeter
-from firstlight.tasks.task import Batch, Task
+from firstlight.tasks.task import TOP, Batch, Task, ranked
+from firstlight.transfer import imagenet_groups
 
 BALANCES = ("weights", "sampler")
+_MIN_UNDECIDED = 6  # with fewer classes, a network that hesitates between some of them hesitates between many
 
 
 class Classification(Task):
@@ -45,7 +47,6 @@ class Classification(Task):
 
     target_kind = "classes"
     supports_feature_cache = True
-    predicts_labels = True
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Classification(Task):
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
+        self.group: str | None = None
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
@@ -119,3 +121,64 @@ class Classification(Task):
         A single logit s becomes (0, s): the softmax is then the sigmoid of s, and the cross entropy the binary one.
         """
         return torch.cat([torch.zeros_like(outputs), outputs], 1) if self.binary else outputs
+
+    @torch.inference_mode()
+    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Return `label`, `probability`, `top_1` to `top_5` and `warning`; with a group, also its verdict and sums."""
+        probabilities = self.class_logits(self.network(self.preprocess(raw))).float().softmax(1).cpu()
+        best = probabilities.max(1)
+        rows: list[dict[str, Any]] = [
+            {"label": self.spec.labels[index], "probability": round(value, 6)}
+            for index, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+        columns: list[Sequence[dict[str, Any]]] = [
+            ranked(probabilities, self.spec.labels, "top"),
+            _undecided(probabilities),
+        ]
+        if self.group is not None:
+            columns.insert(1, imagenet_groups.verdicts(self.group, probabilities))
+        for parts in zip(rows, *columns, strict=True):
+            for part in parts[1:]:
+                parts[0].update(part)
+        return rows
+
+    def use_group(self, group: str) -> None:
+        imagenet_groups.check_labels(group, self.spec.labels)
+        self.group = group
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        """Return the label and its probability; with a group, also the verdict and the sum over its classes."""
+        found = row["label"], _percent(row["probability"])
+        return found if self.group is None else (*found, row[self.group], _percent(row[f"{self.group}_probability"]))
+
+    def details(self, row: dict[str, Any]) -> list[tuple[str, ...]]:
+        """Return the most likely classes; with a group, also its verdict and sums."""
+        pairs = [row[f"top_{place}"].rpartition("=") for place in range(1, TOP + 1) if f"top_{place}" in row]
+        lines: list[tuple[str, ...]] = [(label, _percent(value)) for label, _, value in pairs]
+        if self.group is None:
+            return lines
+        sums = ", ".join(f"{name} {row[name]:.2%}" for name in (*imagenet_groups.GROUPS[self.group], "neither"))
+        verdict = f"{self.group}: {row[self.group]}", _percent(row[f"{self.group}_probability"]), f"({sums})"
+        return [*((*line, "") for line in lines), verdict]
+
+
+def _percent(probability: str | float) -> str:
+    return f"{float(probability):7.2%}"
+
+
+def _undecided(probabilities: Tensor) -> list[dict[str, str]]:
+    """Return a warning for each sample whose probabilities are spread over more than half of the classes.
+
+    The number of classes is the perplexity of the probabilities, the exponential of their entropy.
+
+    Args:
+        probabilities: (samples, classes).
+    """
+    num_classes = probabilities.shape[1]
+    perplexities = torch.special.entr(probabilities).sum(1).exp().tolist()
+    return [
+        {"warning": f"undecided: between {value:.0f} of {num_classes} classes"}
+        if num_classes >= _MIN_UNDECIDED and value > num_classes / 2
+        else {"warning": ""}
+        for value in perplexities
+    ]

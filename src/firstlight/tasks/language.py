@@ -1,7 +1,7 @@
 """Language modelling: the next token of a text."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
 from firstlight.spec import DataSpec
 from firstlight.tasks.meters import Sums, Totals
-from firstlight.tasks.task import Batch, Task
+from firstlight.tasks.task import Batch, Task, ranked
 
 
 class Language(Task):
@@ -74,6 +74,51 @@ class Language(Task):
         logits, state = self.network.step(tokens, state)
         self.stream_state = _map(state, Tensor.detach)
         return logits
+
+    @torch.inference_mode()
+    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Return `tokens`, `loss` and `perplexity` of each text, and `next_1` to `next_5`, the tokens likely to follow.
+
+        The first token is given. The loss is the mean over the other tokens, in nats; it is None if there are none.
+        """
+        counts = (raw >= 0).sum(1)
+        losses = torch.zeros(len(raw), device=raw.device)
+        following = torch.zeros(len(raw), self.spec.num_outputs, device=raw.device)
+        for start, logits in self._windows(self.preprocess(raw.clamp_min(0))):
+            log_probabilities = logits.float().log_softmax(2)
+            targets = raw[:, start + 1 : start + 1 + logits.shape[1]].long()
+            own = log_probabilities[:, : targets.shape[1]].gather(2, targets.clamp_min(0)[..., None])[..., 0]
+            losses -= (own * (targets >= 0)).sum(1)
+            ends = ((counts > start) & (counts <= start + logits.shape[1])).nonzero()[:, 0]
+            following[ends] = log_probabilities[ends, counts[ends] - 1 - start].exp()
+        following[:, self.spec.labels.index(UNKNOWN)] = 0  # stands for no text
+        likely = ranked(following.cpu(), [repr(token) for token in self.spec.labels], "next")
+        found = zip((counts - 1).clamp_min(0).tolist(), losses.tolist(), likely, strict=True)
+        return [_loss_columns(count, loss) | tokens for count, loss, tokens in found]
+
+    def _windows(self, tokens: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield the logits of texts of any length, (batch, part of the length, vocabulary), and where each part starts.
+
+        A network without a state reads every token after half a window of other tokens, if there are as many.
+        """
+        (length,) = self.spec.input_shape
+        if hasattr(self.network, "step"):
+            state: Any = None
+            for start in range(0, tokens.shape[1], length):
+                logits, state = self.network.step(tokens[:, start : start + length], state)
+                yield start, logits
+            return
+        half = (length + 1) // 2
+        for start in range(0, tokens.shape[1], half):
+            first = max(0, start + half - length)
+            yield start, self.network(tokens[:, first : start + half])[:, start - first :]
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        """Return the loss, the perplexity and the most likely next token."""
+        numbers = [
+            f"{name} {'-' if row[name] is None else format(row[name], '.4g')}" for name in ("loss", "perplexity")
+        ]
+        return (*numbers, f"next {row['next_1'].rpartition('=')[0]}")
 
     @property
     def can_sample(self) -> bool:
@@ -135,6 +180,14 @@ def _draw(logits: Tensor, allowed: Tensor, temperature: float, random: torch.Gen
 def _map(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Change every tensor of a state; the state of an LSTM has two."""
     return tuple(map(change, state)) if isinstance(state, tuple) else change(state)
+
+
+def _loss_columns(count: int, loss: float) -> dict[str, Any]:
+    """Return the columns for a text of `count` predicted tokens whose losses sum to `loss`."""
+    if not count:
+        return {"tokens": 0, "loss": None, "perplexity": None}
+    perplexity = math.exp(min(loss / count, 700.0))
+    return {"tokens": count, "loss": round(loss / count, 6), "perplexity": round(perplexity, 6)}
 
 
 def _metrics(sums: Totals) -> Totals:

@@ -1,6 +1,7 @@
 """Reconstruction: an image through a latent vector and back."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +92,25 @@ class Reconstruction(Task):
             count = len(inputs)
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
         return loss
+
+    @torch.inference_mode()
+    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Return the mean squared error of the reconstruction, and the latent as `latent_1` and so on."""
+        inputs = self.preprocess(raw)
+        outputs, latents, _ = self.network.reconstruct(inputs)
+        errors = (self.as_pixels(outputs) - self.preprocess.to_pixels(inputs)).square().flatten(1).mean(1)
+        return [
+            {"mse": round(error, 8)} | {f"latent_{place}": round(value, 6) for place, value in enumerate(latent, 1)}
+            for error, latent in zip(errors.tolist(), latents.tolist(), strict=True)
+        ]
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        """Return the error."""
+        return (f"mse {row['mse']:.6f}",)
+
+    def details(self, row: dict[str, Any]) -> list[tuple[str, ...]]:
+        """Return the error; the latent is in the CSV file only."""
+        return [self.cells(row)]
 
     def as_pixels(self, outputs: Tensor) -> Tensor:
         """Return the network's outputs as pixels: 0 is black and 1 is white."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,13 @@ class Regression(Task):
             intercept, at_one = (ends * self.target_std + self.target_mean).flatten().tolist()
         sign = "-" if intercept < 0 else "+"
         return f"{self.spec.labels[0]} = {at_one - intercept:.4f} x {sign} {abs(intercept):.4f}"
+
+    @torch.inference_mode()
+    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Return the predicted number of each target, in the units of the data, in a column of the target's name."""
+        outputs = self.network(self.preprocess(raw)).float()
+        numbers = (outputs * self.target_std + self.target_mean).cpu()
+        return [dict(zip(self.spec.labels, row, strict=True)) for row in numbers.tolist()]
 
     def new_meter(self) -> Sums:
         """Return an empty meter that sums the errors over all target numbers."""

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -18,6 +18,8 @@ from firstlight.transfer.freezing import Freezing
 Batch = tuple[Tensor, Tensor]
 # Takes one gradient step: the index of the optimized part, and the loss of that part.
 Update = Callable[[int, Tensor], None]
+
+TOP = 5  # most likely classes in a prediction
 
 
 class Task(nn.Module, ABC):
@@ -40,7 +42,6 @@ class Task(nn.Module, ABC):
         supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
-        predicts_labels: whether the network's output becomes class probabilities.
         metric_names: names of the metrics, without the prefix `<split>/`.
         freezing: which parts of the network learn in which epoch.
         reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
@@ -52,7 +53,6 @@ class Task(nn.Module, ABC):
     has_multiple_optimizers: ClassVar[bool] = False
     supports_freezing: ClassVar[bool] = True
     supports_feature_cache: ClassVar[bool] = False
-    predicts_labels: ClassVar[bool] = False
     metric_names: tuple[str, ...] = ("loss",)
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
@@ -156,6 +156,40 @@ class Task(nn.Module, ABC):
         """
         return None
 
+    @property
+    def can_predict(self) -> bool:
+        """Whether the task predicts samples without targets, see `runs.predict`."""
+        return type(self).predict_rows is not Task.predict_rows
+
+    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Return the results for each sample, as the columns of a table; all rows have the same columns.
+
+        The column `warning` is optional: why the result may be wrong.
+
+        Args:
+            raw: raw inputs. Texts that are shorter than the longest end in -1.
+
+        Raises:
+            ValueError: the task does not predict.
+        """
+        raise ValueError(f"task={self.task_name}: must be a task that predicts.")
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        """Return the main results of a row of `predict_rows` as short texts, for the screen and for captions."""
+        return tuple(f"{name} {value:.6g}" for name, value in row.items())
+
+    def details(self, row: dict[str, Any]) -> list[tuple[str, ...]]:
+        """Return the results of a single sample as lines for the screen, each of the same number of texts."""
+        return [(name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in row.items()]
+
+    def use_group(self, group: str) -> None:
+        """Predict also a verdict for a group of classes, see `transfer.imagenet_groups`.
+
+        Raises:
+            ValueError: the task does not predict the classes of the group.
+        """
+        raise ValueError(f"predict.group={group}: must be null with task={self.task_name}, which predicts no classes.")
+
     def training_flops(self, flops: int) -> int:
         """Return the operations of one training sample. A backward pass costs twice as much as a forward pass.
 
@@ -205,3 +239,19 @@ class Task(nn.Module, ABC):
         if mode:
             self.freezing.keep_modes()
         return self
+
+
+def ranked(probabilities: Tensor, names: Sequence[str], prefix: str) -> list[dict[str, str]]:
+    """Return the most likely names of each sample, at most five, as `<prefix>_1` and so on: "name=probability".
+
+    Args:
+        probabilities: (samples, names).
+        names: the names.
+        prefix: the beginning of the keys.
+    """
+    top = probabilities.topk(min(TOP, probabilities.shape[1]))
+    pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    return [
+        {f"{prefix}_{place}": f"{names[i]}={value:.6f}" for place, (i, value) in enumerate(zip(*pair, strict=True), 1)}
+        for pair in pairs
+    ]

@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 
 from firstlight.data import BatchLoader, Split
 from firstlight.data.contact_sheet import contact_sheet, write_image
+from firstlight.data.known_images import known_images
 from firstlight.files import write_text
 from firstlight.log import logger
 from firstlight.networks.flops import flops_per_sample, num_parameters
@@ -176,6 +177,8 @@ def _report(session: _Session, status: str, fit_seconds: float) -> None:
     task, folder = parts.task, parts.folder
     if checkpoints.best:
         _write_example_output(session)
+    if task.can_predict and task.spec.kind == "images":
+        known_images(parts.splits["train"], task.spec.margin).write(folder.images_path)
     flops = flops_per_sample(task.network, task.preprocess.output_spec)
     tested = {name: value for name, value in session.module.metrics.items() if name.startswith("test/")}
     metrics: dict[str, Any] = checkpoints.best | tested

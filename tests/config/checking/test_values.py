@@ -22,7 +22,7 @@ def check(value: Any, annotation: str) -> None:
         ("'Optional[str]'", ["a", None], [1], "text or null"),
         ("Union[int, float, str]", [1, 0.5, "a"], [None, True], "a number or text"),
         ("float | Tensor", [1], ["a"], "a number"),
-        ("Literal['max', 1]", ["max", 1], ["min", 2], "Literal['max', 1]"),
+        ("Literal['max', 1]", ["max", 1], ["min", 2], "max or 1"),
         ("list[int]", [[], [1, 2]], [1, [0.5], "12"], "a list of whole numbers"),
         ("Sequence[float] | None", [[0.5], None], [0.5, ["a"]], "a list of numbers or null"),
         ("list[list[str]]", [[["a"]]], [["a"]], "a list of items, each a list of texts"),

@@ -43,6 +43,8 @@ def _description(annotation: ast.expr) -> str:
             return _alternatives([inner, ast.Constant(None)])
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
             return _alternatives(options)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=choices)):
+            return " or ".join(str(as_yaml(ast.literal_eval(choice))) for choice in choices)
         case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):
             return f"a list of {_PLURALS.get(ast.unparse(inner)) or f'items, each {_description(inner)}'}"
         case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):

@@ -1,0 +1,104 @@
+"""Images as inputs: a file, or all images in a folder."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from firstlight.data.ground import has_ground
+from firstlight.data.images import find_images, refuse_decompression_bombs
+from firstlight.data.known_images import KnownImages
+from firstlight.data.read_ahead import read_ahead
+from firstlight.runs.predict.inputs import InputBatch, check_kind
+from firstlight.runs.predict.sheet import is_sheet
+from firstlight.spec import DataSpec
+
+INVERT = ("auto", True, False)
+
+
+class ImageInputs:
+    """An image, or the images in a folder without the contact sheet of earlier predictions.
+
+    Args:
+        source: the image or folder.
+        target: the CSV file of the predictions; a folder also gets a contact sheet beside it.
+        spec: the data that the network was trained on.
+        interpolation: how images are resized.
+        invert: "auto" inverts the images of a light ground if all training images have a dark one, or the reverse; True
+            inverts all images, False none.
+        known: the training images, for warnings about images that are unlike them; None for no warnings.
+
+    Raises:
+        ValueError: there are no images, or an output file would replace one of them.
+    """
+
+    unit = "image"
+
+    def __init__(
+        self,
+        source: Path,
+        target: Path,
+        spec: DataSpec,
+        interpolation: str,
+        invert: str | bool,
+        known: KnownImages | None,
+    ) -> None:
+        check_kind(source, "images")
+        self.sheet_path = target.with_suffix(".png") if source.is_dir() else None
+        self.paths = _find(source, target, self.sheet_path)
+        self.problems: list[str] = []
+        self.spec = spec
+        self.interpolation = interpolation
+        self.invert = invert
+        self.known = known
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def batches(self, batch_size: int) -> Iterator[InputBatch]:
+        """Yield (batch, channels, height, width), uint8. Images that cannot be read are left out."""
+        shape, margin = self.spec.stored_shape, self.spec.margin
+        inside = (..., slice(margin, -margin or None), slice(margin, -margin or None))
+        with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
+            found = read_ahead(pool, self.paths, shape, batch_size, self.problems, self.interpolation, self.spec.fit)
+            for paths, raw in found:
+                pixels, inverted = self._invert(raw.numpy(), inside)
+                unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)
+                warnings = [[*before, *after] for before, after in zip(inverted, unlike, strict=True)]
+                yield InputBatch([{"path": str(path)} for path in paths], torch.from_numpy(pixels), warnings)
+
+    def _invert(self, images: np.ndarray, inside: Any) -> tuple[np.ndarray, list[list[str]]]:
+        """Return the images, inverted where `invert` says so, and the warnings about it.
+
+        Args:
+            images: (images, channels, height, width), uint8.
+            inside: index of the pixels without the margin.
+        """
+        if self.invert != "auto" or self.spec.ground is None:
+            return (255 - images if self.invert is True else images), [[]] * len(images)
+        ground = "light" if self.spec.ground == "dark" else "dark"
+        chosen = has_ground(images[inside], ground)
+        inverted = np.where(chosen[:, None, None, None], 255 - images, images)
+        return inverted, [[f"inverted: {ground} ground"] if is_chosen else [] for is_chosen in chosen]
+
+
+def _find(source: Path, target: Path, sheet_path: Path | None) -> list[Path]:
+    """Return the images to predict, without the contact sheet of earlier predictions, which will be replaced.
+
+    Raises:
+        ValueError: there are no images, or an output file would replace one of them.
+    """
+    old_sheet = sheet_path.resolve() if sheet_path and is_sheet(sheet_path) else None
+    paths = [path for path in find_images(source) if path.resolve() != old_sheet]
+    if not paths:
+        raise ValueError(f"input={source}: must contain images other than the contact sheet of earlier predictions.")
+    inputs = {path.resolve() for path in paths}
+    for path in (target, sheet_path):
+        if path is not None and path.resolve() in inputs:
+            raise ValueError(f"output={target}: must be another file, because it would replace the image {path}.")
+    if target == sheet_path:
+        raise ValueError(f"output={target}: must be a .csv file. The contact sheet is written beside it as .png.")
+    return paths

@@ -1,0 +1,202 @@
+"""Predict with a trained network: from files to a CSV file, whatever the kind of data and the task."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from firstlight.checks import check_range
+from firstlight.data.known_images import KnownImages
+from firstlight.files import output_file, user_path
+from firstlight.runs.command_line import command
+from firstlight.runs.device import pick_device
+from firstlight.runs.load import load_pretrained, load_run
+from firstlight.runs.predict.images import INVERT, ImageInputs
+from firstlight.runs.predict.inputs import InputBatch, Inputs
+from firstlight.runs.predict.rows_file import rows_file
+from firstlight.runs.predict.screen import (
+    MAX_ROWS,
+    aligned,
+    name_of,
+    predictions_table,
+    problems_text,
+    show,
+    warnings_text,
+)
+from firstlight.runs.predict.sheet import Sheet
+from firstlight.runs.predict.tables import TableInputs
+from firstlight.runs.predict.texts import TextInputs
+from firstlight.runs.run_folder import RunFolder
+from firstlight.tasks import Task
+from firstlight.transfer.imagenet_groups import check_group
+
+
+def predict(
+    run: str | Path | None,
+    input: str | Path,
+    output: str | Path | None = None,
+    checkpoint: str = "best",
+    batch_size: int = 32,
+    accelerator: str = "auto",
+    model: dict[str, Any] | None = None,
+    group: str | None = None,
+    invert: Literal["auto", True, False] = "auto",
+    trust: bool = False,
+) -> list[dict[str, Any]]:
+    """Predict images, the rows of a table, or texts, whichever the network was trained on.
+
+    Writes a CSV file with a row for each input. For a folder of images, also writes a contact sheet of the first ones,
+    a PNG file of the same name. Prints the first rows, or the details of a single one. Images that cannot be read are
+    reported and left out.
+
+    If the prediction is interrupted or fails, the rows so far are kept beside the CSV file, in a file that is named.
+
+    Args:
+        run: the run folder; None if `model` is given.
+        input: an image or a folder; a table; a file of texts, one in each line, or a text itself.
+        output: path of the CSV file; by default predictions.csv in the run folder, or in the working directory.
+        checkpoint: "best" or "last" of the run.
+        batch_size: inputs that pass through the network at a time.
+        accelerator: see `pick_device`.
+        model: the node of a network with pretrained weights; None if `run` is given.
+        group: a group of ImageNet's classes, see `transfer.imagenet_groups`.
+        invert: "auto" inverts images of a light ground if the training images have a dark one, or the reverse; True
+            inverts all images, False none.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
+
+    Returns:
+        The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
+        or says why the prediction may be wrong. Those between are the task's, see `Task.predict_rows`: for
+        classification `label`, `probability`, and `top_1` to `top_5` as "label=probability"; with a group, also its
+        verdict.
+
+    Raises:
+        ValueError: the run, the checkpoint, the weights, the group or the input do not exist; the task does not
+            predict; nothing can be read; or an output file would replace an image.
+    """
+    if (run is None) == (model is None):
+        raise ValueError("run: must be set if model is None, and None otherwise.")
+    check_range("batch_size", batch_size, at_least=1)
+    if invert not in INVERT:
+        raise ValueError(f"predict.invert={invert}: must be auto, true or false.")
+    if group is not None:
+        check_group(group)
+    device = pick_device(accelerator)
+    task = load_run(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
+    _check_task(task, run)
+    if group is not None:
+        task.use_group(group)
+    target = user_path(output or _default_output(run))
+    inputs = _open(input, target, task, run, invert)
+    return _Prediction(task, inputs, target).run(batch_size, str(input))
+
+
+def _check_task(task: Task, run: str | Path | None) -> None:
+    if not task.can_predict:
+        fix = f" To fix: use {command('sample')} run={run}" if task.can_sample else ""
+        raise ValueError(
+            f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.{fix}"
+        )
+
+
+def _default_output(run: str | Path | None) -> Path:
+    return (RunFolder.open(run).path if run else Path()) / "predictions.csv"
+
+
+def _known(run: str | Path | None) -> KnownImages | None:
+    """Return the training images of a run; None if there are none, as in a run that was stopped early."""
+    path = RunFolder.open(run).images_path if run else None
+    return KnownImages.read(path) if path is not None and path.is_file() else None
+
+
+def _open(source: str | Path, target: Path, task: Task, run: str | Path | None, invert: str | bool) -> Inputs:
+    """Return the inputs of the kind that the network was trained on.
+
+    Raises:
+        ValueError: there are none, they are of another kind, or an option does not fit the kind.
+    """
+    spec = task.spec
+    if spec.kind == "images":
+        # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
+        interpolation = "bilinear" if run else spec.interpolation
+        return ImageInputs(user_path(source), target, spec, interpolation, invert, _known(run))
+    if invert is True:
+        raise ValueError(f"predict.invert=true: must be auto or false, because {spec.kind} have no ground.")
+    return TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs(user_path(source), spec)
+
+
+class _Prediction:
+    """The way of the inputs through the network, and its results so far."""
+
+    def __init__(self, task: Task, inputs: Inputs, target: Path) -> None:
+        self.task = task
+        self.inputs = inputs
+        self.target = target
+        self.sheet = Sheet()
+        self.rows: list[dict[str, Any]] = []
+        self.warnings: list[tuple[dict[str, Any], str]] = []
+        self.shown: list[tuple[str, ...]] = []  # the first rows, as the table on the screen shows them
+        self.details: list[tuple[str, ...]] = []  # of the first row
+
+    def run(self, batch_size: int, source: str) -> list[dict[str, Any]]:
+        """Predict all inputs, write the files, print the results, and return the rows."""
+        inputs = self.inputs
+        with rows_file(self.target) as file, self._progress() as bar:
+            for batch in inputs.batches(batch_size):
+                file.add(self._predict(batch))
+                bar.update(len(self.rows) + len(inputs.problems) - bar.n)
+            if not self.rows:
+                self._raise_empty(source)
+        if inputs.sheet_path:
+            with output_file("output", inputs.sheet_path):
+                self.sheet.write(inputs.sheet_path)
+        self._print()
+        return self.rows
+
+    def _progress(self) -> Any:
+        """Return a progress bar on a terminal, for inputs that take long enough to need one."""
+        unit = self.inputs.unit
+        return tqdm(total=len(self.inputs), desc="predicting", unit=unit, leave=False, dynamic_ncols=True, disable=None)
+
+    def _predict(self, batch: InputBatch) -> list[dict[str, Any]]:
+        """Return the rows of a batch."""
+        raw = batch.raw.to(self.task.device)
+        results = self.task.predict_rows(raw)
+        rows = []
+        for names, result, warnings in zip(batch.names, results, batch.warnings, strict=True):
+            found = [*warnings, *filter(None, [result.pop("warning", "")])]
+            self.warnings += [(names, warning) for warning in found]
+            # A target may have the name of another column.
+            named = {f"predicted_{key}" if key in (*names, "warning") else key: value for key, value in result.items()}
+            rows.append(names | named | {"warning": "; ".join(found)})
+            if len(self.shown) < MAX_ROWS:
+                self.details = self.details or self.task.details(result)
+                self.shown.append((*name_of(names), *self.task.cells(result)))
+        if self.inputs.sheet_path and not self.sheet.is_full:
+            example = self.task.example_output(raw)
+            images = None if example is None or isinstance(example, str) else example.cpu()
+            self.sheet.add(batch.raw, [self.task.cells(result) for result in results], images)
+        self.rows += rows
+        return rows
+
+    def _raise_empty(self, source: str) -> None:
+        """Raise the error for inputs of which none can be read."""
+        for line in problems_text(self.inputs.problems):
+            show(line)
+        unit, number = self.inputs.unit, len(self.inputs)
+        why = f"; none of its {number:,} can" if number else ""
+        article = "an" if unit == "image" else "a"
+        raise ValueError(f"input={source}: must contain {article} {unit} that can be read{why}.")
+
+    def _print(self) -> None:
+        """Print the problems, the first rows, the warnings, and the paths of the files."""
+        rows, sheet_path = self.rows, self.inputs.sheet_path
+        number = len(rows)
+        for line in problems_text(self.inputs.problems):
+            show(line)
+        show(aligned(self.details) if number == 1 else predictions_table(self.shown, number))
+        for line in warnings_text(self.warnings, number):
+            show(line)
+        show(f"{number:,} prediction{'s' if number > 1 else ''} in {self.target}")
+        if sheet_path:
+            show(f"contact sheet in {sheet_path}")
