@@ -36,11 +36,13 @@ def test_a_file_that_cannot_be_written_raises_an_error_that_names_its_key(tmp_pa
         raise AssertionError("there is no folder to write to")
 
 
-def test_a_text_is_read_as_utf_8_and_other_encodings_raise_an_error(tmp_path: Path) -> None:
+def test_a_text_is_read_in_its_encoding_and_a_damaged_one_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_bytes("\ufefffür".encode())
     assert read_text(tmp_path / "good.txt") == "für"
-    (tmp_path / "bad.txt").write_bytes("für".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"bad\.txt: cannot read \(byte 1 is 0xfc, which is not UTF-8"):
+    (tmp_path / "windows.txt").write_bytes("für".encode("latin-1"))
+    assert read_text(tmp_path / "windows.txt") == "für"
+    (tmp_path / "bad.txt").write_bytes("für über".encode() + b" f\xfcr")
+    with pytest.raises(ValueError, match=r"bad\.txt: cannot read \(byte 12 is 0xfc, which is not UTF-8"):
         read_text(tmp_path / "bad.txt")
 
 

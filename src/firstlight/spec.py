@@ -34,7 +34,14 @@ class Column:
     @property
     def num_inputs(self) -> int:
         """Number of inputs of the network."""
-        return (len(self.categories) if self.kind == "category" else 1) + self.has_flag
+        return len(self.input_names)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Name of each input: that of the column, with the category, or for the flag of empty cells."""
+        is_category = self.kind == "category"
+        names = tuple(f"{self.name}={category}" for category in self.categories) if is_category else (self.name,)
+        return (*names, f"{self.name} is empty") if self.has_flag else names
 
 
 @dataclass(frozen=True)

@@ -184,8 +184,8 @@ def test_a_missing_thesaurus_raises_an_error(tmp_path: Path) -> None:
         ReplaceSynonyms(file=str(tmp_path / "nothing.txt"))
 
 
-def test_a_thesaurus_that_is_not_utf_8_raises_an_error_with_its_name(tmp_path: Path) -> None:
-    (tmp_path / "latin.txt").write_bytes("für wegen".encode("latin-1"))
+def test_a_damaged_thesaurus_raises_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("für wegen".encode("latin-1") + " über".encode())
     with pytest.raises(ValueError, match=r"latin\.txt.*byte 1 .*UTF-8"):
         Augment(language(20), replace_synonyms=ReplaceSynonyms(file=str(tmp_path / "latin.txt")))
 

@@ -375,7 +375,7 @@ def test_a_prolonged_run_equals_one_that_was_longer_from_the_beginning(limit: di
     overrides = [f"trainer.{key}={value}" for key, value in limit.items()]
     train(RunConfig.from_overrides(*QUICK, *BY_STEP, *overrides), run_dir=tmp_path / "long")
     train(RunConfig.from_overrides(*QUICK, *BY_STEP), run_dir=tmp_path / "short")
-    resume(tmp_path / "short", **limit)
+    resume(tmp_path / "short", **limit)  # type: ignore[arg-type]
     a, b = tmp_path / "long", tmp_path / "short"
     assert history(a) == history(b)
     assert final_metrics(a) == final_metrics(b)
@@ -418,7 +418,7 @@ def test_a_killed_prolongation_can_be_resumed_without_the_limit(tmp_path: Path) 
 def test_a_run_is_not_prolonged_by_nothing(limits: dict[str, int], message: str, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
     with pytest.raises(ValueError, match=message):
-        resume(tmp_path / "run", **limits)
+        resume(tmp_path / "run", **limits)  # type: ignore[arg-type]
     assert (tmp_path / "run" / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
     assert (tmp_path / "run" / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes()
 

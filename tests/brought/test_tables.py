@@ -98,7 +98,7 @@ def test_noise_with_an_index_column_is_not_learned(tmp_path: Path) -> None:
 def least_squares_accuracy(found: Store) -> float:
     """Return the accuracy on the test split of the linear classifier that least squares fits to the training split."""
     (train_x, train_y), (test_x, test_y) = (
-        (np.c_[split.inputs.numpy(), np.ones(len(split))], split.targets.numpy())
+        (np.c_[split.own_inputs.numpy(), np.ones(len(split))], split.own_targets.numpy())
         for split in (found.splits["train"], found.splits["test"])
     )
     weights = np.linalg.lstsq(train_x, train_y - 0.5, rcond=None)[0]
@@ -260,7 +260,7 @@ def test_columns_of_no_use_are_left_out_with_the_reason(tmp_path: Path) -> None:
 
 def _first_is_test(folder: Path, content: str, seed: int) -> bool:
     """Return whether the first row, the only one whose `rare` is y, is in the test split."""
-    return 0.0 in store(folder, content, split_seed=seed, columns=["x"]).splits["test"].inputs
+    return 0.0 in store(folder, content, split_seed=seed, columns=["x"]).splits["test"].own_inputs
 
 
 def test_the_user_chooses_drops_and_types_columns(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_the_user_chooses_drops_and_types_columns(tmp_path: Path) -> None:
 def test_empty_cells_become_the_median_of_the_training_split_with_a_flag(tmp_path: Path, word: str) -> None:
     content = table("x,kind", lambda n: f"{word if n % 4 == 1 else 10.0**n},{kind(n)}")
     found = store(tmp_path, content)
-    train_values = found.splits["train"].inputs
+    train_values = found.splits["train"].own_inputs
     median = float(np.median(train_values[train_values[:, 1] == 0, 0]))
     (column,) = found.spec.columns
     assert (column.fill, column.has_flag) == (pytest.approx(median, rel=1e-6), True)
@@ -313,11 +313,11 @@ def test_empty_cells_are_refused_on_request(tmp_path: Path) -> None:
 
 def test_the_test_split_does_not_change_what_the_training_split_says(tmp_path: Path) -> None:
     first = store(tmp_path, table("x,colour,kind", lambda n: f"{n * n},{'xyz'[n % 3]},{kind(n)}", 40))
-    tested = {round(float(x) ** 0.5) for x in first.splits["test"].inputs[:, 0]}
+    tested = {round(float(x) ** 0.5) for x in first.splits["test"].own_inputs[:, 0]}
     changed: Row = lambda n: f"{9**9 if n in tested else n * n},{'new' if n in tested else 'xyz'[n % 3]},{kind(n)}"  # noqa: E731
     other = store(tmp_path, table("x,colour,kind", changed, 40))
     assert other.spec == first.spec
-    assert other.splits["test"].inputs[:, 1:].sum() == 0
+    assert other.splits["test"].own_inputs[:, 1:].sum() == 0
     assert "colour: unknown categories have no input (8): new" in "\n".join(other.remarks)
 
 
@@ -509,7 +509,7 @@ def test_parquet_and_excel_give_the_same_table(tmp_path: Path) -> None:
     assert [column.kind for column in one.spec.columns] == ["number", "number", "boolean", "date"]
     for other in others:
         assert other.spec == one.spec
-        assert np.array_equal(other.splits["train"].inputs, one.splits["train"].inputs)
+        assert np.array_equal(other.splits["train"].own_inputs, one.splits["train"].own_inputs)
 
 
 def test_a_first_line_without_end_is_refused_at_once(tmp_path: Path) -> None:

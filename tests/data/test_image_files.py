@@ -15,7 +15,7 @@ def test_stored_images_have_a_margin_on_every_side(tmp_path: Path, image_size: i
     store = Folder(str(tmp_path), image_size=image_size).store()
     assert store.spec.input_shape == (3, image_size, image_size)
     assert store.spec.stored_shape == (3, stored, stored)
-    assert store.splits["train"].inputs.shape == (8, 3, stored, stored)
+    assert store.splits["train"].own_inputs.shape == (8, 3, stored, stored)
 
 
 def test_the_short_side_is_resized_and_the_centre_is_cropped(tmp_path: Path) -> None:

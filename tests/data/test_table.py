@@ -25,7 +25,7 @@ def store(folder: Path, content: str | bytes = CSV, **options: Any) -> Store:
 def both(found: Store) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the inputs and targets of both splits, concatenated."""
     splits = [found.splits[name] for name in ("train", "test")]
-    return torch.cat([split.inputs for split in splits]), torch.cat([split.targets for split in splits])
+    return torch.cat([split.own_inputs for split in splits]), torch.cat([split.own_targets for split in splits])
 
 
 def test_the_last_column_is_the_default_target(tmp_path: Path) -> None:
@@ -38,8 +38,8 @@ def test_the_last_column_is_the_default_target(tmp_path: Path) -> None:
     spec = found.spec
     assert (spec.kind, spec.input_shape, spec.num_outputs, spec.labels) == ("numbers", (4,), 1, ("price",))
     train = found.splits["train"]
-    assert spec.mean == pytest.approx([*train.inputs[:, :2].double().mean(0).tolist(), 0, 0])
-    assert spec.target_std == pytest.approx(train.targets.double().std(0, correction=0).tolist())
+    assert spec.mean == pytest.approx([*train.own_inputs[:, :2].double().mean(0).tolist(), 0, 0])
+    assert spec.target_std == pytest.approx(train.own_targets.double().std(0, correction=0).tolist())
 
 
 def test_a_text_that_repeats_has_an_input_for_each_category(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_column_of_texts_can_be_the_class(tmp_path: Path) -> None:
     inputs, targets = both(found)
     assert targets.dtype == torch.int64
     assert torch.equal(targets, (inputs[:, 0] % 3 > 0).long())
-    assert found.splits["test"].targets.bincount().tolist() == [2, 4]
+    assert found.splits["test"].own_targets.bincount().tolist() == [2, 4]
 
 
 def test_numeric_classes_are_sorted_by_value(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_numeric_classes_are_sorted_by_value(tmp_path: Path) -> None:
 
 
 def test_split_seed_selects_the_test_split(tmp_path: Path) -> None:
-    one, again, other = (store(tmp_path, split_seed=seed).splits["test"].inputs for seed in (0, 0, 1))
+    one, again, other = (store(tmp_path, split_seed=seed).splits["test"].own_inputs for seed in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert len(one) == 6
@@ -105,7 +105,7 @@ def test_other_ways_to_write_csv_give_the_same_numbers(tmp_path: Path, content: 
     one, other = store(tmp_path / "a"), store(tmp_path / "b", content)
     columns = [*other.spec.columns[:2], replace(other.spec.columns[2], categories=("blue", "red"))]  # 'red, or ...'
     assert one.spec == replace(other.spec, columns=tuple(columns))
-    assert np.array_equal(one.splits["train"].inputs, other.splits["train"].inputs)
+    assert np.array_equal(one.splits["train"].own_inputs, other.splits["train"].own_inputs)
 
 
 def test_the_delimiter_can_be_set(tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
     assert "".join(source.parts().values()) == "ab" * 100
 
 
-def test_a_byte_that_is_not_utf_8_raises_an_error_with_its_position(tmp_path: Path) -> None:
-    (tmp_path / "text.txt").write_bytes(b"a" * 1234 + "für".encode("latin-1") + b"a" * 1000)
+def test_a_damaged_byte_raises_an_error_with_its_position(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes("ü".encode() * 617 + "für".encode("latin-1") + b"a" * 1000)
     with pytest.raises(ValueError, match=r"text\.txt: cannot read \(byte 1235 is 0xfc, which is not UTF-8"):
         Text(str(tmp_path), file="text.txt").store()
     assert not list(tmp_path.rglob("*.npy"))

@@ -57,14 +57,21 @@ def test_a_run_and_its_data_may_be_moved(tmp_path: Path) -> None:
     assert found["test/loss"] == metrics["test/loss"]
 
 
-def test_other_data_than_the_training_data_raises_an_error(tmp_path: Path) -> None:
+def test_other_data_than_the_training_data_raises_an_error_unless_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_mnist(tmp_path / "own")
     write_mnist(tmp_path / "other", num_train=100)
     train(RunConfig.from_overrides(*TINY, "data=mnist", f"data.dir={tmp_path / 'own'}"), run_dir=tmp_path / "run")
-    with pytest.raises(
-        ValueError, match=r"^data\.dir=.*other: must hold the data on which the run .*run was trained\.$"
-    ):
-        evaluate(tmp_path / "run", data={"dir": str(tmp_path / "other")}, accelerator="cpu")
+    shutil.rmtree(tmp_path / "own")
+    shutil.copytree(tmp_path / "other", tmp_path / "own")
+    with pytest.raises(ValueError, match=r"^data\.dir=.*own: must hold the data on which the run .*run was trained"):
+        evaluate(tmp_path / "run", accelerator="cpu")
+    found = evaluate(tmp_path / "run", data={"dir": str(tmp_path / "other")}, accelerator="cpu")
+    assert {"other/loss", "other/accuracy"} <= set(found)
+    printed = capsys.readouterr().out
+    assert "- train has 90 samples, not 180" in printed
+    assert "50 samples in 10 of 10 classes" in printed
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,10 @@ def test_texts_are_printed_with_their_augmented_versions(
     (tmp_path / "letters.txt").write_text("abcdefghij" * 100)
     words = ("data=text", f"data.file={tmp_path / 'letters.txt'}", "data.length=20", "+augment.replace_tokens.rate=0.5")
     preview(RunConfig.from_overrides(*words), "preview.png", samples=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line[:9].strip() for line in lines] == ["original", "augmented", "", "original", "augmented"]
-    original, augmented = (line[11:].strip("'") for line in lines[:2])
+    summary, *lines = capsys.readouterr().out.splitlines()
+    assert summary.startswith("train 39, val 4, test 4 windows of 20 tokens")
+    assert [line[:9].strip() for line in lines] == 2 * ["", "text", "tokens", "numbers", "and back", "augmented"]
+    original, augmented = (lines[number][11:].strip("'") for number in (1, 5))
     assert original in "abcdefghij" * 3
     assert len(augmented) == len(original) == 20
     assert augmented != original
@@ -87,7 +88,6 @@ def test_texts_are_printed_with_their_augmented_versions(
 @pytest.mark.parametrize(
     ("words", "options", "message"),
     [
-        (["data=diabetes"], {}, r"^data: must be images or text"),
         ([], {"samples": 0}, r"^preview\.samples=0: must be at least 1\.$"),
         ([], {"versions": 0}, r"^preview\.versions=0: must be at least 1\.$"),
         ([], {"output": "sheet.pdf"}, r"^preview\.output=.*sheet\.pdf: must end in one of \.png"),

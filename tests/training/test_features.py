@@ -118,9 +118,9 @@ def test_features_are_computed_once_for_all_epochs_and_runs_until_something_they
     assert computed("seed=2") == 24  # other weights
     assert computed("data.image_size=32") == 24
     assert computed("augment.size=48") == 24
-    assert computed("augment=light", "augment.views=2") == 2 * 20
-    assert computed("augment=light", "augment.views=3") == 3 * 20
-    assert computed("augment=light", "augment.views=3", "augment.rotate.degrees=20") == 3 * 20
+    assert computed("augment=light", "augment.views=2") == 2 * 24
+    assert computed("augment=light", "augment.views=3") == 3 * 24
+    assert computed("augment=light", "augment.views=3", "augment.rotate.degrees=20") == 3 * 24
     assert computed("augment=light", "augment.views=3") == 0
     (tmp_path / "images" / "cat" / "00.jpg").write_bytes((tmp_path / "images" / "dog" / "00.jpg").read_bytes())
     assert computed() == 24

@@ -1,7 +1,6 @@
 """Steps that replace, insert, delete and swap tokens of texts (Wei & Zou 2019, "EDA")."""
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from firstlight.augment.step import Step
 from firstlight.checks import check_range
-from firstlight.files import read_text
+from firstlight.files import read_text, user_path
 
 
 class TokenStep(Step, ABC):
@@ -73,7 +72,7 @@ class ReplaceSynonyms(TokenStep):
 
     def __init__(self, *, file: str, rate: float = 0.1, p: float = 1.0) -> None:
         super().__init__(rate=rate, p=p)
-        self.path = Path(file).expanduser()
+        self.path = user_path(file, "file")
         if not self.path.is_file():
             raise ValueError(f"file={file}: must be an existing file.")
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from firstlight.config.compose import CONFIG_DIR, composed_by_hydra, to_plain
 from firstlight.config.help import help_text
 from firstlight.config.overrides import with_quotes
+from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
 from firstlight.runs import Sweep
 
@@ -44,7 +45,7 @@ def run_command(
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
-    overrides = with_quotes(argv, texts=() if is_sweep else texts)
+    overrides = with_quotes(map(_with_home, argv), texts=() if is_sweep else texts)
     try:
         if is_sweep:
             _check_sweep(overrides, single or {})
@@ -65,6 +66,13 @@ def _check_sweep(overrides: list[str], single: Mapping[str, str]) -> None:
         key = word.partition("=")[0].lstrip("+")
         if key in single:
             raise ValueError(f"{word}: must be left out of a sweep. To fix: {single[key]}")
+
+
+def _with_home(word: str) -> str:
+    """Return a word in which `~` is the home directory, if it names a folder that Hydra itself creates."""
+    key, _, value = word.partition("=")
+    is_folder = key in ("hydra.sweep.dir", "hydra.run.dir")
+    return f"{key}={user_path(value, key)}" if is_folder and value.startswith("~") else word
 
 
 def _skip_last_collection() -> None:

@@ -5,7 +5,7 @@ import sys
 
 from firstlight.checks import suggestion
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample")
+COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "cache")
 
 
 def main() -> None:

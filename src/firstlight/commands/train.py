@@ -21,7 +21,7 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     from hydra.types import RunMode
 
     job = HydraConfig.get()
-    if config["resume"]:
+    if config["resume"] is not None:  # resume= with an empty value is a mistake, not a new run
         return _resume(config, list(job.overrides.task))
     if job.mode is RunMode.MULTIRUN:
         if config["run_dir"] is not None:  # from a YAML file

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from firstlight.config.checking.steps import add_targets
 from firstlight.config.overrides import with_quotes
+from firstlight.files import user_path
 
 _CHECKOUT = Path(__file__).resolve().parents[3] / "configs"
 _INSTALLED = Path(__file__).resolve().parents[1] / "configs"  # the wheel holds them there
@@ -17,6 +18,9 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
 # `use_cache` keeps the value for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+# The folder of a sweep, which Hydra creates.
+OmegaConf.register_new_resolver("user_path", lambda path: str(user_path(path, "output_dir")), replace=True)
 
 # The size of stored images: small, or the size that most pretrained networks were trained with.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)

@@ -1,7 +1,6 @@
 """The config of one training run, checked and frozen."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 from omegaconf import DictConfig
@@ -84,7 +83,7 @@ class RunConfig:
         augment = {key: _absolute(step) if isinstance(step, dict) else step for key, step in self.augment.items()}
         return replace(
             self,
-            data=_absolute(self.data) | {"dir": str(user_path(self.data["dir"]))},
+            data=_absolute(self.data) | {"dir": str(user_path(self.data["dir"], "data.dir"))},
             augment=augment,
             transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
         )
@@ -117,5 +116,5 @@ class RunConfig:
 
 def _absolute(node: Node, key: str = "file") -> Node:
     """Make the path of an existing file absolute. Other values stay: they are names, or files in the data folder."""
-    path = Path(node.get(key) or "").expanduser()
-    return node | {key: str(path.absolute())} if path.is_file() else node
+    path = user_path(node[key], key) if node.get(key) else None
+    return node | {key: str(path)} if path and path.is_file() else node

@@ -53,7 +53,6 @@ class Folder(ImageFiles):
         self.test_fraction = test_fraction
         self.split_seed = split_seed
         self.options |= {"layout": layout, "min_per_class": min_per_class}
-        self.options |= {"test_fraction": test_fraction, "split_seed": split_seed}
 
     def files(self) -> list[Path]:
         """Return the paths of all images."""
@@ -101,16 +100,14 @@ class Folder(ImageFiles):
             split: [(path, labels.index(name)) for name, paths in classes.items() for path in paths]
             for split, classes in layout.splits.items()
         }
-        return labels, self._add_test_split(labels, splits)
+        return labels, self._check_sizes(labels, splits)
 
-    def _add_test_split(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
-        """Select a test split if there is none, and check that each class has enough images for a val split."""
+    def _check_sizes(self, labels: tuple[str, ...], splits: dict[str, Images]) -> dict[str, Images]:
+        """Check that each class has enough images for the splits that the source selects later, see `Source`."""
         train = splits["train"]
         if "test" not in splits:
             targets = np.array([target for _, target in train])
-            is_test = hold_out(targets, labels, self.test_fraction, self.split_seed, "data.min_per_class")
-            splits["test"] = [image for image, drawn in zip(train, is_test, strict=True) if drawn]
-            splits["train"] = [image for image, drawn in zip(train, is_test, strict=True) if not drawn]
+            hold_out(targets, labels, self.test_fraction, self.split_seed, "data.min_per_class")
         elif "val" not in splits:
             target, number = Counter(target for _, target in train).most_common()[-1]
             if number < 2:

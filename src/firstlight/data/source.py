@@ -2,21 +2,26 @@
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from firstlight.checks import check_range
+from firstlight.data.hold_out import hold_out
+from firstlight.data.relabel import relabelled
 from firstlight.data.statistics import describe
-from firstlight.data.store import Arrays, Split, Store, content_key, open_store
+from firstlight.data.store import Arrays, Split, Store, cached_spec, content_key, open_store
 from firstlight.files import user_path
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
 _FORMAT = 4
+_MAX_REMARKS = 9
 
 
 class Source(ABC):
@@ -39,6 +44,8 @@ class Source(ABC):
         remarks: lines for the user that say how the files were understood; `read` appends to them, and the store keeps
             them.
         stratified: whether validation gets the same fraction of each class; for data sets with small classes.
+        test_fraction: fraction of each class that is held out for testing, if `read` returns no `test`.
+        split_seed: seed that selects these samples.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -47,11 +54,13 @@ class Source(ABC):
     name: ClassVar[str]
     consecutive: ClassVar[bool] = False
     stratified: bool = False
+    test_fraction: float = 0.2
+    split_seed: int = 0
 
     def __init__(self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1) -> None:
         check_range("data.batch_size", batch_size, at_least=1)
         check_range("data.val_fraction", val_fraction, above=0, below=1)
-        self.dir = user_path(dir)
+        self.dir = _folder("data.dir", dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.options: dict[str, Any] = {}
@@ -70,7 +79,8 @@ class Source(ABC):
         """Read the files.
 
         Returns:
-            The labels, and the arrays of `train`, `test` and, if it is official, `val`.
+            The labels, and the arrays of `train` and, if they are official, of `val` and `test`. Without an official
+            `test`, `train` has all samples, and a part of its rows is for testing, see `test_fraction`.
 
         Raises:
             ValueError: a file is damaged; the message names the file.
@@ -80,14 +90,61 @@ class Source(ABC):
         """Compute the metadata of the data set from its training split."""
         return describe(labels, train)
 
+    def summary(self, spec: DataSpec, splits: Mapping[str, Split]) -> list[str]:
+        """Return a line for the user with the sizes of the splits, and what a sample is; it follows the remarks."""
+        sizes = ", ".join(f"{name} {len(splits[name]):,}" for name in ("train", "val", "test"))
+        if spec.targets == "classes":
+            return [f"{sizes}, in {spec.num_outputs:,} classes: {_first(spec.labels)}"]
+        if spec.targets == "tokens":
+            return [f"{sizes} windows of {spec.input_shape[0]:,} tokens; {spec.num_outputs:,} tokens are known"]
+        return [f"{sizes} rows of {spec.input_shape[0]:,} numbers, to predict {_first(spec.labels)}"]
+
+    def read_all(self, spec: DataSpec) -> Split:
+        """Read the samples of all splits for a run on other data, which knows the labels of `spec` alone.
+
+        Raises:
+            ValueError: the inputs or the labels do not fit to the spec.
+        """
+        labels, splits = self.read()
+        whole = Arrays(*(np.concatenate(parts) for parts in zip(*splits.values(), strict=True)))
+        split = Split(torch.from_numpy(whole.inputs), torch.from_numpy(whole.targets), consecutive=self.consecutive)
+        return relabelled(split, self.describe(labels, whole), spec)
+
+    def first_rows(self, number: int) -> list[list[str]] | None:
+        """Return the names of the columns and the first rows as they stand in the files; None if there are no rows."""
+        return None
+
+    def original_texts(self, windows: torch.Tensor) -> list[str] | None:
+        """Return windows of the training split as they stand in the file; None if the data is no text."""
+        return None
+
     def store(self) -> Store:
         """Open the store of the data set; build it if it does not exist."""
-        return open_store(self.cache_dir / f"{self.name}-{self._key()}", self._read_and_describe, self.remarks)
+        path = self.cache_dir / f"{self.name}-{self._key()}"
+        found = open_store(path, self._read_and_describe, self.remarks)
+        return found if "test" in found.splits else self._with_test(found, path)
 
     def _read_and_describe(self) -> tuple[DataSpec, dict[str, Arrays]]:
         self.remarks.clear()
         labels, splits = self.read()
+        if "test" not in splits:
+            self._is_test(labels, splits["train"].targets)  # a wrong fraction is reported before the store is written
         return self.describe(labels, splits["train"]), splits
+
+    def _is_test(self, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
+        classes = targets if targets.dtype == np.int64 else np.zeros(len(targets))  # numbers form one class
+        return hold_out(classes, labels, self.test_fraction, self.split_seed)
+
+    def _with_test(self, store: Store, path: Path) -> Store:
+        """Return the store with the part of `train` that is for testing as `test`. The arrays stay as they are."""
+        whole = store.splits["train"]
+        is_test = self._is_test(store.spec.labels, whole.targets.numpy())
+        train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+        arrays = Arrays(whole.inputs.numpy(), whole.targets.numpy())
+        key = content_key(self.test_fraction, self.split_seed)
+        spec = cached_spec(path / f"spec-{key}.json", lambda: self.describe(store.spec.labels, arrays.part(train)))
+        parts = {"train": whole.part(torch.from_numpy(train)), "test": whole.part(torch.from_numpy(test))}
+        return replace(store, spec=spec, splits={**store.splits, **parts})
 
     def splits(self, seed: int) -> tuple[Store, dict[str, Split]]:
         """Return the store and its splits `train`, `val` and `test`.
@@ -110,14 +167,15 @@ class Source(ABC):
             order = torch.randperm(num_samples, generator=generator(seed, "val"))
             held_out = order[:num_val]
             if self.stratified and store.spec.targets == "classes":
-                by_class = order[splits["train"].targets[order].sort(stable=True).indices]
+                by_class = order[splits["train"].own_targets[order].sort(stable=True).indices]
                 held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
             is_val = torch.zeros(num_samples, dtype=torch.bool)
             is_val[held_out] = True
             # In the order of the file, which is the fastest order to read it.
             splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
             splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])
-        return store, splits
+        remarks = [*store.remarks[:_MAX_REMARKS], *self.summary(store.spec, splits)]
+        return replace(store, remarks=tuple(remarks)), splits
 
     def _key(self) -> str:
         """Return a key that changes with every file and option of the store."""
@@ -133,9 +191,12 @@ class Source(ABC):
         Raises:
             ValueError: the file does not exist.
         """
-        for path in (user_path(file), self.dir / file):
+        places = (user_path(file, "data.file"), self.dir / file)
+        for path in places:
             if path.is_file():
                 return path
+        if folder := next((path for path in places if path.is_dir()), None):
+            raise ValueError(f"data.file={file}: must be an existing file, and {folder} is a folder.")
         raise ValueError(
             f"data.file={file}: must be an existing file. Searched in the working directory and in {self.dir}."
         )
@@ -150,6 +211,17 @@ class Source(ABC):
         import pooch  # takes a tenth of a second to import
 
         return Path(pooch.os_cache("firstlight"))
+
+
+def _first(labels: tuple[str, ...], number: int = 10) -> str:
+    return ", ".join(labels[:number]) + (", …" if len(labels) > number else "")
+
+
+def _folder(key: str, text: str) -> Path:
+    path = user_path(text, key)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{key}={text}: must be a folder, not a file.")
+    return path
 
 
 def _size_and_times(path: Path) -> tuple[int, int, int]:

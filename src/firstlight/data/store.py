@@ -6,15 +6,16 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor
 
+from firstlight.data.checksums import check_files, write_checksums
 from firstlight.files import cannot_read, write_json
 from firstlight.spec import DataSpec
 
@@ -44,6 +45,11 @@ class Split:
         """Targets of the rows that belong to the split: `targets` with (samples, ...) instead of (rows, ...)."""
         return self.targets if self.indices is None else self.targets[self.indices]
 
+    @property
+    def own_inputs(self) -> Tensor:
+        """Inputs of the rows that belong to the split, copied unless these are all rows."""
+        return self.inputs if self.indices is None else self.inputs.index_select(0, self.indices)
+
     def take(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return copies of the inputs and targets of the samples with these indices."""
         rows = samples if self.indices is None else self.indices[samples]
@@ -66,6 +72,33 @@ class Arrays(NamedTuple):
     inputs: np.ndarray
     targets: np.ndarray
 
+    def part(self, rows: np.ndarray) -> "Arrays":
+        """Return some rows. The pixels of images are not copied before they are read, see `Rows`."""
+        inputs = Rows(self.inputs, rows) if self.inputs.dtype == np.uint8 else self.inputs[rows]
+        return Arrays(cast(np.ndarray, inputs), self.targets[rows])
+
+
+class Rows:
+    """Rows of an array that may be larger than the memory: indexing copies the requested rows alone.
+
+    Args:
+        array: the array.
+        rows: indices of the rows.
+    """
+
+    def __init__(self, array: np.ndarray, rows: np.ndarray) -> None:
+        self.array = array
+        self.rows = rows
+        self.dtype = array.dtype
+        self.shape = (len(rows), *array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        return self.array[(self.rows[first], *rest)]
+
 
 @dataclass(frozen=True)
 class Store:
@@ -75,11 +108,16 @@ class Store:
         spec: metadata for networks and tasks.
         splits: the samples of each split.
         remarks: lines for the user that say how the original files were understood.
+        content: the checksum of each array, "<split>.inputs" and "<split>.targets". Equal data has equal checksums,
+            whatever the names and times of its files.
+        stored: the splits as they lie on the disk; several of `splits` may be rows of one of them.
     """
 
     spec: DataSpec
     splits: Mapping[str, Split]
     remarks: tuple[str, ...] = ()
+    content: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, Split] = field(default_factory=dict)
 
 
 def content_key(*parts: object) -> str:
@@ -104,20 +142,34 @@ def open_store(
     Raises:
         ValueError: the store is damaged.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_name(f"{path.name}.lock")):
-            if not path.exists():
-                spec, splits = read()
-                _build(path, spec, splits, remarks)
-    try:
-        return _open(path)
-    except (OSError, EOFError, ValueError) as error:
-        raise cannot_read(path, str(error), "delete this folder; it is built again.") from error
+    while True:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path.with_name(f"{path.name}.lock")):
+                if not path.exists():
+                    spec, splits = read()
+                    _build(path, spec, splits, remarks)
+        try:
+            return _open(path)
+        except (OSError, EOFError, ValueError) as error:
+            if path.exists():  # if not, `firstlight cache` has just deleted it
+                raise cannot_read(path, str(error), "delete this folder; it is built again.") from error
+
+
+def cached_spec(path: Path, compute: Callable[[], DataSpec]) -> DataSpec:
+    """Return the spec in a file. If the file is missing or damaged, compute the spec and write it."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(path.read_text())
+        if found["checksum"] == content_key(found["spec"]):
+            return DataSpec.from_dict(found["spec"])
+    spec = compute()
+    with suppress(OSError):  # the folder may be read-only
+        write_json(path, {"spec": spec.to_dict(), "checksum": content_key(spec.to_dict())})
+    return spec
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Let one process at a time run the block, and delete the lock file afterwards.
 
     The file is deleted while the lock is held. If a waiting process then gets the lock of the deleted file, FileLock
@@ -132,11 +184,13 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _open(path: Path) -> Store:
+    checksums = check_files(path)
     spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text(encoding="utf-8")))
-    names = sorted({file.name.split(".")[0] for file in path.glob("*.npy")})
+    names = sorted({name.split(".")[0] for name in checksums if name.endswith(".npy")})
     splits = {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
     remarks = json.loads((path / "remarks.json").read_text(encoding="utf-8"))
-    return Store(spec, splits, tuple(remarks))
+    content = {name.removesuffix(".npy"): value for name, value in checksums.items() if name.endswith(".npy")}
+    return Store(spec, splits, tuple(remarks), content, splits)
 
 
 def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays], remarks: Sequence[str]) -> None:
@@ -154,6 +208,7 @@ def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays], remarks: Seque
             np.save(temporary / f"{name}.targets.npy", np.ascontiguousarray(arrays.targets))
         write_json(temporary / "spec.json", spec.to_dict())
         write_json(temporary / "remarks.json", list(remarks))
+        write_checksums(temporary)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

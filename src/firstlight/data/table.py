@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from firstlight.checks import check_range, choose
 from firstlight.data.bundled import BUNDLED, bundled_files, bundled_lines
 from firstlight.data.hold_out import hold_out
+from firstlight.data.relabel import relabelled
 from firstlight.data.source import Source
-from firstlight.data.store import Arrays
+from firstlight.data.store import Arrays, Split, Store
 from firstlight.data.table_layout import delimiter_of
+from firstlight.data.table_rows import read_table_rows
 from firstlight.spec import Column, DataSpec
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ class Table(Source):
         return bundled_files(self.file) if self.file in BUNDLED else [self._locate(self.file)]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Return the labels (the names of the classes, or of the target column), and the arrays of each split.
+        """Return the labels (the names of the classes, or of the target column), and the arrays of all rows.
 
         Inputs are (rows, inputs), float32. Targets are classes (rows,), int64, or numbers (rows, 1), float32.
         """
@@ -124,8 +127,28 @@ class Table(Source):
         self._learned = inputs.columns
         self.remarks += describe_table(cells, target, inputs)
         table = encode(inputs.columns, cells)
-        splits = {"train": ~is_test, "test": is_test}
-        return target.labels, {name: Arrays(table[rows], target.values[rows]) for name, rows in splits.items()}
+        return target.labels, {"train": Arrays(table, target.values)}
+
+    def read_all(self, spec: DataSpec) -> Split:
+        """Read all rows, encoded as those of a run; the target is searched for under the run's name."""
+        from firstlight.data.table_target import read_target
+
+        path = self._locate(self.file)
+        inputs, messages = read_table_rows(path, spec)
+        name = spec.labels[0] if spec.targets == "numbers" else self.target
+        target = read_target(self._cells(), name, spec.targets == "classes", self.decimal)
+        self.remarks += messages
+        split = Split(torch.from_numpy(inputs), torch.from_numpy(target.values))
+        return relabelled(split, replace(spec, labels=target.labels, num_outputs=len(target.labels)), spec)
+
+    def first_rows(self, number: int) -> list[list[str]]:
+        """Return the names of the columns and the first rows, as they stand in the file."""
+        frame = self._cells().frame
+        return [frame.columns, *(["" if cell is None else cell for cell in row] for row in frame.head(number).rows())]
+
+    def _with_test(self, store: Store, path: Path) -> Store:
+        self._learned = list(store.spec.columns)  # the store may be one of an earlier process
+        return super()._with_test(store, path)
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
         """Return the metadata with the columns. Inputs that are 0 or 1 by their nature are not standardised."""

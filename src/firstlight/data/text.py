@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from firstlight.checks import check_range, choose
 from firstlight.data.source import Source
-from firstlight.data.store import Arrays
+from firstlight.data.store import Arrays, Split
 from firstlight.data.tokens import UNITS, build_vocabulary, cut, encode
 from firstlight.files import read_text
+from firstlight.spec import DataSpec
 
 _REFERENCE = "pydoc_data.topics"  # the texts of help("lists") and the like, in every installation of Python
 
@@ -24,7 +26,8 @@ class Text(Source):
 
     Args:
         dir: folder of the store, and of `file` if that is not in the working directory.
-        file: path of a text in UTF-8; None for the language reference of the running Python.
+        file: path of a text, whose encoding and line ends are detected; None for the language reference of the
+            running Python.
         unit: unit of a token, "characters" or "words" (words, punctuation and white space, which join to the text).
         length: tokens of a window.
         max_vocabulary: maximum size of the vocabulary, including `<unk>`.
@@ -87,7 +90,7 @@ class Text(Source):
         """Return the text of each split; joined, they are the complete text.
 
         Raises:
-            ValueError: the text is not in UTF-8 or too short.
+            ValueError: the text cannot be read or is too short.
         """
         tokens = cut(self._text(), self.unit)
         num_val, num_test = (round(len(tokens) * part) for part in (self.val_fraction, self.test_fraction))
@@ -101,12 +104,25 @@ class Text(Source):
                 )
         return {split: "".join(tokens[start:end]) for split, (start, end) in bounds.items()}
 
+    def read_all(self, spec: DataSpec) -> Split:
+        """Read the windows of the whole text, in the tokens of a run."""
+        tokens = encode(cut(self._text(), self.unit), spec.labels)
+        if len(tokens) <= self.length:
+            raise ValueError(f"data.length={self.length}: must be less than {len(tokens):,}, the number of tokens.")
+        windows = self._windows(tokens)
+        return Split(torch.from_numpy(windows.inputs), torch.from_numpy(windows.targets), consecutive=True)
+
+    def original_texts(self, windows: torch.Tensor) -> list[str]:
+        """Return windows of the training split as they stand in the file, unknown words included."""
+        tokens = cut(self.parts()["train"], self.unit)
+        return ["".join(tokens[number * self.length :][: self.length]) for number in windows.tolist()]
+
     def _text(self) -> str:
         if self.file is None:
             from pydoc_data.topics import topics
 
             return "\n".join(topics[name] for name in sorted(topics))
-        return read_text(self._locate(self.file))
+        return read_text(self._locate(self.file), self.remarks)
 
     def _windows(self, tokens: np.ndarray) -> Arrays:
         end = (len(tokens) - 1) // self.length * self.length

@@ -1,4 +1,6 @@
-"""Show samples before and after augmentation."""
+"""Show how a data set was understood: its samples before and after augmentation, without any training."""
+
+from collections.abc import Sequence
 
 import torch
 from PIL import Image
@@ -6,7 +8,7 @@ from torch import Tensor
 
 from firstlight.checks import check_range
 from firstlight.config import RunConfig
-from firstlight.data import Split
+from firstlight.data import Source, Split, Store
 from firstlight.data.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.data.tokens import decode
 from firstlight.files import output_file, user_path
@@ -14,32 +16,39 @@ from firstlight.randomness import derive, generator, reseed
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
 
+_MAX_COLUMNS = 10  # columns of a table on the screen
+_MAX_CELL = 16  # characters of a cell
+_MAX_TOKENS = 16
+
 
 def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7) -> None:
-    """Write an image in which each row shows a sample and augmented versions of it. Texts are printed instead.
+    """Print how the files of a data set were understood, and show samples as they are and as a network sees them.
+
+    Images are written to an image file in which each row shows a sample and augmented versions of it. Texts are printed
+    as text, tokens and numbers; tables as their first rows. Nothing is trained.
 
     Args:
         config: the config of a training run.
         output: path of the image; its suffix selects the format.
-        samples: number of samples, drawn from the training split with the run's seed.
-        versions: number of augmented versions of each sample.
+        samples: number of samples; those of images and texts are drawn from the training split with the run's seed.
+        versions: number of augmented versions of each image.
 
     Raises:
-        ValueError: the config is wrong, the data is a table, or the image cannot be written.
+        ValueError: the config is wrong, or the image cannot be written.
     """
     check_range("preview.samples", samples, at_least=1)
     check_range("preview.versions", versions, at_least=1)
-    store, splits = build_source(config).splits(config.seed)
-    for remark in store.remarks:
-        print(remark)
-    if store.spec.kind == "numbers":
-        raise ValueError("data: must be images or text, because a preview cannot show tables.")
-    target = user_path(output)
+    target = user_path(output, "preview.output")
+    source = build_source(config)
+    store, splits = source.splits(config.seed)
+    print("\n".join(store.remarks))
     if store.spec.kind == "images":
         check_format("preview.output", target)
     task = build_task(config, store.spec)
     if store.spec.kind == "tokens":
-        return print(_texts(task, splits["train"], config.seed, samples))
+        return print(_texts(task, source, splits["train"], config.seed, samples))
+    if store.spec.kind == "numbers":
+        return print(_rows(task, source, store, samples))
     sheet = augmentation_sheet(task, splits["train"], config.seed, samples, versions)
     with output_file("preview.output", target):
         write_image(target, sheet)
@@ -57,7 +66,7 @@ def augmentation_sheet(task: Task, split: Split, seed: int, samples: int = 8, ve
         samples: number of rows.
         versions: number of augmented versions in each row.
     """
-    raw, targets = _draw(split, seed, samples)
+    raw, targets = split.take(_choose(split, seed, samples))
     raw, targets = raw.to(task.device), targets.to(task.device)
     reseed(derive(seed, "preview"), task.device)
     originals = task.preprocess(raw), targets
@@ -67,9 +76,9 @@ def augmentation_sheet(task: Task, split: Split, seed: int, samples: int = 8, ve
     return contact_sheet(images, [name for row in zip(*captions, strict=True) for name in row], columns=versions + 1)
 
 
-def _draw(split: Split, seed: int, samples: int) -> tuple[Tensor, Tensor]:
+def _choose(split: Split, seed: int, samples: int) -> Tensor:
     order = torch.randperm(len(split), generator=generator(seed, "preview"))
-    return split.take(order[:samples].to(split.targets.device))
+    return order[:samples].to(split.targets.device)
 
 
 def _caption(target: Tensor, labels: tuple[str, ...]) -> str:
@@ -83,13 +92,52 @@ def _caption(target: Tensor, labels: tuple[str, ...]) -> str:
     return "\n".join(f"{label} {value:.0%}" for label, value in pairs if value > 0.005)
 
 
-def _texts(task: Task, split: Split, seed: int, samples: int) -> str:
-    """Return samples as texts, before and after the augmentation."""
-    raw, targets = _draw(split, seed, samples)
+def _texts(task: Task, source: Source, split: Split, seed: int, samples: int) -> str:
+    """Return samples as text, tokens, numbers and text again, and as text after the augmentation."""
+    chosen = _choose(split, seed, samples)
+    raw, targets = split.take(chosen)
     reseed(derive(seed, "preview"), task.device)
     changed, _ = task.augment(raw, targets)
-    lines = []
-    for before, after in zip(raw, changed, strict=True):
-        lines += [f"original   {decode(before.tolist(), task.spec.labels)!r}"]
-        lines += [f"augmented  {decode(after.tolist(), task.spec.labels)!r}", ""]
-    return "\n".join(lines[:-1])
+    labels, lines = task.spec.labels, []
+    back = [decode(numbers, labels) for numbers in raw.tolist()]
+    originals = source.original_texts(chosen) or back
+    for number, window in enumerate(raw.tolist()):
+        lines += ["", f"text       {originals[number]!r}"]
+        lines += [f"tokens     {_start([repr(labels[index]) for index in window])}"]
+        lines += [f"numbers    {_start([str(index) for index in window])}"]
+        lines += [f"and back   {back[number]!r}"]
+        if task.augment.has_steps:
+            lines += [f"augmented  {decode(changed[number].tolist(), labels)!r}"]
+    return "\n".join(lines)
+
+
+def _rows(task: Task, source: Source, store: Store, samples: int) -> str:
+    """Return the first rows of a table, as they stand in its file, if it has one, and as the network sees them."""
+    whole = store.stored["train"]
+    inputs, targets = whole.take(torch.arange(min(samples, len(whole))))
+    seen = task.preprocess(inputs)
+    names = [f"input {number}" for number in range(1, 1 + seen.shape[1])]
+    columns = [name for column in store.spec.columns for name in column.input_names] or names
+    numbers = [[f"{value:.4g}" for value in row] for row in seen.tolist()]
+    goals = [[_caption(target, store.spec.labels)] for target in targets]
+    table = [[*columns, "-> target"], *([*row, *goal] for row, goal in zip(numbers, goals, strict=True))]
+    raw = source.first_rows(samples) or [columns, *([f"{value:.4g}" for value in row] for row in inputs.tolist())]
+    return "\n".join(["", "first rows", _aligned(raw), "", "the same rows as the network sees them", _aligned(table)])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines; of a wide table, the first and the last columns."""
+    if len(rows[0]) > _MAX_COLUMNS:
+        rows = [[*row[: _MAX_COLUMNS - 2], "…", row[-1]] for row in rows]
+    cells = [[_short(cell) for cell in row] for row in rows]
+    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, sizes)).rstrip() for row in cells)
+
+
+def _short(cell: str) -> str:
+    cell = " ".join(cell.split())
+    return cell if len(cell) <= _MAX_CELL else f"{cell[: _MAX_CELL - 1]}…"
+
+
+def _start(items: Sequence[str]) -> str:
+    return " ".join(items[:_MAX_TOKENS]) + (f" … ({len(items):,} in all)" if len(items) > _MAX_TOKENS else "")

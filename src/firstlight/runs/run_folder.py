@@ -36,10 +36,11 @@ class RunFolder:
 
     Args:
         path: the folder, which may not exist yet.
+        key: the key of the config that names it, for messages.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = user_path(path)
+    def __init__(self, path: str | Path, key: str = "run_dir") -> None:
+        self.path = user_path(path, key)
         self.config_path = self.path / "config.yaml"
         self.spec_path = self.path / "spec.json"
         self.metrics_path = self.path / "metrics.json"
@@ -60,10 +61,10 @@ class RunFolder:
         Raises:
             ValueError: the folder is not empty, or cannot be created.
         """
-        parent = user_path(config.output_dir) / config.name
+        parent = user_path(config.output_dir, "output_dir") / config.name
         while True:
             name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
-            folder = cls(path or parent / name)
+            folder = cls(parent / name if path is None else path)
             folder._check_unused(path)
             folder._created = [place for place in (folder.path, *folder.path.parents) if not place.exists()]
             try:
@@ -133,7 +134,7 @@ class RunFolder:
         Raises:
             ValueError: there is no run at `path`.
         """
-        folder = cls(path)
+        folder = cls(path, key)
         if not folder.config_path.is_file():
             raise ValueError(
                 f"{key}={path}: must be a run folder, which contains a config.yaml.{_newest_hint(folder.path)}"

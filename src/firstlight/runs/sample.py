@@ -52,7 +52,8 @@ def sample(
             f" because {type(task.network).__name__} cannot generate samples."
         )
     is_text = isinstance(task, Language)
-    target = user_path(output or RunFolder(run).path / ("samples.txt" if is_text else "samples.png"))
+    default = RunFolder(run).path / ("samples.txt" if is_text else "samples.png")
+    target = user_path(default if output is None else output, "output")
     if isinstance(task, Language):
         text = task.sample(prompt, length, temperature, seed)
         with output_file("output", target):

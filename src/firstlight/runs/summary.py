@@ -1,7 +1,7 @@
 """The texts that a run prints at its beginning and at its end."""
 
 import itertools
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from firstlight.networks.flops import num_parameters
@@ -51,12 +51,12 @@ def _best_epoch(metrics: dict[str, Any]) -> list[str]:
     return [f"best epoch {metrics['epoch']} by {metrics['monitor']}", metrics_table(metrics)]
 
 
-def metrics_table(metrics: dict[str, Any]) -> str:
+def metrics_table(metrics: dict[str, Any], rows: Sequence[str] = SPLITS) -> str:
     """Return a table with a row for each split and a column for each metric, with six digits after the point."""
-    splits = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in metrics)]
-    names = list(dict.fromkeys(name.split("/")[1] for name in metrics if name.split("/")[0] in SPLITS))
-    rows = [[metrics.get(f"{split}/{name}") for name in names] for split in splits]
-    cells = [["" if value is None else f"{value:.6f}" for value in row] for row in rows]
+    splits = [split for split in rows if any(name.startswith(f"{split}/") for name in metrics)]
+    names = list(dict.fromkeys(name.split("/")[1] for name in metrics if name.split("/")[0] in rows))
+    values = [[metrics.get(f"{split}/{name}") for name in names] for split in splits]
+    cells = [["" if value is None else f"{value:.6f}" for value in row] for row in values]
     width = max(map(len, itertools.chain(names, *cells))) + 2
     table = [" " * 6, *(f"{split:6}" for split in splits)]
     return "\n".join(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.config.monitor import mode_of
-from firstlight.files import only_process, write_csv
+from firstlight.files import only_process, user_path, write_csv
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Sweep:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+        self.path = user_path(path)
         self.summary_path = self.path / "summary.csv"
         self.jobs: list[_Job] = []
         self._lock = ExitStack()

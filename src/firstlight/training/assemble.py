@@ -1,11 +1,13 @@
 """The first phase of a run: read the data and build the task. It needs no Lightning, so mistakes are found early."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firstlight.config import RunConfig
 from firstlight.data import Source, Split, Store
 from firstlight.log import logger
 from firstlight.runs import RunFolder
+from firstlight.runs.evaluate import differences_from, other_data
 from firstlight.runs.load import load_weights
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
@@ -41,7 +43,8 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
     If the run is resumed, the network gets the weights of its last checkpoint; the trainer restores everything else.
 
     Raises:
-        ValueError: the data cannot be read, or data set, network and task do not fit together.
+        ValueError: the data cannot be read or is not that of the resumed run, or data set, network and task do not fit
+            together.
     """
     source = build_source(config)
     store, splits = source.splits(config.seed)
@@ -50,8 +53,19 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
             logger.info(remark)
     is_resumed = folder.checkpoint_path("last").exists()
     if is_resumed:  # the pretrained weights may be gone by now
+        check_same_data(config, folder, store, splits)
         task = build_task(config, folder.spec(), pretrained=False)
         load_weights(task, folder, "last")
     else:
         task = build_task(config, store.spec)
     return Parts(config, folder, source, store, splits, task, is_resumed)
+
+
+def check_same_data(config: RunConfig, folder: RunFolder, store: Store, splits: Mapping[str, Split]) -> None:
+    """Check that data is the data that a run was trained on.
+
+    Raises:
+        ValueError: it is not; the message says how it differs.
+    """
+    if differs := differences_from(folder, store, splits):
+        raise other_data(folder, config, differs)

@@ -11,9 +11,11 @@ from lightning.pytorch import Trainer
 from firstlight.data import BatchLoader, Split
 from firstlight.data.contact_sheet import contact_sheet, write_image
 from firstlight.data.known_images import known_images
+from firstlight.data.record import DataRecord
 from firstlight.files import write_text
 from firstlight.log import logger
 from firstlight.networks.flops import flops_per_sample, num_parameters
+from firstlight.runs.evaluate import RECORD
 from firstlight.runs.load import load_weights
 from firstlight.runs.summary import closing_text, opening_text
 from firstlight.training.assemble import Parts
@@ -111,6 +113,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     check_batches(config, trainer, loaders)
     module.train_loader = loaders["train"]
     if trainer.is_global_zero:
+        DataRecord.of(parts.store, parts.splits).write(parts.folder.path / RECORD)
         parts.folder.write_spec(task.spec)
     return _Session(parts, trainer, module, loaders, recorder, checkpoints, signals, started)
 

@@ -34,11 +34,11 @@ def train(
     """
     started = time.perf_counter() if started is None else started
     if not isinstance(config, RunConfig):
-        if config.get("resume"):
+        if config.get("resume") is not None:
             return resume(config["resume"], started=started, trust=config.get("trust") is True)
         config = RunConfig.parse(config)
     config = config.with_absolute_paths()
-    path = run_dir or config.run_dir
+    path = config.run_dir if run_dir is None else run_dir
     launch.check_shared_folder(config, path)
     if not launch.is_first_process():
         assert path is not None
@@ -77,7 +77,8 @@ def resume(
 
     Raises:
         ValueError: the run does not exist, is being trained by another process, has diverged, or has completed and is
-            not given a higher limit; or its config names something to call that is not known.
+            not given a higher limit; its config names something to call that is not known; or the data is not that of
+            the run.
     """
     started = time.perf_counter() if started is None else started
     folder = RunFolder.open(run, key="resume")
@@ -92,6 +93,8 @@ def resume(
         if not trust:
             folder.check_links()
         config = _changed(old, data_dir, limits)
+        if data_dir is not None:
+            _check_moved_data(folder, config)  # before the config of the run changes
         if limits:
             check_longer(folder, old, config)
             # Now, so that the run can be continued if it is stopped before its new end.
@@ -113,6 +116,13 @@ def _changed(config: RunConfig, data_dir: str | Path | None, limits: dict[str, i
     if data_dir is not None:
         config = config.with_data(dir=str(data_dir)).with_absolute_paths()
     return RunConfig.parse(config.with_trainer(**limits).to_plain()) if limits else config
+
+
+def _check_moved_data(folder: RunFolder, config: RunConfig) -> None:
+    from firstlight.training.assemble import build_source, check_same_data  # imports torch
+
+    if folder.checkpoint_path("last").exists():
+        check_same_data(config, folder, *build_source(config).splits(config.seed))
 
 
 def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str, Any]:

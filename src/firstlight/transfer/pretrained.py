@@ -9,6 +9,7 @@ from torch import Tensor
 
 from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.checks import unknown
+from firstlight.files import user_path
 from firstlight.spec import DataSpec
 from firstlight.transfer.weights_file import SUFFIXES, read_checkpoint, read_weights
 
@@ -93,7 +94,7 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
     if hasattr(network, "pretrained"):
         published = network.pretrained("default" if is_file else weights, **options)
     if is_file:
-        return _from_file(Path(weights).expanduser(), published, getattr(network, "min_size", 1))
+        return _from_file(user_path(weights, "model.weights"), published, getattr(network, "min_size", 1))
     if published is None:
         raise ValueError(
             f"model.weights={weights}: must be a file or null, because {network.__name__} has no published weights."

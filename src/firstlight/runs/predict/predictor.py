@@ -86,7 +86,7 @@ def predict(
     _check_task(task, run)
     if group is not None:
         task.use_group(group)
-    target = user_path(output or _default_output(run))
+    target = user_path(_default_output(run) if output is None else output, "output")
     inputs = _open(input, target, task, run, invert)
     return _Prediction(task, inputs, target).run(batch_size, str(input))
 
@@ -119,10 +119,10 @@ def _open(source: str | Path, target: Path, task: Task, run: str | Path | None, 
     if spec.kind == "images":
         # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
         interpolation = "bilinear" if run else spec.interpolation
-        return ImageInputs(user_path(source), target, spec, interpolation, invert, _known(run))
+        return ImageInputs(user_path(source, "input"), target, spec, interpolation, invert, _known(run))
     if invert is True:
         raise ValueError(f"predict.invert=true: must be auto or false, because {spec.kind} have no ground.")
-    return TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs(user_path(source), spec)
+    return TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs(user_path(source, "input"), spec)
 
 
 class _Prediction:

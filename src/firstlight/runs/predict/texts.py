@@ -76,7 +76,7 @@ def _lines(source: str) -> list[str]:
 def _existing(source: str) -> Path | None:
     """Return the path of an existing file or folder; None for a text, which may be too long for a path."""
     try:
-        path = user_path(source)
+        path = user_path(source, "input")
         return path if path.exists() else None
     except (OSError, ValueError, RuntimeError):
         return None

@@ -1,0 +1,109 @@
+"""What a run was trained on, and how other data differs from it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from firstlight.data.store import Split, Store
+from firstlight.files import write_json
+from firstlight.spec import DataSpec
+
+_MAX_LINES = 5
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The data of a run, for comparisons: small, although the data may be large.
+
+    Attributes:
+        samples: number of samples in each split.
+        classes: number of samples of each class in all splits; empty if the targets are no classes.
+        content: checksum of each array, see `Store`.
+    """
+
+    samples: dict[str, int]
+    classes: dict[str, int]
+    content: dict[str, str]
+
+    @classmethod
+    def of(cls, store: Store, splits: Mapping[str, Split]) -> Self:
+        """Return the record of a store and its splits."""
+        classes: dict[str, int] = {}
+        if store.spec.targets == "classes":
+            counts = sum(split.targets.bincount(minlength=store.spec.num_outputs) for split in store.stored.values())
+            classes = dict(zip(store.spec.labels, counts.tolist(), strict=True))  # type: ignore[union-attr]
+        return cls({name: len(split) for name, split in splits.items()}, classes, dict(store.content))
+
+    def write(self, path: Path) -> None:
+        """Write the record to a file."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Return the record in a file; None if the file is missing or damaged."""
+        try:
+            values: dict[str, Any] = json.loads(path.read_text())
+            return cls(**values)
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def differences(before: tuple[DataSpec, DataRecord | None], now: tuple[DataSpec, DataRecord]) -> list[str]:
+    """Return how data differs from the data of a run, in a few lines; an empty list if they are the same.
+
+    The mean and the standard deviation do not count, because pretrained weights replace them.
+
+    Args:
+        before: the spec and the record of the run. Without a record, only the specs are compared.
+        now: the spec and the record of the data.
+    """
+    (old_spec, old), (new_spec, new) = before, now
+    found = [*_of_specs(old_spec, new_spec), *(_of_records(old, new) if old else ())]
+    if not found and old and old.content != new.content:
+        found = list(_of_content(old, new, new_spec.kind))
+    if len(found) > _MAX_LINES:
+        found = [*found[: _MAX_LINES - 1], f"and {len(found) - _MAX_LINES + 1} more differences"]
+    return found
+
+
+def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
+    if (old.kind, old.targets) != (new.kind, new.targets):
+        yield f"the samples are {new.kind} with {new.targets} as targets, not {old.kind} with {old.targets}"
+        return
+    what = {"classes": "class", "tokens": "token", "numbers": "target"}[old.targets]
+    yield from _of_names(what, old.labels, new.labels)
+    # Sources of tables name their columns in the spec.
+    yield from _of_names("column", getattr(old, "columns", ()), getattr(new, "columns", ()))
+    if old.stored_shape != new.stored_shape:
+        shapes = ["x".join(map(str, spec.stored_shape)) for spec in (new, old)]
+        yield f"a sample has the shape {shapes[0]}, not {shapes[1]}"
+
+
+def _of_names(what: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
+    missing, added = [[name for name in one if name not in set(other)] for one, other in ((old, new), (new, old))]
+    for names, verb in ((missing, "missing"), (added, "new")):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            yield f"{what} {', '.join(map(repr, names[:3]))}{more} {'is' if len(names) == 1 else 'are'} {verb}"
+    if not missing and not added and old != new:
+        yield f"the order of the {'classes' if what == 'class' else what + 's'} is another"
+
+
+def _of_records(old: DataRecord, new: DataRecord) -> Iterator[str]:
+    for name in old.samples | new.samples:
+        if (was := old.samples.get(name, 0)) != (now := new.samples.get(name, 0)):
+            yield f"{name} has {now:,} samples, not {was:,}"
+    for name in old.classes.keys() & new.classes.keys():
+        if old.classes[name] != new.classes[name]:
+            yield f"class {name!r} has {new.classes[name]:,} samples, not {old.classes[name]:,}"
+
+
+def _of_content(old: DataRecord, new: DataRecord, kind: str) -> Iterator[str]:
+    """Name the arrays with other content. The targets of a text are its tokens, so its inputs are enough."""
+    inputs = {"images": "pixels", "tokens": "text", "numbers": "numbers"}[kind]
+    for name in old.content | new.content:
+        split, _, part = name.partition(".")
+        if old.content.get(name) != new.content.get(name) and (part, kind) != ("targets", "tokens"):
+            yield f"other {inputs if part == 'inputs' else 'targets'} in {split}"

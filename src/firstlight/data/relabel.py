@@ -1,0 +1,44 @@
+"""Give the samples of other data the labels that a run knows."""
+
+from dataclasses import replace
+
+import torch
+
+from firstlight.data.store import Split
+from firstlight.spec import DataSpec
+
+
+def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
+    """Return a split in which classes and tokens have the numbers that a run gives them.
+
+    Args:
+        split: the samples.
+        found: the spec of these samples.
+        spec: the spec of the run. Classes may be missing in the samples; tokens may also be new, and become `<unk>`.
+
+    Raises:
+        ValueError: the inputs are of another kind or shape, or a class is unknown to the run.
+    """
+    if (found.kind, found.targets) != (spec.kind, spec.targets) or found.stored_shape != spec.stored_shape:
+        raise ValueError(f"data: must be {_form(spec)}, as in training, and these are {_form(found)}.")
+    if found.labels == spec.labels:
+        return split
+    if new := [label for label in found.labels if label not in spec.labels and spec.targets != "tokens"]:
+        raise ValueError(
+            f"data: must have labels that the run knows ({_first(spec.labels)}), and {_first(tuple(new))} is unknown."
+        )
+    if spec.targets == "numbers":
+        raise ValueError(f"data: must have the target {_first(spec.labels)}, and this is {_first(found.labels)}.")
+    numbers = {label: number for number, label in enumerate(spec.labels)}
+    table = torch.tensor([numbers.get(label, 0) for label in found.labels], dtype=split.targets.dtype)
+    inputs = table[split.inputs.long()] if spec.targets == "tokens" else split.inputs
+    return replace(split, inputs=inputs, targets=table[split.targets.long()])
+
+
+def _form(spec: DataSpec) -> str:
+    shape = "x".join(map(str, spec.stored_shape))
+    return f"{spec.kind} of shape {shape} with {spec.targets} as targets"
+
+
+def _first(labels: tuple[str, ...], number: int = 5) -> str:
+    return ", ".join(labels[:number]) + (", …" if len(labels) > number else "")
