@@ -57,7 +57,7 @@ class _Entry:
     @property
     def seconds(self) -> float:
         """The time since the store was built."""
-        return time.time() - self.path.stat().st_mtime
+        return time.time() - (self.path / _MARK).stat().st_mtime  # the folder changes when a split is selected
 
 
 def cache(clear: str | None = None, data: dict[str, Any] | None = None) -> list[Path]:
