@@ -4,7 +4,6 @@
 """
 
 from firstlight.tasks.adversarial import Adversarial as Adversarial
-from firstlight.tasks.auto import Auto as Auto
 from firstlight.tasks.classification import Classification as Classification
 from firstlight.tasks.language import Language as Language
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction

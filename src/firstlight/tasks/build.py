@@ -19,10 +19,24 @@ from firstlight.data import Source
 from firstlight.log import logger
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
+from firstlight.tasks.classification import Classification
+from firstlight.tasks.language import Language
+from firstlight.tasks.regression import Regression
 from firstlight.tasks.task import Task
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.pretrained import Pretrained, find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
+
+
+class Auto(Task):
+    """Classification if the targets are classes, and regression if they are numbers, with their default options.
+
+    A table shows only when it is read what its target is. The arguments are those of `Task`.
+    """
+
+    def __new__(cls, spec: DataSpec, *args: Any) -> Task:  # type: ignore[misc]
+        tasks: dict[str, type[Task]] = {"classes": Classification, "numbers": Regression, "tokens": Language}
+        return tasks[spec.targets](spec, *args)
 
 
 def build_source(config: RunConfig) -> Source:
