@@ -20,7 +20,7 @@ from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
-_FORMAT = 4
+_FORMAT = 6
 _MAX_REMARKS = 9
 
 
