@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from firstlight.config.compose import compose
 from firstlight.config.errors import conflict_with_resume
 from firstlight.files import is_unfinished, only_process
 from firstlight.runs import RunFolder, Sweep
-from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.evaluate import evaluate
+from firstlight.runs.load import read_checkpoint
 from firstlight.tasks import Classification
 from firstlight.training.callbacks.recorder import Recorder
-from firstlight.training.loss_guard import _WINDOW, Diverged, LossGuard, Place
 from firstlight.training.module import TrainingModule
+from firstlight.training.recovery.loss_guard import _WINDOW, Diverged, LossGuard, Place
 from firstlight.training.run import resume, train
 from helpers.records import events, final_metrics, same_run
 from helpers.runs import REPOSITORY, history, weights
@@ -252,10 +253,10 @@ def test_losses_on_a_gpu_are_read_together_and_the_first_bad_one_is_named() -> N
     trainer.reduce = lambda flags, reduce_op: flags  # type: ignore[attr-defined]
     guard: Any = LossGuard()
     for step in range(1, _WINDOW):
-        guard.check(torch.tensor(torch.nan if step in (9, 12) else 1.0), Place(1, step, step), trainer)
+        guard.check(torch.tensor(torch.nan if step in (9, 12) else 1.0), partial(Place, 1, step, step), trainer)
     with pytest.raises(Diverged, match="epoch 1, step 9, batch 9: stopped, because the loss is NaN"):
-        guard.check(torch.tensor(1.0), Place(1, _WINDOW, _WINDOW), trainer)
-    guard.check(torch.tensor(torch.inf), Place(2, 99, 1), trainer)
+        guard.check(torch.tensor(1.0), partial(Place, 1, _WINDOW, _WINDOW), trainer)
+    guard.check(torch.tensor(torch.inf), partial(Place, 2, 99, 1), trainer)
     with pytest.raises(Diverged, match=r"step 99.*Inf"):
         guard.read(trainer)
     guard.read(trainer)  # nothing is left
@@ -371,11 +372,11 @@ def test_a_resume_reports_a_missing_best_checkpoint_before_it_trains(whole: Path
 
 
 @pytest.mark.parametrize("limit", [{"max_epochs": 4}, {"max_steps": 9, "max_epochs": 4}], ids=str)
-def test_a_prolonged_run_equals_one_that_was_longer_from_the_beginning(limit: dict[str, int], tmp_path: Path) -> None:
+def test_a_prolonged_run_equals_one_that_was_longer_from_the_beginning(limit: dict[str, Any], tmp_path: Path) -> None:
     overrides = [f"trainer.{key}={value}" for key, value in limit.items()]
     train(RunConfig.from_overrides(*QUICK, *BY_STEP, *overrides), run_dir=tmp_path / "long")
     train(RunConfig.from_overrides(*QUICK, *BY_STEP), run_dir=tmp_path / "short")
-    resume(tmp_path / "short", **limit)  # type: ignore[arg-type]
+    resume(tmp_path / "short", **limit)
     a, b = tmp_path / "long", tmp_path / "short"
     assert history(a) == history(b)
     assert final_metrics(a) == final_metrics(b)
@@ -415,10 +416,10 @@ def test_a_killed_prolongation_can_be_resumed_without_the_limit(tmp_path: Path) 
         ({}, r"completed\. To fix: prolong it with trainer\.max_epochs="),
     ],
 )
-def test_a_run_is_not_prolonged_by_nothing(limits: dict[str, int], message: str, whole: Path, tmp_path: Path) -> None:
+def test_a_run_is_not_prolonged_by_nothing(limits: dict[str, Any], message: str, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
     with pytest.raises(ValueError, match=message):
-        resume(tmp_path / "run", **limits)  # type: ignore[arg-type]
+        resume(tmp_path / "run", **limits)
     assert (tmp_path / "run" / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
     assert (tmp_path / "run" / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes()
 

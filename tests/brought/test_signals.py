@@ -11,8 +11,8 @@ from firstlight.config import RunConfig
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.stop_on_signal import StopOnSignal
 from firstlight.training.module import TrainingModule
+from firstlight.training.recovery.stop_signals import StopSignals, exit_status
 from firstlight.training.run import resume, train
-from firstlight.training.stop_signals import StopSignals, exit_status
 from helpers.records import same_run
 from helpers.runs import stop
 

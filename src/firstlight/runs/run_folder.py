@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import secrets
+import shutil
 import time
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -17,6 +18,7 @@ from firstlight.config.checking.targets import check_targets
 from firstlight.config.saved import read_saved
 from firstlight.files import (
     LOCK_FILES,
+    atomic_write,
     cannot_read,
     is_unfinished,
     only_process,
@@ -72,7 +74,7 @@ class RunFolder:
                 with folder.lock("run_dir"):
                     folder._check_unused(path)  # another process may have created a run since the first check
                     folder.write_config(config)
-                    folder.checkpoint_dir.mkdir(exist_ok=True)
+                    folder.repair()
             except FileExistsError:
                 if path:
                     raise ValueError(f"run_dir={path}: must be a folder, not a file.") from None
@@ -229,6 +231,12 @@ class RunFolder:
             known = sorted(found.stem for found in self.checkpoint_dir.glob("*.ckpt"))
             raise unknown("checkpoint", name, known, f"checkpoint of {self.checkpoint_dir}")
         return path
+
+    def copy_last_to_best(self) -> None:
+        """Copy last.ckpt to best.ckpt atomically."""
+        last, best = self.checkpoint_path("last"), self.checkpoint_path("best")
+        with atomic_write(best) as file, last.open("rb") as source:
+            shutil.copyfileobj(source, file)
 
     def remove(self) -> None:
         """Delete the files of a run that has not trained, and the folders that `create` has made. Other files stay."""

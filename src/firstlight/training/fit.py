@@ -30,11 +30,11 @@ from firstlight.training.callbacks import (
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import cached_features
-from firstlight.training.loss_guard import Diverged
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.validation import ValidateLast
-from firstlight.training.saved_state import SavedState
-from firstlight.training.stop_signals import StopSignals
+from firstlight.training.recovery.loss_guard import Diverged
+from firstlight.training.recovery.saved_state import SavedState
+from firstlight.training.recovery.stop_signals import StopSignals
 from firstlight.training.trainer import build_trainer, check_batches
 
 _NUM_EXAMPLES = 32  # test samples in the example output

@@ -15,7 +15,7 @@ from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.meters import Meter
-from firstlight.training.loss_guard import LossGuard, Place
+from firstlight.training.recovery.loss_guard import LossGuard, Place
 from firstlight.training.schedulers import RunLength, plateau
 
 
@@ -105,9 +105,10 @@ class TrainingModule(LightningModule):
 
     def _guard(self, loss: Tensor) -> None:
         """Check that the loss of this step is finite."""
-        loop = self.trainer.fit_loop
-        place = Place(self.current_epoch + 1, self.global_step + 1, loop.batch_idx + 1)
-        self.loss_guard.check(loss, place, self.trainer)
+        self.loss_guard.check(loss, self._place, self.trainer)
+
+    def _place(self) -> Place:
+        return Place(self.current_epoch + 1, self.global_step + 1, self.trainer.fit_loop.batch_idx + 1)
 
     def _update(self, part: int, loss: Tensor) -> None:
         """Take the gradient step of one of several optimized parts."""
@@ -230,7 +231,7 @@ class TrainingModule(LightningModule):
         """Keep the states that Lightning does not know. It calls this before it asks for the optimizers."""
         self._plateau_state = checkpoint.get("plateau")
         self.unfinished_epoch = checkpoint.get("unfinished_epoch")
-        for state in checkpoint["lr_schedulers"]:  # the length of the run may be another one now
+        for state in checkpoint.get("lr_schedulers", ()):  # the length of the run may be another one now
             for name in ("total_steps", "_schedule_phases"):  # of OneCycleLR
                 state.pop(name, None)
 

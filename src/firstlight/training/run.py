@@ -11,7 +11,7 @@ from firstlight.files import is_disk_full
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
-from firstlight.training.prolong import check_longer
+from firstlight.training.recovery.prolong import check_longer
 
 
 def train(
@@ -69,7 +69,7 @@ def resume(
         data_dir: the folder of the data, if the data has moved.
         started: see `train`.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
-        max_epochs: new limit on the epochs; None keeps the old one. See `training.prolong`.
+        max_epochs: new limit on the epochs; None keeps the old one. See `training.recovery.prolong`.
         max_steps: new limit on the optimizer steps; None keeps the old one.
 
     Returns:

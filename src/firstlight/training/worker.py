@@ -16,7 +16,7 @@ from firstlight.runs import RunFolder
 from firstlight.training.launch import is_first_process
 from firstlight.training.lean_imports import defer_imports, pause_garbage_collection
 from firstlight.training.processes.connection import connect_to_parent, report_to_parent
-from firstlight.training.stop_signals import StopSignals, exit_status
+from firstlight.training.recovery.stop_signals import StopSignals, exit_status
 
 
 def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:

@@ -1,6 +1,5 @@
 """Checkpoints: last.ckpt after every epoch, best.ckpt after each epoch that is better than all before."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from firstlight.config.monitor import is_better
 from firstlight.files import atomic_write
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.loss_guard import check_weights
 from firstlight.training.module import TrainingModule
+from firstlight.training.recovery.loss_guard import check_weights
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -137,7 +136,7 @@ class Checkpoints(RunCallback):
             self.epochs_since_best += 1
         trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)
         if improved and trainer.is_global_zero:
-            copy_last_to_best(self.folder)
+            self.folder.copy_last_to_best()
 
     def save_within_epoch(self, trainer: Trainer, module: TrainingModule) -> None:
         """Write the last checkpoint after a step within an epoch, with the state of that epoch.
@@ -149,10 +148,3 @@ class Checkpoints(RunCallback):
         check_weights(module, trainer.current_epoch + 1, trainer.global_step)
         module.is_within_epoch = True
         trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)
-
-
-def copy_last_to_best(folder: RunFolder) -> None:
-    """Copy last.ckpt to best.ckpt atomically."""
-    last, best = folder.checkpoint_path("last"), folder.checkpoint_path("best")
-    with atomic_write(best) as file, last.open("rb") as source:
-        shutil.copyfileobj(source, file)

@@ -19,8 +19,8 @@ from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.runs.preview import augmentation_sheet
 from firstlight.tasks import Task
+from firstlight.training.callbacks.event_log import BY_EPOCH, EventLog
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.event_log import BY_EPOCH, EventLog
 from firstlight.training.module import TrainingModule
 
 

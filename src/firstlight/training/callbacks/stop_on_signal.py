@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from firstlight.training.callbacks.checkpoints import Checkpoints
 from firstlight.training.callbacks.run_callbacks import RunCallback, RunCallbacks
 from firstlight.training.module import TrainingModule
-from firstlight.training.stop_signals import StopSignals
+from firstlight.training.recovery.stop_signals import StopSignals
 
 
 class StopOnSignal(RunCallback):

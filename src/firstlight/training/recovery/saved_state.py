@@ -5,7 +5,6 @@ from typing import Any
 
 from firstlight.runs import RunFolder
 from firstlight.runs.checkpoint import read_checkpoint
-from firstlight.training.callbacks.checkpoints import copy_last_to_best
 
 
 @dataclass(frozen=True)
@@ -46,5 +45,5 @@ class SavedState:
         if self.best_epoch is None:
             return
         if self.best_epoch == self.epochs and not self.is_within_epoch:
-            copy_last_to_best(folder)
+            folder.copy_last_to_best()
         read_checkpoint(folder.existing_checkpoint("best"))  # reports damage now, and not after the training

@@ -5,8 +5,6 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from firstlight.training.launch import is_one_of_several
-
 
 class StopSignals:
     """Lets a run end at its next step when a signal asks it to stop; a second signal ends it at once.
@@ -44,8 +42,7 @@ class StopSignals:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        # Of several processes, each may get the terminal's signal and that of the process that has started it.
-        is_second, self.number = bool(self.number) and not is_one_of_several(), number
+        is_second, self.number = bool(self.number), number
         if is_second or not self.is_deferring:
             raise KeyboardInterrupt(number)
 

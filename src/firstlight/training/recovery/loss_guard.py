@@ -1,6 +1,7 @@
 """Ends a run at the first loss that is NaN or Inf."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -37,17 +38,22 @@ class LossGuard:
     def __init__(self) -> None:
         self._unread: list[tuple[Place, Tensor]] = []
 
-    def check(self, loss: Tensor, place: Place, trainer: Trainer) -> None:
+    def check(self, loss: Tensor, place: Callable[[], Place], trainer: Trainer) -> None:
         """Check the loss of a step, a scalar, now or with the next ones.
+
+        Args:
+            loss: the loss, a scalar.
+            place: returns the place of the step.
+            trainer: the Trainer.
 
         Raises:
             Diverged: a loss is NaN or Inf.
         """
         if loss.device.type == "cpu" and trainer.world_size == 1:
             if not math.isfinite(value := loss.item()):
-                raise _diverged(place, value)
+                raise _diverged(place(), value)
             return
-        self._unread.append((place, loss.detach()))
+        self._unread.append((place(), loss.detach()))
         if len(self._unread) == _WINDOW:
             self.read(trainer)
 
