@@ -20,9 +20,10 @@ import pytest
 import torch
 
 from firstlight.config.saved import read_saved
-from firstlight.data import ASL, download
-from firstlight.data.archive import tar_files, zip_files
-from firstlight.data.idx import read_idx
+from firstlight.data import ASL
+from firstlight.data.files import download
+from firstlight.data.files.archive import tar_files, zip_files
+from firstlight.data.files.idx import read_idx
 from firstlight.runs import RunFolder
 from firstlight.spec import DataSpec
 from firstlight.transfer.weights_file import read_weights
@@ -74,7 +75,7 @@ def test_a_tar_that_claims_gigabytes_is_refused_at_its_header(content: bytes, wh
 
 
 def test_a_tar_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firstlight.data.archive._MIN_TOTAL", 2**22)
+    monkeypatch.setattr("firstlight.data.files.archive._MIN_TOTAL", 2**22)
     (tmp_path / "zeros.tar.gz").write_bytes(gzip.compress(bytes(2**23), compresslevel=1))  # after tar's end marker
     with refused(r"zeros\.tar\.gz: cannot read \(it has more than 4,194,304 bytes after decompression\)"):
         list(tar_files(tmp_path / "zeros.tar.gz"))
@@ -86,7 +87,7 @@ def test_a_tar_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch:
 
 
 def test_a_tar_with_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firstlight.data.archive._MAX_MEMBERS", 100)
+    monkeypatch.setattr("firstlight.data.files.archive._MAX_MEMBERS", 100)
     (tmp_path / "many.tar.gz").write_bytes(gzip.compress(tar_header("empty", 0) * 102 + bytes(1024)))
     with refused(r"many\.tar\.gz: cannot read \(it has more than 100 files"):
         list(tar_files(tmp_path / "many.tar.gz"))
@@ -163,7 +164,7 @@ def test_an_idx_file_that_inflates_beyond_its_header_is_read_no_further(tmp_path
 
 
 def test_a_server_that_sends_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firstlight.data.download._MAX_BYTES", 10_000)
+    monkeypatch.setattr("firstlight.data.files.download._MAX_BYTES", 10_000)
     too_many = pytest.raises(ValueError, match=r"cannot be downloaded \(the server sends more than 10,000 bytes\)")
     with served({"file.bin": bytes(20_000)}) as site, too_many:
         download.download({"file.bin": "md5:0"}, site.url, tmp_path, "To fix: wait.")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from firstlight.config.compose import compose
 from firstlight.data import Folder
-from firstlight.data.split_names import split_names
+from firstlight.data.files.split_names import split_names
 from firstlight.data.store import Store
 from firstlight.files import write_csv
 from firstlight.training.run import train

@@ -15,9 +15,9 @@ from PIL import Image
 
 from firstlight.config.compose import compose
 from firstlight.data import ASL, CIFAR10, MNIST, Dogs, Folder
-from firstlight.data.formats import SUFFIXES, UnreadableError, open_image, register_heif
-from firstlight.data.images import find_images, read_image, refuse_decompression_bombs
-from firstlight.data.memory import MAX_PIXELS, Budget, decoding_bytes
+from firstlight.data.files.formats import SUFFIXES, UnreadableError, open_image, register_heif
+from firstlight.data.images.memory import MAX_PIXELS, Budget, decoding_bytes
+from firstlight.data.images.reading import find_images, read_image, refuse_decompression_bombs
 from firstlight.runs.predict import predict
 from firstlight.training.run import train
 from helpers.generate import ASL_CODES, asl_table, png_header, write_asl, write_classes, write_mnist, write_pets
@@ -177,9 +177,9 @@ def test_huge_images_are_converted_in_bands_and_reduced(monkeypatch: pytest.Monk
         content = encoded(image, "PNG", exif=turned)
         expected = read_image(Path("image"), SHAPE, content)
         with monkeypatch.context() as patch:
-            patch.setattr("firstlight.data.convert._BAND", 1000)
+            patch.setattr("firstlight.data.images.convert._BAND", 1000)
             assert np.array_equal(read_image(Path("image"), SHAPE, content), expected)
-            patch.setattr("firstlight.data.images.SAFE_PIXELS", 1000)
+            patch.setattr("firstlight.data.images.reading.SAFE_PIXELS", 1000)
             reduced = read_image(Path("image"), SHAPE, content)
         assert np.abs(reduced.astype(int) - expected).mean() < 3
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from firstlight.config.compose import compose
 from firstlight.data import Digits
-from firstlight.data.images import read_image
+from firstlight.data.images.reading import read_image
 from firstlight.data.tokens import encode
 from firstlight.runs.load import load_run
 from firstlight.runs.predict import predict

@@ -15,7 +15,7 @@ import pytest
 from firstlight.config.compose import compose
 from firstlight.data import Table
 from firstlight.data.store import Store
-from firstlight.data.table_rows import read_table_rows
+from firstlight.data.tables.rows import read_table_rows
 from firstlight.runs import RunFolder
 from firstlight.spec import DataSpec
 from firstlight.training.run import train

@@ -16,7 +16,7 @@ from timm.data import create_transform
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
-from firstlight.data.images import read_image
+from firstlight.data.images.reading import read_image
 from firstlight.runs.load import load_pretrained, load_run
 from firstlight.runs.predict import predict
 from firstlight.runs.run_folder import RunFolder

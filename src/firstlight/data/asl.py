@@ -5,9 +5,9 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from firstlight.data.archive import zip_files, zip_names
-from firstlight.data.litter import is_litter
-from firstlight.data.near_miss import refuse_near_misses
+from firstlight.data.files.archive import zip_files, zip_names
+from firstlight.data.files.litter import is_litter
+from firstlight.data.files.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read, read_bounded

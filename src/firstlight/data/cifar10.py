@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from firstlight.data.archive import tar_files
-from firstlight.data.download import download
-from firstlight.data.near_miss import refuse_near_misses
+from firstlight.data.files.archive import tar_files
+from firstlight.data.files.download import download
+from firstlight.data.files.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read, read_bounded

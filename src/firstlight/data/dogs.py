@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from firstlight.checks import choose
-from firstlight.data.archive import tar_files
-from firstlight.data.download import download
+from firstlight.data.files.archive import tar_files
+from firstlight.data.files.download import download
+from firstlight.data.files.near_miss import refuse_near_misses
 from firstlight.data.image_files import ImageFiles
-from firstlight.data.near_miss import refuse_near_misses
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read, read_bounded
 

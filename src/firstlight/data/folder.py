@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from firstlight.checks import check_range, choose
+from firstlight.data.files.layout import ARRANGE, LAYOUTS, Layout, find_layout
+from firstlight.data.files.left_out import left_out
 from firstlight.data.hold_out import hold_out
 from firstlight.data.image_files import ImageFiles
-from firstlight.data.layout import ARRANGE, LAYOUTS, Layout, find_layout
-from firstlight.data.left_out import left_out
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read
 

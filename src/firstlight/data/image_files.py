@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, choose
-from firstlight.data.decode import MAX_CORRUPT, decode
-from firstlight.data.formats import check_plugins
-from firstlight.data.images import FITS
-from firstlight.data.memory import MAX_PIXELS
+from firstlight.data.files.formats import check_plugins
+from firstlight.data.images.decode import MAX_CORRUPT, decode
+from firstlight.data.images.memory import MAX_PIXELS
+from firstlight.data.images.reading import FITS
 from firstlight.data.source import Source
 from firstlight.data.statistics import describe
 from firstlight.data.store import Arrays

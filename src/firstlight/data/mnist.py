@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from firstlight.data.download import download
-from firstlight.data.idx import read_idx
-from firstlight.data.near_miss import refuse_near_misses
+from firstlight.data.files.download import download
+from firstlight.data.files.idx import read_idx
+from firstlight.data.files.near_miss import refuse_near_misses
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays
 from firstlight.files import cannot_read

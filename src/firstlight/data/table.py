@@ -9,17 +9,17 @@ import numpy as np
 import torch
 
 from firstlight.checks import check_range, choose
-from firstlight.data.bundled import BUNDLED, bundled_files, bundled_lines
+from firstlight.data.files.bundled import BUNDLED, bundled_files, bundled_lines
 from firstlight.data.hold_out import hold_out
 from firstlight.data.relabel import relabelled
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays, Split, Store
-from firstlight.data.table_layout import delimiter_of
-from firstlight.data.table_rows import read_table_rows
+from firstlight.data.tables.layout import delimiter_of
+from firstlight.data.tables.rows import read_table_rows
 from firstlight.spec import Column, DataSpec
 
 if TYPE_CHECKING:
-    from firstlight.data.table_cells import Cells
+    from firstlight.data.tables.cells import Cells
 
 # The arguments that change the content of the store.
 _OPTIONS = (
@@ -111,11 +111,11 @@ class Table(Source):
         Inputs are (rows, inputs), float32. Targets are classes (rows,), int64, or numbers (rows, 1), float32.
         """
         # Here, because importing polars takes a tenth of a second.
-        from firstlight.data.columns import encode
-        from firstlight.data.table_inputs import Choice, check_filled, choose_columns
-        from firstlight.data.table_kinds import with_decimal
-        from firstlight.data.table_remarks import describe_table
-        from firstlight.data.table_target import read_target
+        from firstlight.data.tables.columns import encode
+        from firstlight.data.tables.inputs import Choice, check_filled, choose_columns
+        from firstlight.data.tables.kinds import with_decimal
+        from firstlight.data.tables.remarks import describe_table
+        from firstlight.data.tables.target import read_target
 
         cells = with_decimal(self._cells(), self.decimal)
         target = read_target(cells, self.target, self.classes, self.decimal)
@@ -131,7 +131,7 @@ class Table(Source):
 
     def read_all(self, spec: DataSpec) -> Split:
         """Read all rows, encoded as those of a run; the target is searched for under the run's name."""
-        from firstlight.data.table_target import read_target
+        from firstlight.data.tables.target import read_target
 
         path = self._locate(self.file)
         inputs, messages = read_table_rows(path, spec)
@@ -152,7 +152,7 @@ class Table(Source):
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
         """Return the metadata with the columns. Inputs that are 0 or 1 by their nature are not standardised."""
-        from firstlight.data.columns import indicators
+        from firstlight.data.tables.columns import indicators
 
         spec = super().describe(labels, train)
         is_kept = indicators(self._learned)
@@ -160,8 +160,8 @@ class Table(Source):
         return replace(spec, mean=tuple(mean.tolist()), std=tuple(std.tolist()), columns=tuple(self._learned))
 
     def _cells(self) -> "Cells":
-        from firstlight.data.table_cells import Cells
-        from firstlight.data.table_file import read_table
+        from firstlight.data.tables.cells import Cells
+        from firstlight.data.tables.file import read_table
 
         if self.file in BUNDLED:
             return Cells.of_lines(self.file, bundled_lines(self.file))

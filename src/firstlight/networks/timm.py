@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.data.download import unreachable
+from firstlight.data.files.download import unreachable
 from firstlight.networks.layers import build_dropout
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels

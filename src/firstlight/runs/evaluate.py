@@ -10,7 +10,7 @@ from torch import Tensor
 from firstlight.checks import choose
 from firstlight.config import RunConfig
 from firstlight.data import BatchLoader, Split, Store
-from firstlight.data.class_folders import ClassFolders
+from firstlight.data.images.class_folders import ClassFolders
 from firstlight.data.record import DataRecord, differences
 from firstlight.data.relabel import relabelled
 from firstlight.files import user_path

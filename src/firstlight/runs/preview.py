@@ -9,7 +9,7 @@ from torch import Tensor
 from firstlight.checks import check_range
 from firstlight.config import RunConfig
 from firstlight.data import Source, Split, Store
-from firstlight.data.contact_sheet import check_format, contact_sheet, write_image
+from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.data.tokens import decode
 from firstlight.files import output_file, user_path
 from firstlight.randomness import derive, generator, reseed

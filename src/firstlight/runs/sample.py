@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from firstlight.checks import check_range
-from firstlight.data.contact_sheet import check_format, contact_sheet, write_image
+from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.files import output_file, user_path, write_text
 from firstlight.runs.load import load_run
 from firstlight.runs.run_folder import RunFolder

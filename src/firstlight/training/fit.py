@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Trainer
 
 from firstlight.data import BatchLoader, Split
-from firstlight.data.contact_sheet import contact_sheet, write_image
-from firstlight.data.known_images import known_images
+from firstlight.data.images.contact_sheet import contact_sheet, write_image
+from firstlight.data.images.known_images import known_images
 from firstlight.data.record import DataRecord
 from firstlight.files import write_text
 from firstlight.log import logger

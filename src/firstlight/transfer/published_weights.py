@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from firstlight.data.download import download, is_whole
+from firstlight.data.files.download import download, is_whole
 from firstlight.transfer.pretrained import OFFLINE
 
 

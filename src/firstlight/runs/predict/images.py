@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from firstlight.data.ground import has_ground
-from firstlight.data.images import find_images, refuse_decompression_bombs
-from firstlight.data.known_images import KnownImages
-from firstlight.data.read_ahead import read_ahead
+from firstlight.data.images.known_images import KnownImages
+from firstlight.data.images.read_ahead import read_ahead
+from firstlight.data.images.reading import find_images, refuse_decompression_bombs
 from firstlight.runs.predict.inputs import InputBatch, check_kind
 from firstlight.runs.predict.sheet import is_sheet
 from firstlight.spec import DataSpec

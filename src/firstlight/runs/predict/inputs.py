@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from firstlight.data.images import SUFFIXES as IMAGES
+from firstlight.data.images.reading import SUFFIXES as IMAGES
 
 _TABLES = (".csv", ".tsv", ".parquet", ".xls", ".xlsx")
 _TEXTS = (".txt", ".md", ".rst", ".json", ".yaml", ".html", ".pdf")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from firstlight.checks import check_range
-from firstlight.data.known_images import KnownImages
+from firstlight.data.images.known_images import KnownImages
 from firstlight.files import output_file, user_path
 from firstlight.runs.command_line import command
 from firstlight.runs.device import pick_device

@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
-from firstlight.data.contact_sheet import contact_sheet
+from firstlight.data.images.contact_sheet import contact_sheet
 from firstlight.files import atomic_write
 from firstlight.runs.predict.screen import printable
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from firstlight.data.table_rows import read_table_rows
+from firstlight.data.tables.rows import read_table_rows
 from firstlight.runs.predict.inputs import InputBatch, check_kind
 from firstlight.runs.predict.screen import show
 from firstlight.spec import DataSpec

@@ -1,0 +1,1 @@
+"""Image files: read, decoded into arrays, compared with each other, and shown."""

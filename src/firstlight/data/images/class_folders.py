@@ -1,0 +1,50 @@
+"""Images in a folder for each class, read in batches for a network that knows these classes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from firstlight.data.images.read_ahead import read_ahead
+from firstlight.data.images.reading import images_in, refuse_decompression_bombs
+from firstlight.files import cannot_read
+from firstlight.spec import DataSpec
+
+
+class ClassFolders:
+    """Yields batches of all images in `folder`/CLASS, raw images and classes, without a store.
+
+    Args:
+        folder: the folder of the class folders. A class of the spec may be missing.
+        spec: the spec of a run, whose labels are the names of the folders.
+        batch_size: images that are read at a time.
+
+    Attributes:
+        problems: a message for each image that could not be read and was left out.
+
+    Raises:
+        ValueError: a folder is not the name of a class, or there are no images.
+    """
+
+    def __init__(self, folder: Path, spec: DataSpec, batch_size: int) -> None:
+        self.spec = spec
+        self.batch_size = batch_size
+        self.problems: list[str] = []
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        known = ", ".join(spec.labels[:5]) + (", …" if len(spec.labels) > 5 else "")
+        if new := [name for name in names if name not in spec.labels]:
+            fix = f"name the folders as the classes of the run ({known}), or remove this one."
+            raise cannot_read(folder / new[0], "the run has no class of this name", fix)
+        self.targets = {path: spec.labels.index(name) for name in names for path in images_in(folder / name)}
+        if not self.targets:
+            raise cannot_read(
+                folder, "no class folder contains an image", f"arrange the images as CLASS/image.jpg ({known})."
+            )
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        shape = self.spec.stored_shape
+        with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
+            for paths, images in read_ahead(pool, list(self.targets), shape, self.batch_size, self.problems):
+                yield images, torch.tensor([self.targets[path] for path in paths])

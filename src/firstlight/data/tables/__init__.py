@@ -1,0 +1,1 @@
+"""Tables: read, understood column by column, and encoded as numbers."""

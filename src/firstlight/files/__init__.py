@@ -1,0 +1,18 @@
+"""Files: paths of the user, atomic writes, bounded reads, encodings of texts, locks of folders."""
+
+from firstlight.files.errors import cannot_read as cannot_read
+from firstlight.files.errors import printable as printable
+from firstlight.files.lock import LOCK_FILES as LOCK_FILES
+from firstlight.files.lock import only_process as only_process
+from firstlight.files.paths import output_file as output_file
+from firstlight.files.paths import user_path as user_path
+from firstlight.files.reading import read_bounded as read_bounded
+from firstlight.files.reading import read_json as read_json
+from firstlight.files.text import read_text as read_text
+from firstlight.files.writing import atomic_write as atomic_write
+from firstlight.files.writing import is_disk_full as is_disk_full
+from firstlight.files.writing import is_unfinished as is_unfinished
+from firstlight.files.writing import naming as naming
+from firstlight.files.writing import write_csv as write_csv
+from firstlight.files.writing import write_json as write_json
+from firstlight.files.writing import write_text as write_text

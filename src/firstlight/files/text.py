@@ -1,0 +1,107 @@
+"""Texts in any common encoding."""
+
+import codecs
+import re
+from pathlib import Path
+
+from firstlight.files.errors import cannot_read
+
+# The longer marks come first, because the mark of UTF-32 begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+# The encodings of Windows, of older Macs and of East Asia, from which one is detected. If several fit equally well, it
+# is the first of them.
+_ENCODINGS = [
+    *("cp1252", "iso8859_2", "cp1250", "cp1251", "cp1254", "cp1253", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("gb18030", "cp932", "euc_jp", "cp949", "cp950", "cp874", "koi8_r", "mac_roman"),
+]
+_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_SAMPLE = 2**20  # bytes from which the encoding is detected
+
+
+def read_text(path: Path, remarks: list[str] | None = None) -> str:
+    """Return the text of a file in any common encoding, with "\\n" as its only line end.
+
+    A byte order mark decides the encoding. Without one, it is UTF-8 or, if that is impossible, detected.
+
+    Args:
+        path: the file.
+        remarks: list that receives lines about an encoding that was detected, and about other line ends.
+
+    Raises:
+        ValueError: the file cannot be read, is binary, or is a damaged text; the message names the file and the byte.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise cannot_read(path, error.strerror or str(error), "name a text that can be read.") from error
+    encoding, origin = _find_encoding(path, content)
+    try:
+        text = content.decode(encoding).replace("\ufeff", "")  # joined files have marks within the text
+    except UnicodeDecodeError as error:
+        raise _not_text(path, error, encoding) from error
+    if "\0" in text:
+        raise cannot_read(path, f"it is binary: character {text.index(chr(0)):,} is NUL", "name a text file.")
+    text, num_ends = _LINE_ENDS.subn("\n", text)
+    if remarks is not None and origin:
+        remarks.append(f"{path.name}: read as {encoding}, {origin}")
+    if remarks is not None and num_ends:
+        remarks.append(f"{path.name}: {num_ends:,} line ends of other systems (such as CR LF) read as LF")
+    return text
+
+
+def _find_encoding(path: Path, content: bytes) -> tuple[str, str]:
+    """Return the encoding of a text and how it is known; this is empty for UTF-8."""
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return encoding, "" if encoding == "utf-8" else "which its byte order mark names"
+    if b"\0" in content:
+        zeros = [content[start::2].count(0) / len(content) for start in (0, 1)]
+        wide = "utf-16-le" if zeros[1] > 0.25 else "utf-16-be"  # every second byte of Latin letters is 0
+        return (wide, "which its zero bytes suggest") if max(zeros) > 0.25 and min(zeros) < 0.01 else ("utf-8", "")
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        detected = None if _is_damaged(content) else _detect_encoding(content)
+        if detected is None:
+            raise _not_text(path, error, "UTF-8") from error
+        return detected, "which was detected; if this is wrong, save the text as UTF-8"
+    return "utf-8", ""
+
+
+def _is_damaged(content: bytes) -> bool:
+    """Return whether half of the characters beyond ASCII are UTF-8, so that the text was in UTF-8 before its damage."""
+    text = content.decode(errors="replace")
+    num_bad = text.count("\ufffd")
+    return 0 < num_bad <= sum(map(len, re.findall("[^\0-\x7f\ufffd]+", text)))
+
+
+def _detect_encoding(content: bytes) -> str | None:
+    """Return the encoding that fits best to the lines beyond ASCII; None if the content is not a text."""
+    from charset_normalizer import from_bytes  # takes a tenth of a second to import
+
+    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_SAMPLE]
+    matches = list(from_bytes(lines, cp_isolation=_ENCODINGS, enable_fallback=False))
+    best = [match for match in matches if match.chaos < matches[0].chaos + 0.01]
+    best = [match for match in best if match.coherence > best[0].coherence - 0.02]
+    found = {name for match in best for name in match.could_be_from_charset}
+    if not matches and len(content.decode("ascii", "ignore")) > 0.75 * len(content):  # too few letters to detect
+        found = {"cp1252"}
+    return next((name for name in _ENCODINGS if name in found and _is_text(content, name)), None)
+
+
+def _is_text(content: bytes, encoding: str) -> bool:
+    try:
+        return not re.search("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]", content.decode(encoding))
+    except UnicodeDecodeError:
+        return False
+
+
+def _not_text(path: Path, error: UnicodeDecodeError, encoding: str) -> ValueError:
+    why = f"byte {error.start} is 0x{error.object[error.start]:02x}, which is not {encoding}: {error.reason}"
+    return cannot_read(path, why, "save the text as UTF-8.")
