@@ -106,6 +106,7 @@ def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
     config = RunConfig.from_overrides(*QUICK, "model=linear")
     train(config, run_dir=tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("firstlight.training.recovery.stop_signals._SECONDS_OF_ONE_REQUEST", 0.0)
         patch.setattr(StopOnSignal, "on_step_end", lambda *_: signal.raise_signal(signal.SIGINT))
         train_and_stop(config, tmp_path / "stopped", 1, signal.SIGINT)
     assert not (tmp_path / "stopped" / "checkpoints" / "last.ckpt").exists()

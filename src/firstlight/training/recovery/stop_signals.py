@@ -2,16 +2,20 @@
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+_SECONDS_OF_ONE_REQUEST = 1.0
+
 
 class StopSignals:
-    """Lets a run end at its next step when a signal asks it to stop; a second signal ends it at once.
+    """Lets a run end at its next step when a signal asks it to stop; a later second signal ends it at once.
 
     Within the `with` block, a signal raises `KeyboardInterrupt(number)`. While `is_deferring` is set, the first signal
-    only sets `number`, and the training ends itself where it can be continued exactly. A signal that the process
-    ignores stays ignored.
+    only sets `number`, and the training ends itself where it can be continued exactly. Signals within a second of the
+    first are the same request: a terminal sends it to all processes, and their parent may pass it on. A signal that the
+    process ignores stays ignored.
 
     Attributes:
         number: the number of the signal that was received; 0 before.
@@ -21,6 +25,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.number = 0
         self.is_deferring = False
+        self._received = 0.0
         self._replaced: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -42,7 +47,9 @@ class StopSignals:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        is_second, self.number = bool(self.number), number
+        if not self.number:
+            self.number, self._received = number, time.monotonic()
+        is_second = time.monotonic() - self._received > _SECONDS_OF_ONE_REQUEST
         if is_second or not self.is_deferring:
             raise KeyboardInterrupt(number)
 
