@@ -263,6 +263,15 @@ def _first_is_test(folder: Path, content: str, seed: int) -> bool:
     return 0.0 in store(folder, content, split_seed=seed, columns=["x"]).splits["test"].own_inputs
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_tables_in_other_encodings_are_read_and_the_encoding_is_printed(tmp_path: Path, encoding: str) -> None:
+    content = table("Größe,Städte,kind", lambda n: f"{n * n},{('Köln', 'Düsseldorf', 'Nürnberg')[n % 3]},{kind(n)}", 30)
+    found = store(tmp_path, content.encode(encoding))
+    assert [column.name for column in found.spec.columns] == ["Größe", "Städte"]
+    assert found.spec.columns[1].categories == ("Düsseldorf", "Köln", "Nürnberg")
+    assert ("read as" in found.remarks[0]) == (encoding != "utf-8-sig")
+
+
 def test_the_user_chooses_drops_and_types_columns(tmp_path: Path) -> None:
     content = table("x,zip,name,when,kind", lambda n: f"{n * n},{n % 3 + 100},n{n},2020010{n % 9 + 1},{kind(n)}")
     assert list(inputs(tmp_path, content)) == ["x", "zip", "when"]

@@ -396,3 +396,9 @@ def test_the_progress_bar_can_be_switched_off(
     monkeypatch.setattr("firstlight.training.callbacks.progress.tqdm", lambda **options: shown.append(options))
     run(tmp_path, ONE, word)
     assert len(shown) == bars
+
+
+def test_lightning_reads_no_option_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_TRAINER_MAX_EPOCHS", "1")
+    with pytest.raises(ValueError, match=r"PL_TRAINER_MAX_EPOCHS: must not be set .* trainer.max_epochs="):
+        train(compose(*TINY), run_dir=tmp_path / "run")

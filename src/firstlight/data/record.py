@@ -74,8 +74,7 @@ def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
         return
     what = {"classes": "class", "tokens": "token", "numbers": "target"}[old.targets]
     yield from _of_names(what, old.labels, new.labels)
-    # Sources of tables name their columns in the spec.
-    yield from _of_names("column", getattr(old, "columns", ()), getattr(new, "columns", ()))
+    yield from _of_names("column", *(tuple(column.name for column in spec.columns) for spec in (old, new)))
     if old.stored_shape != new.stored_shape:
         shapes = ["x".join(map(str, spec.stored_shape)) for spec in (new, old)]
         yield f"a sample has the shape {shapes[0]}, not {shapes[1]}"

@@ -1,5 +1,6 @@
 """Lightning's Trainer, as firstlight uses it."""
 
+import os
 from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,11 @@ def check_batches(config: RunConfig, trainer: Trainer, loaders: Mapping[str, Siz
 
 
 def _check(config: RunConfig, task: Task, device_type: str) -> None:
-    """Check what depends on the device and on the task; `config.checking.trainer` checks the rest."""
+    """Check what depends on the environment and on the task; `config.checking.trainer` checks the rest."""
+    for name in os.environ:
+        if name.startswith("PL_TRAINER_"):  # Lightning would take it as a default, behind the back of the config
+            key = name.removeprefix("PL_TRAINER_").lower()
+            raise ValueError(f"{name}: must not be set in the environment. To fix: write trainer.{key}=")
     if config.precision == "16-mixed" and device_type == "cpu":
         raise ValueError("trainer.precision=16-mixed: must be bf16-mixed or 32-true on a CPU.")
     if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from firstlight.data.files.litter import is_litter
 from firstlight.data.images.read_ahead import read_ahead
 from firstlight.data.images.reading import images_in, refuse_decompression_bombs
 from firstlight.files import cannot_read
@@ -32,7 +33,7 @@ class ClassFolders:
         self.spec = spec
         self.batch_size = batch_size
         self.problems: list[str] = []
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
         known = ", ".join(spec.labels[:5]) + (", …" if len(spec.labels) > 5 else "")
         if new := [name for name in names if name not in spec.labels]:
             fix = f"name the folders as the classes of the run ({known}), or remove this one."
@@ -44,7 +45,8 @@ class ClassFolders:
             )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        shape = self.spec.stored_shape
+        spec, files = self.spec, list(self.targets)
         with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
-            for paths, images in read_ahead(pool, list(self.targets), shape, self.batch_size, self.problems):
+            found = read_ahead(pool, files, spec.stored_shape, self.batch_size, self.problems, fit=spec.fit)
+            for paths, images in found:
                 yield images, torch.tensor([self.targets[path] for path in paths])

@@ -46,7 +46,8 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
         ValueError: the file is no text, its lines are too long, or its rows have different lengths.
     """
     _check_head(path)
-    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    remarks: list[str] = []
+    text = read_text(path, remarks)
     if "\n " in text:
         text = re.sub(r"(?m)^ +$", "", text)
     text, skipped, delimiter = _without_preamble(text.rstrip("\n"), delimiter)
@@ -67,6 +68,7 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     if has_header:
         whole = _without_first_row(whole)
     how = f"separated by {name}"
+    how += "".join(f"; {line.partition(': ')[2]}" for line in remarks if "line ends" not in line)
     if not has_header:
         how += f"; line {1 + skipped} is data (data.header=false), so the columns are named by their positions"
     if repeated := [name for name, cell in zip(names, given, strict=True) if cell not in ("", name)]:
