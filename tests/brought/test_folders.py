@@ -38,7 +38,7 @@ def stored(root: Path, **options: Any) -> Store:
 def sizes(store: Store) -> dict[str, list[int]]:
     """Return the number of images of each class in each split."""
     number = len(store.spec.labels)
-    return {name: split.targets.bincount(minlength=number).tolist() for name, split in store.splits.items()}
+    return {name: split.own_targets.bincount(minlength=number).tolist() for name, split in store.splits.items()}
 
 
 def product(*parts: Iterable[str]) -> list[str]:

@@ -55,6 +55,13 @@ class Probe(Callback):
         self.batches[split][-1].append(hash(batch[0].numpy().tobytes()))
 
 
+class EpochStarts(Callback):
+    """Does something at the start of each epoch; Lightning does not call it if a run is resumed within an epoch."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do nothing."""
+
+
 class Failing(Callback):
     """Raises an error before the second step."""
 

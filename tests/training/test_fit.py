@@ -54,9 +54,9 @@ def test_a_linear_regression_on_diabetes_converges_to_the_least_squares_solution
     ("words", "commands"),
     [
         (["model=linear"], {"evaluate", "predict", "curves"}),
-        (["model=vae", "model.hidden_sizes=[4]"], {"evaluate", "sample", "curves"}),
-        (["model=autoencoder", "model.hidden_sizes=[4]"], {"evaluate", "curves"}),
-        (["data=iris"], {"evaluate", "curves"}),
+        (["model=vae", "model.hidden_sizes=[4]"], {"evaluate", "predict", "sample", "curves"}),
+        (["model=gan", "model.base_channels=4"], {"evaluate", "sample", "curves"}),
+        (["data=iris"], {"evaluate", "predict", "curves"}),
     ],
 )
 def test_the_closing_text_names_the_commands_that_fit_the_run(

@@ -71,7 +71,7 @@ def test_a_run_learns_with_every_optimizer_and_every_scheduler(override: str, tm
         (["augment.size=16", "model=lenet"], "32x32, not 16x16 .LeNet"),
         (["data.val_fraction=0.9999"], "data.val_fraction=0.9999"),
         (["task.label_smoothing=2"], "task.label_smoothing=2"),
-        (["trainer.accelerator=abacus"], "trainer: "),
+        (["trainer.accelerator=abacus"], "trainer.accelerator=abacus: unknown"),
         (["model=conv_filters", "model.classifier=false"], "model: ConvFilters must have parameters that learn"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
