@@ -1,6 +1,7 @@
 """Every data set trains with every network that accepts its kind of samples; `configs` has one YAML file for each."""
 
 import contextlib
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -87,7 +88,13 @@ def test_every_kind_of_samples_has_data_sets_and_networks() -> None:
     assert {kind for kinds in MODELS.values() for kind in kinds} == set(KINDS)
 
 
-@pytest.mark.parametrize(("data", "model"), PAIRS)
+def slow_if_repeated(data: str, model: str) -> Any:
+    """Return a pair as a parameter; the quick tests train a deep network with one data set only."""
+    is_deep = re.match("alexnet|efficientnet|googlenet|inception|mobilenet|resnet|vgg", model)
+    return pytest.param(data, model, marks=pytest.mark.slow) if is_deep and data != "digits" else (data, model)
+
+
+@pytest.mark.parametrize(("data", "model"), [slow_if_repeated(*pair) for pair in PAIRS])
 def test_a_data_set_trains_with_a_network_that_accepts_its_kind(data: str, model: str) -> None:
     config = RunConfig.from_overrides(*overrides(data, model)).with_trainer(fast_dev_run=True)
     spec, splits = splits_of(data)

@@ -542,6 +542,7 @@ def test_a_log_that_cannot_be_written_is_reported_once_and_the_run_goes_on(
     same_run(whole, folder.path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
 def test_a_limit_on_the_size_of_files_gives_a_sentence(tmp_path: Path) -> None:
     import resource  # Windows does not have it

@@ -59,6 +59,7 @@ def test_a_character_that_the_terminal_lacks_is_written_as_its_number(
     assert done.stderr == "the end\n"
 
 
+@pytest.mark.slow
 def test_predict_needs_no_unicode(script: Script, tmp_path: Path, trained_run: Path) -> None:
     images = tmp_path / ("long " * 12) / "photos"
     images.mkdir(parents=True)
@@ -72,6 +73,7 @@ def test_predict_needs_no_unicode(script: Script, tmp_path: Path, trained_run: P
     assert len((tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()) == 22
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
 def test_a_run_whose_output_is_not_read_any_more_goes_on(tmp_path: Path) -> None:
     command = '"$0" "$@" | true; echo "status ${PIPESTATUS[0]}"'

@@ -16,6 +16,7 @@ LITE = {"_target_": "firstlight.networks.EfficientNetLite", "weights": "default"
 FLOWER = next(name for name in load_sample_images().filenames if "flower" in name)
 
 
+@pytest.mark.slow
 def test_the_script_predicts_with_pretrained_weights_without_importing_lightning(
     profiled: Profiled, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_an_existing_store_is_not_built_again(tmp_path: Path) -> None:
     assert torch.equal(opened.splits["test"].inputs, built.splits["test"].inputs)
 
 
+@pytest.mark.slow
 def test_two_processes_build_one_store(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)

@@ -3,6 +3,7 @@
 import copy
 import functools
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +142,13 @@ def test_a_sample_does_not_depend_on_its_batch(task: Task) -> None:
     torch.testing.assert_close(alone, outputs(task), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("model", [*CLASSIFIERS, *TOKENS])
+def slow_if_deep(model: str) -> Any:
+    """Return a parameter; the deepest networks of a family are tested with the slow tests."""
+    is_deep = re.fullmatch("alexnet|efficientnet_lite0|googlenet|inception|resnet(34|50)|vgg(13|16|19)", model)
+    return pytest.param(model, marks=pytest.mark.slow) if is_deep else model
+
+
+@pytest.mark.parametrize("model", map(slow_if_deep, [*CLASSIFIERS, *TOKENS]))
 def test_it_overfits_a_batch(model: str) -> None:
     task = build(model, (LENGTH,) if model in TOKENS else (3, 16, 16)).train()
     batch = raw_inputs(task, number=7), targets_of(task, number=7)

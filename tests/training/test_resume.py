@@ -128,6 +128,7 @@ def test_an_interrupted_run_prints_how_to_continue(devices: int, tmp_path: Path)
     assert RunFolder(tmp_path / "run").metrics()["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_still_ranks_its_jobs(tmp_path: Path) -> None:
     arguments = ["-m", "model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=2,500", "hydra.sweep.dir=sweep"]
     done = stop(tmp_path, "sweep/1", arguments, after_epochs=2, number=signal.SIGINT)

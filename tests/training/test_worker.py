@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(RunConfig.from_overrides(*TINY, "trainer.max_epochs=1"), tmp_path / "run")
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_unexpected_error_before_the_training_prints_its_traceback_and_leaves_no_folder(
     devices: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
