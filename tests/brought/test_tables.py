@@ -291,6 +291,9 @@ def test_the_user_chooses_drops_and_types_columns(tmp_path: Path) -> None:
             store(tmp_path, content, **options)
     with pytest.raises(ValueError, match=r"data.columns: must not contain 'name'.* data.types=\{name:category\}"):
         store(tmp_path, content, columns=["name"])
+    assert compose("data=table", "data.types={name:category}").data.types == {"name": "category"}
+    with pytest.raises(ValueError, match=r"data.types=\['name'\]: must be kinds by the names of columns"):
+        store(tmp_path, content, types=["name"])
 
 
 # Empty cells

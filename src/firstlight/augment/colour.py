@@ -92,7 +92,11 @@ class Grey(Colour):
 
 
 class ChannelShift(Colour):
-    """Add a random number to each channel separately, up to `change` in either direction, as a fraction of white."""
+    """Add a random number to each channel separately, up to `change` in either direction, as a fraction of white.
+
+    Raises:
+        ValueError: `change` is negative.
+    """
 
     def __init__(self, *, change: float = 0.1, p: float = 1.0) -> None:
         super().__init__(p)

@@ -28,6 +28,9 @@ class Noise(Filter):
 
     The standard deviation of the noise is uniform in 0 to `std`, as a fraction of white, and the same in all channels
     of a sample.
+
+    Raises:
+        ValueError: `std` is negative.
     """
 
     def __init__(self, *, std: float = 0.05, p: float = 1.0) -> None:
@@ -45,6 +48,9 @@ class Blur(Filter):
     """Blur with a Gaussian kernel.
 
     Its standard deviation is uniform in `low` to `high` pixels, counted at the network's size.
+
+    Raises:
+        ValueError: `low` is below 0.01, or larger than `high`.
     """
 
     def __init__(self, *, low: float = 0.1, high: float = 1.0, p: float = 0.5) -> None:

@@ -60,7 +60,11 @@ class VerticalFlip(Geometry):
 
 
 class Rotate(Geometry):
-    """Rotate images around their centre by a uniform angle, up to `degrees` in either direction."""
+    """Rotate images around their centre by a uniform angle, up to `degrees` in either direction.
+
+    Raises:
+        ValueError: `degrees` is negative.
+    """
 
     def __init__(self, *, degrees: float = 15.0, p: float = 1.0) -> None:
         super().__init__(p)
@@ -73,7 +77,11 @@ class Rotate(Geometry):
 
 
 class Zoom(Geometry):
-    """Scale images around their centre by a uniform factor from `low` to `high`; factors above 1 enlarge."""
+    """Scale images around their centre by a uniform factor from `low` to `high`; factors above 1 enlarge.
+
+    Raises:
+        ValueError: `low` is below 0.01, or larger than `high`.
+    """
 
     def __init__(self, *, low: float = 0.9, high: float = 1.1, p: float = 1.0) -> None:
         super().__init__(p)
@@ -115,6 +123,9 @@ class PadAndCrop(Geometry):
     """Pad images by `pixels` on every side, then crop them to their size at a random position.
 
     This is a shift by up to `pixels` whole pixels.
+
+    Raises:
+        ValueError: `pixels` is negative.
     """
 
     exact = True

@@ -38,7 +38,10 @@ class Hue(Colour):
         return self.for_chosen(self.uniform((num_samples,), -self.turns, self.turns, device), 0.0)
 
     def change(self, transforms: Tensor) -> Tensor:
-        """Append a random rotation around the grey axis; the pipeline does not call this if `exact` is True."""
+        """Append a random rotation around the grey axis to transforms (samples, channels, channels + 2).
+
+        The pipeline does not call this if `exact` is True.
+        """
         return grey_rotation(self.draw(len(transforms), transforms.device)) @ transforms
 
 

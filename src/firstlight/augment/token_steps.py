@@ -77,7 +77,11 @@ class ReplaceSynonyms(TokenStep):
             raise ValueError(f"file={file}: must be an existing file.")
 
     def learn(self, vocabulary: tuple[str, ...]) -> None:
-        """Create a table of the synonyms of each token, as far as they are in the vocabulary."""
+        """Create a table of the synonyms of each token, as far as they are in the vocabulary.
+
+        Raises:
+            ValueError: the file is no text, or no line of it has two words of the vocabulary.
+        """
         super().learn(vocabulary)
         ids = {token: number for number, token in enumerate(vocabulary)}
         synonyms: list[dict[int, None]] = [{} for _ in vocabulary]  # dicts as ordered sets

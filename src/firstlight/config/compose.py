@@ -15,6 +15,7 @@ from firstlight.files import user_path
 _CHECKOUT = Path(__file__).resolve().parents[3] / "configs"
 _INSTALLED = Path(__file__).resolve().parents[1] / "configs"  # the wheel holds them there
 CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+"""The folder of the YAML files: that of the checkout, or of the installed package."""
 
 # `use_cache` keeps the value for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)

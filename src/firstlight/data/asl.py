@@ -41,7 +41,11 @@ class ASL(Source):
     kaggle: ClassVar[str] = "datamunge/sign-language-mnist"
 
     def files(self) -> list[Path]:
-        """Return the CSV files for training and for testing, or the zip that contains them."""
+        """Return the CSV files for training and for testing, or the zip that contains them.
+
+        Raises:
+            ValueError: the files are missing and cannot be downloaded.
+        """
         found = self._find(self.dir)
         if not found:
             refuse_near_misses((self.dir, self.dir / "sign-language-mnist"), (_TRAIN, *_TESTS))
@@ -70,7 +74,11 @@ class ASL(Source):
         return []
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Read the images; Kaggle's files have 27,455 for training and 7,172 for testing."""
+        """Read the images; Kaggle's files have 27,455 for training and 7,172 for testing.
+
+        Raises:
+            ValueError: a file is damaged, or holds unknown labels.
+        """
         files = self.files()
         if len(files) == 1:
             names = _in_zip(files[0])

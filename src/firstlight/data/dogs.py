@@ -58,7 +58,11 @@ class Dogs(ImageFiles):
         self.options |= {"target": target}
 
     def files(self) -> list[Path]:
-        """Return the paths of the two split lists and of the images that they name, or of the two archives."""
+        """Return the paths of the two split lists and of the images that they name, or of the two archives.
+
+        Raises:
+            ValueError: an image is missing.
+        """
         images, lists = self._places()
         if not images.is_dir():
             return [images, lists]

@@ -32,6 +32,9 @@ class Folder(ImageFiles):
         test_fraction: fraction of each class for testing, if there is no test split.
         split_seed: seed that selects these test images.
         kwargs: see `ImageFiles` and `Source`.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
 
     name = "folder"
@@ -59,7 +62,11 @@ class Folder(ImageFiles):
         return [path for images in self._images(self._layout())[1].values() for path, _ in images]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Read the images of each split; the classes are sorted by name."""
+        """Read the images of each split; the classes are sorted by name.
+
+        Raises:
+            ValueError: the layout is not understood, images are damaged, or a class has none.
+        """
         layout = self._layout()
         self.remarks += [layout.description(self.dir), *layout.remarks]
         labels, images = self._images(layout)

@@ -60,7 +60,11 @@ class MNIST(Source):
         return f"\n{found.name} is a table: read it with data=table data.file={found.name}" if found else ""
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Read 60,000 digits for training and 10,000 for testing."""
+        """Read 60,000 digits for training and 10,000 for testing.
+
+        Raises:
+            ValueError: a file is damaged, or the files do not belong together.
+        """
         train_images, train_labels, test_images, test_labels = self.files()
         splits = {"train": _split(train_images, train_labels), "test": _split(test_images, test_labels)}
         sizes = [arrays.inputs.shape[2:] for arrays in splits.values()]

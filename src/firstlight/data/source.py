@@ -115,7 +115,7 @@ class Source(ABC):
         return None
 
     def original_texts(self, windows: torch.Tensor) -> list[str] | None:
-        """Return windows of the training split as they stand in the file; None if the data is no text."""
+        """Return the training windows with these numbers (windows,) as they stand in the file; None without a text."""
         return None
 
     def store(self) -> Store:

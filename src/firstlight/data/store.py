@@ -47,17 +47,17 @@ class Split:
 
     @property
     def own_inputs(self) -> Tensor:
-        """Inputs of the rows that belong to the split, copied unless these are all rows."""
+        """Inputs of the rows that belong to the split, (samples, ...), copied unless these are all rows."""
         return self.inputs if self.indices is None else self.inputs.index_select(0, self.indices)
 
     def take(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return copies of the inputs and targets of the samples with these indices."""
+        """Return copies of the inputs and targets of the samples with these indices (samples,)."""
         rows = samples if self.indices is None else self.indices[samples]
         # index_select copies complete rows and is ten times as fast as indexing with brackets.
         return self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     def part(self, samples: Tensor) -> "Split":
-        """Return a split of the samples with these indices; it uses the same arrays."""
+        """Return a split of the samples with these indices (samples,); it uses the same arrays."""
         return replace(self, indices=samples if self.indices is None else self.indices[samples])
 
     def to(self, device: torch.device) -> "Split":

@@ -84,6 +84,8 @@ class Table(Source):
         choose("data.on_empty", on_empty, ("fill", "error"), "way to treat empty cells")
         if decimal not in (None, ".", ","):
             raise ValueError(f"data.decimal={decimal}: must be a point or a comma.")
+        if not isinstance(types, Mapping | None):
+            raise ValueError(f"data.types={types}: must be kinds by the names of columns, such as {{zip:category}}.")
         check_range("data.max_gigabytes", max_gigabytes, above=0)
         self.file = file
         self.target = None if target is None else str(target)

@@ -72,7 +72,11 @@ class Text(Source):
         }
 
     def files(self) -> list[Path]:
-        """Return the user's text file or, by default, the language reference in the installed Python."""
+        """Return the user's text file or, by default, the language reference in the installed Python.
+
+        Raises:
+            ValueError: the file does not exist, or this Python lacks the language reference.
+        """
         if self.file is not None:
             return [self._locate(self.file)]
         found = importlib.util.find_spec(_REFERENCE)
@@ -105,7 +109,11 @@ class Text(Source):
         return {split: "".join(tokens[start:end]) for split, (start, end) in bounds.items()}
 
     def read_all(self, spec: DataSpec) -> Split:
-        """Read the windows of the whole text, in the tokens of a run."""
+        """Read the windows of the whole text, in the tokens of a run.
+
+        Raises:
+            ValueError: the text is shorter than a window.
+        """
         tokens = encode(cut(self._text(), self.unit), spec.labels)
         if len(tokens) <= self.length:
             raise ValueError(f"data.length={self.length}: must be less than {len(tokens):,}, the number of tokens.")
@@ -113,7 +121,7 @@ class Text(Source):
         return Split(torch.from_numpy(windows.inputs), torch.from_numpy(windows.targets), consecutive=True)
 
     def original_texts(self, windows: torch.Tensor) -> list[str]:
-        """Return windows of the training split as they stand in the file, unknown words included."""
+        """Return the windows with these numbers (windows,) as they stand in the file, unknown words included."""
         tokens = cut(self.parts()["train"], self.unit)
         return ["".join(tokens[number * self.length :][: self.length]) for number in windows.tolist()]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from firstlight.files.writing import naming, write_text
 
-LOCK_FILES = (".lock", ".owner")  # the lock of a folder, and the process that has it
+LOCK_FILES = (".lock", ".owner")
+"""The lock of a folder, and the process that has it."""
 
 
 @contextmanager

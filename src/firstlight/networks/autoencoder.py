@@ -85,7 +85,7 @@ class Autoencoder(nn.Module):
         return self.decoder(latents)
 
     def reconstruct(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return the reconstructed images, see `decode`, and the mean and log variance of their latents.
+        """Return reconstructions, see `decode`, and the mean and log variance of their latents (batch, latent_dim).
 
         Training adds noise to the inputs and draws latents from their distribution. In evaluation the latent is the
         mean.

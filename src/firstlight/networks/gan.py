@@ -87,7 +87,7 @@ class GAN(nn.Module):
         return self.generate(latents)
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
-        """Return an input of `forward`."""
+        """Return an input of `forward`: (batch, latent_dim)."""
         return torch.zeros(batch_size, self.latent_dim, device=device)
 
 

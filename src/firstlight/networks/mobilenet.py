@@ -112,7 +112,11 @@ class MobileNet(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, **_: Any) -> Pretrained:
-        """Return torchvision's weights of this name."""
+        """Return torchvision's weights of this name.
+
+        Raises:
+            ValueError: the name of the weights is unknown.
+        """
         return from_torchvision("mobilenet_v2", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -154,7 +154,11 @@ class ResNet(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, *, depth: int = 18, **_: Any) -> Pretrained:
-        """Return torchvision's weights of this name."""
+        """Return torchvision's weights of this name.
+
+        Raises:
+            ValueError: the depth or the name of the weights is unknown.
+        """
         choose("depth", str(depth), _DEPTHS, "depth")
         return from_torchvision(f"resnet{depth}", weights)
 

@@ -78,7 +78,11 @@ class Timm(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, *, name: str, **_: Any) -> Pretrained:
-        """Return the weights of a tag; `timm.list_pretrained` lists the tags after the dot of each name."""
+        """Return the weights of a tag; `timm.list_pretrained` lists the tags after the dot of each name.
+
+        Raises:
+            ValueError: timm is missing, or the name or the tag is unknown. `load` raises it if there are no weights.
+        """
         library, metadata = _import_timm(), _get_metadata(name)
         if weights != "default":
             found = library.models.get_arch_pretrained_cfgs(metadata.architecture)

@@ -71,7 +71,11 @@ class Transformer(nn.Module):
         initialise(self, initialisation)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (batch, length), int64 -> logits of the next token (batch, length, vocabulary)."""
+        """Tokens (batch, length), int64 -> logits of the next token (batch, length, vocabulary).
+
+        Raises:
+            ValueError: a window is longer than those of the data.
+        """
         length = tokens.shape[1]
         if length > self.max_length:
             raise ValueError(f"length={length}: must be at most {self.max_length} tokens.")
@@ -80,7 +84,7 @@ class Transformer(nn.Module):
         return self.output(self.norm(self.blocks(hidden)))
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
-        """Return an input of `forward`."""
+        """Return an input of `forward`: (batch, length), int64."""
         return torch.zeros(batch_size, self.max_length, dtype=torch.int64, device=device)
 
 

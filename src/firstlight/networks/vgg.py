@@ -94,7 +94,11 @@ class VGG(nn.Module):
 
     @classmethod
     def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
-        """Return torchvision's weights of this name."""
+        """Return torchvision's weights of this name.
+
+        Raises:
+            ValueError: the depth or the name of the weights is unknown.
+        """
         choose("depth", str(depth), _DEPTHS, "depth")
         return from_torchvision(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}", weights)
 

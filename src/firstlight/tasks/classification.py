@@ -83,7 +83,11 @@ class Classification(Task):
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
-        """Return the spec with a single output if `binary`."""
+        """Return the spec with a single output if `binary`.
+
+        Raises:
+            ValueError: `binary` is set, and there are more than two classes.
+        """
         if not options.get("binary"):
             return spec
         if spec.num_outputs != 2:

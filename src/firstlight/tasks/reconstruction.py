@@ -113,7 +113,7 @@ class Reconstruction(Task):
         return [self.cells(row)]
 
     def as_pixels(self, outputs: Tensor) -> Tensor:
-        """Return the network's outputs as pixels: 0 is black and 1 is white."""
+        """Return outputs (batch, channels, height, width) as pixels of the same shape: 0 is black and 1 is white."""
         return outputs.sigmoid() if self.loss == "bce" else outputs
 
     @property

@@ -16,6 +16,8 @@ from firstlight.tasks.meters import Meter
 from firstlight.transfer.freezing import Freezing
 
 Batch = tuple[Tensor, Tensor]
+"""Raw inputs and targets (batch, ...), see `Split`."""
+
 # Takes one gradient step: the index of the optimized part, and the loss of that part.
 Update = Callable[[int, Tensor], None]
 
@@ -136,6 +138,9 @@ class Task(nn.Module, ABC):
 
         Returns:
             The loss to log, without gradients.
+
+        Raises:
+            NotImplementedError: the task has one optimizer.
         """
         raise NotImplementedError
 
@@ -152,7 +157,7 @@ class Task(nn.Module, ABC):
         """Return an example of the trained network's output: images from 0 to 1, a text, or None.
 
         Args:
-            raw: raw inputs of the test split.
+            raw: raw inputs of the test split, (batch, ...), see `Split`.
         """
         return None
 
@@ -167,7 +172,7 @@ class Task(nn.Module, ABC):
         The column `warning` is optional: why the result may be wrong.
 
         Args:
-            raw: raw inputs. Texts that are shorter than the longest end in -1.
+            raw: raw inputs (batch, ...), see `Split`. Texts that are shorter than the longest end in -1.
 
         Raises:
             ValueError: the task does not predict.
