@@ -10,7 +10,17 @@ TABLE = CONTRIBUTING.partition("## Glossary")[2].partition("| --- |")[2]
 ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", TABLE, flags=re.MULTILINE)
 ACCEPTED = [word for accepted, _ in ROWS for word in accepted.split(", ")]
 REJECTED = [word for _, rejected in ROWS for word in rejected.split(", ")]
-PATTERNS = ("src/**/*.py", "configs/**/*.yaml", "scripts/**/*.py", "docs/**/*.md", "tests/**/*.py", "*.md", "*.toml")
+PATTERNS = (
+    "src/**/*.py",
+    "configs/**/*.yaml",
+    "scripts/**/*.py",
+    "docs/**/*.md",
+    "docs/**/*.py",
+    "tests/**/*.py",
+    "*.md",
+    "*.toml",
+    "*.yml",
+)
 FILES = sorted(path for pattern in PATTERNS for path in REPOSITORY.glob(pattern) if path != Path(__file__))
 # The name of a seed cannot change without other random numbers.
 SEEDS = ('generator(0, "measure"',)
