@@ -14,6 +14,7 @@ AT_MINUS_1 = {
     "elu": 1 / math.e - 1,
     "gelu": -(1 - math.erf(1 / math.sqrt(2))) / 2,
     "silu": -1 / (1 + math.e),
+    "softplus": math.log(1 + 1 / math.e),
 }
 
 
@@ -50,7 +51,7 @@ def test_an_unknown_activation_raises_an_error_with_the_nearest_name() -> None:
 
 
 def test_an_activation_unlike_all_others_raises_an_error_with_all_names() -> None:
-    with pytest.raises(ValueError, match="known: elu, gelu, leaky_relu, linear, relu, sigmoid, silu, tanh"):
+    with pytest.raises(ValueError, match="known: elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus, tanh"):
         build_activation("xyz")
 
 
