@@ -24,14 +24,18 @@ _MAX_PRINTED = 16  # rows and columns of a matrix that is printed
 
 def main() -> None:
     """Entry point of scripts/convolve.py."""
-    sys.argv[1:] = named(sys.argv[1:])
+    given = named(sys.argv[1:])
+    sys.argv[1:] = [" ".join(word.split()) if "[[" in word else word for word in given]  # a matrix may have lines
     run_command("convolve", _job)
 
 
 def named(words: list[str]) -> list[str]:
-    """Return the words of the command line, the first of which may leave out `image=`."""
-    is_value = bool(words) and not re.match(r"[+~]*[\w./@]+=|-", words[0])
-    return [f"image={words[0]}", *words[1:]] if is_value else words
+    """Return the words of the command line with `image=` before the first that is neither a key nor an option."""
+    for place, word in enumerate(words):
+        is_option = word.startswith("-") or words[place - 1 : place] in (["--cfg"], ["-c"])
+        if not is_option and not re.match(r"[+~]*[\w./@]+=", word):
+            return [*words[:place], f"image={word}", *words[place + 1 :]]
+    return words
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,9 @@ def new_figure(width: float, height: float) -> "Figure":
         height: in inches.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
 
 
 def write_figure(figure: "Figure", path: Path) -> None:

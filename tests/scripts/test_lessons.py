@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from firstlight.config.help import help_text
+from firstlight.networks.kernels import KERNELS
 from firstlight.networks.layers import ACTIVATIONS, build_activation
 from firstlight.runs.load import load_run
 from helpers.runs import REPOSITORY
@@ -183,11 +184,27 @@ def test_colour_channels_are_filtered_alone_and_a_turned_photo_stands_upright(tm
 
 
 @pytest.mark.parametrize(
-    ("word", "image"),
-    [("photo.jpg", True), ("[[1,0]]", True), ("./a b=c/x.png", True), ("image=a.png", False), ("--help", False)],
+    ("words", "expected"),
+    [
+        (["photo.jpg", "stride=2"], ["image=photo.jpg", "stride=2"]),
+        (["stride=2", "[[1,0]]"], ["stride=2", "image=[[1,0]]"]),
+        (["-m", "./a b=c/x.png"], ["-m", "image=./a b=c/x.png"]),
+        (["image=a.png", "--cfg", "job"], ["image=a.png", "--cfg", "job"]),
+        (["--help"], ["--help"]),
+    ],
 )
-def test_the_first_word_may_be_the_image(word: str, image: bool) -> None:
-    assert named([word, "stride=2"]) == [f"image={word}" if image else word, "stride=2"]
+def test_the_image_needs_no_key(words: list[str], expected: list[str]) -> None:
+    assert named(words) == expected
+
+
+def test_a_matrix_may_have_lines(run: Run) -> None:
+    status, out, err = run("convolve", "[[1, 2],\n [3, 4]]", "kernel=[[1, 1],\n[1, 1]]", "padding=none", "output=null")
+    assert (status, err) == (0, "")
+    assert out.endswith("result 1x1\n10\n\n")
+
+
+def test_the_help_names_every_kernel() -> None:
+    assert all(re.search(rf"\b{name}\b", help_text("convolve")) for name in KERNELS)
 
 
 # loss_surface
