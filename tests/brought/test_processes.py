@@ -217,10 +217,13 @@ def children(pid: int) -> list[int]:
 def test_ten_kills_of_random_processes_at_random_times_change_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     whole = start(tmp_path, *WORDS, "run_dir=whole")
-    assert whole.wait(120) == 0, whole.communicate()[1]
+    _, errors = whole.communicate(timeout=120)
+    assert whole.returncode == 0, errors
     seconds = time.monotonic() - began
     chance = random.Random(0)
-    for attempt in range(10):
+    num_compared, attempt = 0, -1
+    while num_compared < 10:
+        attempt += 1
         folder = tmp_path / "killed"
         process = start(tmp_path, *WORDS, f"run_dir={folder}")
         family = {process.pid}
@@ -238,17 +241,20 @@ def test_ten_kills_of_random_processes_at_random_times_change_nothing(tmp_path: 
             continue
         if RunFolder(folder).metrics().get("status") != "completed":
             resumed = start(tmp_path, f"resume={folder}")
-            assert resumed.wait(120) == 0, (attempt, resumed.communicate()[1], out, err)
+            printed = resumed.communicate(timeout=120)
+            assert resumed.returncode == 0, (attempt, printed, out, err)
         assert same_weights(folder, tmp_path / "whole", "last")
         assert same_weights(folder, tmp_path / "whole", "best")
         assert history(folder) == history(tmp_path / "whole")
+        num_compared += 1
         print(f"attempt {attempt}: process {sorted(family).index(victim)} of {len(family)} killed, the same result")
         shutil.rmtree(folder)
 
 
 @pytest.mark.slow
 def test_a_launcher_such_as_torchrun_starts_the_processes_itself(tmp_path: Path) -> None:
-    words = ["run_dir=run", *WORDS, "trainer.max_epochs=2"]
+    # Each process draws its own dropout, so the two runs would differ with it.
+    words = ["run_dir=run", "model.dropout=0", *WORDS, "trainer.max_epochs=2"]
     script = str(REPOSITORY / "scripts" / "train.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)

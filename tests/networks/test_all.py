@@ -148,7 +148,7 @@ def slow_if_deep(model: str) -> Any:
     return pytest.param(model, marks=pytest.mark.slow) if is_deep else model
 
 
-@pytest.mark.parametrize("model", map(slow_if_deep, [*CLASSIFIERS, *TOKENS]))
+@pytest.mark.parametrize("model", [slow_if_deep(model) for model in (*CLASSIFIERS, *TOKENS)])
 def test_it_overfits_a_batch(model: str) -> None:
     task = build(model, (LENGTH,) if model in TOKENS else (3, 16, 16)).train()
     batch = raw_inputs(task, number=7), targets_of(task, number=7)
