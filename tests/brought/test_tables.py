@@ -459,6 +459,7 @@ def test_new_rows_are_found_by_name(tmp_path: Path) -> None:
         "colour: empty cells have no category (1)",
         "colour: unknown categories have no input (1): w",
         f"on: empty cells become {spec.columns[2].fill:g} (1)",
+        "x: the decimal mark is ',', in training '.'",
         "columns that training did not use are ignored: extra",
     ]
     path.write_text("on,color,x\nno,y,2.5\n")
@@ -558,3 +559,21 @@ def test_other_files_are_refused_by_name(tmp_path: Path, name: str, content: byt
     with pytest.raises(ValueError, match=message) as caught:
         store(tmp_path, content, name)
     assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_new_rows_in_another_notation_are_read_as_they_are_written_or_reported(tmp_path: Path) -> None:
+    spec = store(tmp_path, table("x,y,kind", lambda n: f"{n * n + 0.5},{n % 3},{kind(n)}")).spec
+    new = tmp_path / "new.csv"
+    new.write_text('x;y\n"100,5";1\n"1,234";2\n')  # the first row shows a decimal comma
+    rows, messages = read_table_rows(new, spec)
+    assert rows[:, 0].tolist() == pytest.approx([100.5, 1.234])
+    assert messages == ["x: the decimal mark is ',', in training '.'"]
+    new.write_text("x;y\n1,234;1\n1,234;2\n")  # nothing shows which of two readings is right
+    rows, messages = read_table_rows(new, spec)
+    assert rows[:, 0].tolist() == [1234, 1234]
+    assert messages == ["x: '1,234' is read as 1234, as in training; files such as this may mean 1.234"]
+    german = store(tmp_path, table("x;y;kind", lambda n: f"{n * n},5;{n % 3};{kind(n)}"), name="german.csv").spec
+    new.write_text("x,y\n1.234,1\n5.678,2\n")
+    assert read_table_rows(new, german)[1] == [
+        "x: '1.234' is read as 1234, as in training; files such as this may mean 1.234"
+    ]

@@ -26,6 +26,7 @@ def test_a_command_is_a_script_of_the_checkout_or_the_installed_program(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_scripts: bool, has_uv: bool, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "_python", lambda: "python")
     monkeypatch.setattr(module, "CONFIG_DIR", tmp_path / "configs")
     monkeypatch.delenv("UV", raising=False)
     if has_uv:
@@ -34,3 +35,11 @@ def test_a_command_is_a_script_of_the_checkout_or_the_installed_program(
         (tmp_path / "scripts").mkdir()
         (tmp_path / "scripts" / "train.py").touch()
     assert command("train") == expected
+
+
+def test_the_installed_program_prints_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.sys, "argv", ["/elsewhere/bin/firstlight", "data=iris"])
+    monkeypatch.setattr(module.shutil, "which", lambda _: None)  # its environment is not activated
+    assert command("evaluate") == "/elsewhere/bin/firstlight evaluate"
+    monkeypatch.setattr(module.shutil, "which", lambda name: f"/elsewhere/bin/{name}")
+    assert command("evaluate") == "firstlight evaluate"

@@ -97,6 +97,11 @@ class Folder(ImageFiles):
                 split: {name: paths for name, paths in classes.items() if name not in small}
                 for split, classes in layout.splits.items()
             }
+            if len(layout.splits["train"]) < 2:
+                raise ValueError(
+                    f"data.min_per_class={self.min_per_class}: must leave at least two classes, and"
+                    f" {len(small)} of {len(train)} have fewer images."
+                )
         _check_classes(layout)
         return layout
 

@@ -2,17 +2,29 @@
 
 import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from firstlight.config import CONFIG_DIR
 
 
 def command(name: str) -> str:
-    """Return the beginning of a shell command: the script of a checkout, or the installed program."""
+    """Return the beginning of a shell command: the installed program if it runs now, or the script of a checkout."""
+    program = Path(sys.argv[0])
+    if program.stem == "firstlight":
+        return f"{'firstlight' if shutil.which('firstlight') else relative_path(program)} {name}"
     script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
     if not script.exists():
         return f"{runner()}firstlight {name}"
-    return f"{runner() or 'python '}{relative_path(script)}"
+    return f"{runner() or f'{_python()} '}{relative_path(script)}"
+
+
+def _python() -> str:
+    """Return the word that starts this Python: "python" if the shell finds it, or its path."""
+    found = shutil.which("python")
+    is_this = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return "python" if is_this else relative_path(Path(sys.executable))
 
 
 def relative_path(path: Path) -> str:

@@ -73,10 +73,22 @@ def _holds_numbers(texts: pl.Series, decimal: str) -> bool:
 
 
 def as_written(column: Column, cells: Cells) -> Column:
-    """Return a column of a run with the decimal mark of another file, if the file shows it."""
+    """Return a column of a run with the decimal mark of another file, if its cells show it."""
     if column.kind != "number":
         return column
     return replace(column, decimal=decimal_of(cells.frame[column.name]) or column.decimal)
+
+
+def other_reading(column: Column, cells: Cells) -> str | None:
+    """Return a message if a number such as 1,234 has another value with the decimal mark that is usual in the file."""
+    if column.kind != "number" or cells.decimal == column.decimal or decimal_of(cells.frame[column.name]):
+        return None
+    texts = cells.frame[column.name]
+    trained, usual = numbers(texts, column.decimal), numbers(texts, cells.decimal)
+    for row in (trained != usual).arg_true().head(1):
+        values_of = f"{trained[row]:.10g}, as in training; files such as this may mean {usual[row]:.10g}"
+        return f"{column.name}: '{texts[row]}' is read as {values_of}"
+    return None
 
 
 def useless_because(column: Column, cells: Cells, is_train: np.ndarray) -> str | None:

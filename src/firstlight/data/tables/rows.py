@@ -26,10 +26,10 @@ def read_table_rows(path: Path, spec: DataSpec) -> tuple[np.ndarray, list[str]]:
     # Here, because importing polars takes a tenth of a second.
     from firstlight.data.tables.columns import encode, surprises
     from firstlight.data.tables.file import read_table
-    from firstlight.data.tables.kinds import as_written
+    from firstlight.data.tables.kinds import as_written, other_reading, with_decimal
 
     names = [column.name for column in spec.columns]
-    cells = read_table(path, known=names)
+    cells = with_decimal(read_table(path, known=names), None)
     missing = [name for name in names if name not in cells.frame.columns]
     if missing:
         found = suggestion(missing[0], [name for name in cells.frame.columns if name not in names])
@@ -38,6 +38,10 @@ def read_table_rows(path: Path, spec: DataSpec) -> tuple[np.ndarray, list[str]]:
     ignored = [name for name in cells.frame.columns if name not in {*names, *spec.labels}]
     columns = [as_written(column, cells) for column in spec.columns]
     messages = surprises(columns, cells)
+    messages += [message for column in columns if (message := other_reading(column, cells))]
+    for column, trained in zip(columns, spec.columns, strict=True):
+        if column.decimal != trained.decimal:
+            messages.append(f"{column.name}: the decimal mark is '{column.decimal}', in training '{trained.decimal}'")
     if ignored:
         more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
         messages.append(f"columns that training did not use are ignored: {', '.join(ignored[:5])}{more}")

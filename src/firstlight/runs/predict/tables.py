@@ -47,7 +47,20 @@ class TableInputs:
         for start in range(0, len(self.rows), batch_size):
             rows = self.rows[start : start + batch_size]
             names = [{"row": number} for number in range(start + 1, start + len(rows) + 1)]
-            yield InputBatch(names, torch.from_numpy(rows), self._far(rows))
+            warnings = [[*far, *new] for far, new in zip(self._far(rows), self._unknown(rows), strict=True)]
+            yield InputBatch(names, torch.from_numpy(rows), warnings)
+
+    def _unknown(self, rows: np.ndarray) -> list[list[str]]:
+        """Return a warning for each row and column whose cell is none of the categories of the training split."""
+        found: list[list[str]] = [[] for _ in rows]
+        start = 0
+        for column in self.spec.columns:
+            end = start + column.num_inputs
+            if column.kind == "category":
+                for row in np.flatnonzero(~rows[:, start:end].any(axis=1)):
+                    found[row].append(f"unlike training: {column.name} has an unknown category")
+            start = end
+        return found
 
     def _far(self, rows: np.ndarray) -> list[list[str]]:
         """Return a warning for each row with a number that is far from the training split's."""
