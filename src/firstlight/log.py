@@ -1,10 +1,10 @@
-"""One logger: plain lines on the screen, and the same with times, warnings and tracebacks in train.log."""
+"""What is printed: one logger, plain on the screen and with times and tracebacks in train.log; tables; any terminal."""
 
 import errno
 import io
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ def tolerate_terminals() -> None:
         by_line = stream.line_buffering or stream.write_through
         new = io.TextIOWrapper(screen, stream.encoding, "backslashreplace", line_buffering=by_line)
         setattr(sys, name, new)
+
+
+def aligned(table: Sequence[Sequence[str]]) -> str:
+    """Return the rows of a table as lines, with columns as wide as their longest text."""
+    lengths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, cells, lengths)).rstrip() for cells in table)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ PATHS: list[tuple[str, Any, str]] = [
     ("trainer.default_root_dir", "..", ""),
     ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir=".."), "trainer.logger.save_dir"),
     ("trainer.logger", node(f"{LOGGERS}.TensorBoardLogger", save_dir="logs"), "trainer.logger.save_dir"),
-    ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir="RUN", name="/tmp/made"), "trainer.logger.name"),
+    ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir="RUN", name="/made"), "trainer.logger.name"),
     (
         "trainer.callbacks",
         [node(f"{CALLBACKS}.ModelCheckpoint", filename="../../made")],

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from firstlight.log import aligned
 from firstlight.runs.predict.rows_file import rows_file
-from firstlight.runs.predict.screen import aligned, name_of, predictions_table, problems_text, show, warnings_text
+from firstlight.runs.predict.screen import name_of, predictions_table, problems_text, show, warnings_text
 from firstlight.runs.predict.sheet import MAX_SHOWN, Sheet, is_sheet, shrink
 
 

@@ -14,6 +14,7 @@ from firstlight.checks import unknown
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
 from firstlight.files import user_path
+from firstlight.log import aligned
 
 _FOLDER = ".firstlight"  # the folder of stores beside the original files, see `data.source.Source`
 _MARK = "spec.json"  # a file that every store holds, those of older versions too
@@ -127,8 +128,7 @@ def _delete(entry: _Entry) -> bool:
 def _table(entries: list[_Entry]) -> str:
     header = ("data set", "size", "built", "path")
     rows = [(entry.data_set, _size(entry.num_bytes), _age(entry), str(entry.path)) for entry in entries]
-    sizes = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, sizes)).rstrip() for row in (header, *rows))
+    return aligned([header, *rows])
 
 
 def _size(num_bytes: float) -> str:

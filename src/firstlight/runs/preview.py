@@ -12,6 +12,7 @@ from firstlight.data import Source, Split, Store
 from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.data.tokens import decode
 from firstlight.files import output_file, user_path
+from firstlight.log import aligned
 from firstlight.randomness import derive, generator, reseed
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
@@ -122,16 +123,23 @@ def _rows(task: Task, source: Source, store: Store, samples: int) -> str:
     goals = [[_caption(target, store.spec.labels)] for target in targets]
     table = [[*columns, "-> target"], *([*row, *goal] for row, goal in zip(numbers, goals, strict=True))]
     raw = source.first_rows(samples) or [columns, *([f"{value:.4g}" for value in row] for row in inputs.tolist())]
-    return "\n".join(["", "first rows", _aligned(raw), "", "the same rows as the network sees them", _aligned(table)])
+    return "\n".join(
+        [
+            "",
+            "first rows",
+            _row_lines(raw),
+            "",
+            "the same rows as the network sees them",
+            _row_lines(table),
+        ]
+    )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def _row_lines(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells as lines; of a wide table, the first and the last columns."""
     if len(rows[0]) > _MAX_COLUMNS:
         rows = [[*row[: _MAX_COLUMNS - 2], "…", row[-1]] for row in rows]
-    cells = [[_short(cell) for cell in row] for row in rows]
-    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, sizes)).rstrip() for row in cells)
+    return aligned([[_short(cell) for cell in row] for row in rows])
 
 
 def _short(cell: str) -> str:

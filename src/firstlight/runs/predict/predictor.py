@@ -8,6 +8,7 @@ from tqdm import tqdm
 from firstlight.checks import check_range
 from firstlight.data.images.known_images import KnownImages
 from firstlight.files import output_file, user_path
+from firstlight.log import aligned
 from firstlight.runs.command_line import command
 from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_pretrained, load_run
@@ -16,7 +17,6 @@ from firstlight.runs.predict.inputs import InputBatch, Inputs
 from firstlight.runs.predict.rows_file import rows_file
 from firstlight.runs.predict.screen import (
     MAX_ROWS,
-    aligned,
     name_of,
     predictions_table,
     problems_text,

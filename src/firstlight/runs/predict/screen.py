@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from firstlight.log import aligned
+
 MAX_ROWS = 20
 _MAX_PROBLEMS = 10
 _MAX_LENGTH = 60  # characters of a name
@@ -28,12 +30,6 @@ def name_of(names: dict[str, Any]) -> list[str]:
         text if len(text) <= _MAX_LENGTH else f"…{text[1 - _MAX_LENGTH :]}" if key == "path" else f"{text[:59]}…"
         for key, text in texts
     ]
-
-
-def aligned(table: Sequence[Sequence[str]]) -> str:
-    """Return lines of texts, each text as long as the longest in its column."""
-    lengths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, cells, lengths)).rstrip() for cells in table)
 
 
 def predictions_table(lines: Sequence[Sequence[str]], number: int) -> str:
