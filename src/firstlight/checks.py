@@ -99,8 +99,15 @@ def _similarity(word: str, option: str) -> float:
     return max(score, 0.95 * ratio(last_word, last_option) if "." in option else 0.0)
 
 
-def printable(value: object, length: int = 80) -> str:
-    """Return a value of unknown origin as text for a message: one line, without control characters, not too long."""
-    text = str(value)[: length + 1]
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(text) <= length else f"{shown[:length]}…"
+def printable(value: object, length: int | None = None) -> str:
+    """Return a value of unknown origin as text in one line that does no harm to a terminal.
+
+    Control characters, and bytes of names that are not UTF-8, are escaped.
+
+    Args:
+        value: the value.
+        length: the most characters of the value; None for all.
+    """
+    text = str(value) if length is None else str(value)[: length + 1]
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:length])
+    return shown if length is None or len(text) <= length else f"{shown}…"

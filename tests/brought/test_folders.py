@@ -317,3 +317,65 @@ def test_train_prints_the_remarks_and_evaluates_a_split_that_lacks_a_class(
     metrics = train(compose(*words), run_dir=tmp_path / "run")
     assert metrics["test/loss"] > 0
     assert "train 12 in 3 classes, test 4 in 2 classes (folders Training, Testing)\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["", "train/", "test/"])
+def test_an_empty_class_is_named_or_left_out_if_requested(tmp_path: Path, folder: str) -> None:
+    if folder:
+        write(tmp_path, "train/cat", "train/dog", "train/fox", "test/cat", "test/dog")
+    else:
+        write(tmp_path, "cat", "dog", "fox")
+    empty = tmp_path / folder / ("eel" if folder != "test/" else "fox")
+    empty.mkdir()
+    (empty / "notes.txt").touch()
+    message = error_for(tmp_path)
+    assert f"{empty}: cannot read (this class has no image)" in message
+    assert "data.on_corrupt=skip" in message
+    store = stored(tmp_path, on_corrupt="skip")
+    assert store.spec.labels == ("cat", "dog", "fox")
+    inside = f" in {folder[:-1]}" if folder else ""
+    assert f"left out: classes without images{inside}: {empty.name}" in store.remarks
+
+
+def test_a_split_of_empty_classes_and_a_folder_of_them_are_left_out_or_refused(tmp_path: Path) -> None:
+    write(tmp_path, "train/cat", "train/dog", number=6)
+    (tmp_path / "test" / "cat").mkdir(parents=True)
+    assert "test/cat: cannot read (this class has no image)" in error_for(tmp_path)
+    assert sum(sizes(stored(tmp_path, on_corrupt="skip"))["test"]) > 0  # a part of train
+    (tmp_path / "none" / "cat").mkdir(parents=True)
+    assert "it contains no class" in error_for(tmp_path / "none", on_corrupt="skip")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "how"),
+    [
+        ("banana", "Banana", "case"),
+        ("red fox", "red  fox", "blanks"),
+        ("redfox", "red fox", "blanks"),
+        ("\uff21bc", "Abc", "the form of their characters"),
+        ("red_fox", "Red fox", "case, blanks or punctuation"),
+    ],
+)
+def test_classes_that_are_almost_the_same_are_pointed_out(tmp_path: Path, one: str, other: str, how: str) -> None:
+    write(tmp_path / "splits", f"train/{one}", "train/cat", "test/cat", f"test/{other}")
+    assert f"contains it; '{other}' and '{one}' differ only in {how})" in error_for(tmp_path / "splits")
+    write(tmp_path / "classes", one, other)
+    (remark,) = [line for line in stored(tmp_path / "classes").remarks if "two classes" in line]
+    assert remark.endswith(f"are two classes, and differ only in {how}")
+    assert one in remark
+
+
+def test_classes_that_differ_in_more_are_not_pointed_out(tmp_path: Path) -> None:
+    write(tmp_path / "splits", "train/cat", "train/dog", "test/cats")
+    assert "differ only" not in error_for(tmp_path / "splits")
+    assert not [line for line in stored(write(tmp_path / "a", "+", "-", "a1", "a2")).remarks if "two classes" in line]
+
+
+def test_images_that_are_cropped_by_more_than_half_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "cat", "dog", number=6)
+    for number, size in enumerate([(40, 10), (10, 40), (20, 10), (19, 10)]):  # of which two are longer than 2:1
+        Image.new("RGB", size, (number, 0, 0)).save(tmp_path / "cat" / f"long{number}.png")
+    (line,) = [line for line in stored(tmp_path).remarks if "cropped" in line]
+    assert line == "2 of 16 images are cropped by more than half; data.fit=pad keeps them whole"
+    assert [line for line in stored(tmp_path).remarks if "cropped" in line] == [line]  # of the existing store
+    assert not [line for line in stored(tmp_path, fit="pad").remarks if "cropped" in line]

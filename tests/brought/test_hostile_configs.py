@@ -418,3 +418,27 @@ class _Touch:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        node("firstlight.networks.MLP", hidden_sizes=[10**9]),
+        node("firstlight.networks.MLP", hidden_sizes=[6000] * 9),
+        node("firstlight.networks.LSTM", hidden_size=10**5),
+    ],
+    ids=lambda model: str(model)[:70],
+)
+def test_a_network_that_is_larger_than_its_checkpoint_is_refused_before_it_takes_memory(
+    place: Path, write: Callable[[str, Any], None], model: Node
+) -> None:
+    write("model", model)
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name in ("evaluate", "predict", "resume"):
+        with pytest.raises(
+            ValueError, match=r"^model: must have the weights in \w+\.ckpt, .* MB, and its config asks"
+        ) as e:
+            calls(place)[name]()
+        assert str(e.value).isprintable()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1e6  # kilobytes

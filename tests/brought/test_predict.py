@@ -369,3 +369,88 @@ def test_runs_of_earlier_versions_predict_without_warnings(digits_run: Path, tmp
     assert not any("unlike" in row["warning"] for row in rows)
     image = read_image(tmp_path / "a" / "000.png", (1, 8, 8))
     assert np.array_equal(image, noise(5)[0])
+
+
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a table of a number and a truth value."""
+    folder = tmp_path_factory.mktemp("table")
+    lines = [f"{x},{x > 0},{'high' if x > 0 else 'low'}" for x in np.linspace(-3, 3, 60).round(3).tolist()]
+    (folder / "table.csv").write_text("\n".join(["x,up,level", *lines]) + "\n")
+    words = (
+        "data=table",
+        f"data.file={folder / 'table.csv'}",
+        "model=linear",
+        "optimizer.lr=0.1",
+        "data.batch_size=16",
+    )
+    train(compose("trainer.max_epochs=15", "trainer.accelerator=cpu", *words), run_dir=folder / "run")
+    return folder / "run"
+
+
+def test_a_row_that_cannot_be_read_has_no_prediction_and_the_others_have(
+    table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, target = tmp_path / "new.csv", tmp_path / "found.csv"
+    table.write_text("x,up\nlarge,0\n-2.5,no\n2.5,1\n2,perhaps\n2\n2,T\n")
+    capsys.readouterr()
+    rows = predict(table_run, table, target, batch_size=1, **CPU)
+    assert [row["label"] for row in rows] == ["", "low", "high", "", "", "high"]
+    assert [row["row"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["warning"] for row in rows] == [
+        "no prediction: x is 'large', not a finite number",
+        *("", "", "no prediction: up is 'perhaps', not true or false", "no prediction: 1 values, not 2", ""),
+    ]
+    assert {rows[0][key] for key in rows[0].keys() - {"row", "warning"}} == {""}
+    with target.open(newline="") as file:
+        assert list(csv.DictReader(file)) == [{key: str(value) for key, value in row.items()} for row in rows]
+    printed = capsys.readouterr().out
+    assert "warning: 3 of 6 no prediction: x is 'large', not a finite number (1)" in printed
+    assert f"3 predictions for 6 rows in {target}" in printed
+    assert "data." not in printed
+    table.write_text("x;up\nlarge;0\nlong;no\n")
+    with pytest.raises(ValueError, match=r"new.csv: must contain a row that can be read; none of its 2 can"):
+        predict(table_run, table, target, **CPU)
+    assert "left out: row 1: x is 'large'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["images", "numbers", "text"])
+def test_a_failed_prediction_says_that_an_earlier_file_is_not_its_result(
+    kind: str, table_run: Path, digits_run: Path, runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "found.csv"
+    if kind == "images":
+        run, good, bad = digits_run, write(tmp_path / "good", digits()[:2]), tmp_path / "bad"
+        (bad / "0.png").parent.mkdir()
+        (bad / "0.png").write_bytes(b"no image")
+    elif kind == "numbers":
+        run, good, bad = table_run, tmp_path / "good.csv", tmp_path / "bad.csv"
+        good.write_text("x,up\n1,1\n")
+        bad.write_text("y\n1\n")
+    else:
+        (tmp_path / "text.txt").write_text(TEXT * 20)
+        words = ("model.hidden_size=8", "data.length=10", "data.batch_size=8")
+        run = runs("data=text", "model=lstm", f"data.file={tmp_path / 'text.txt'}", *words)
+        good, bad = tmp_path / "text.txt", tmp_path / "bad.txt"
+    with pytest.raises(ValueError, match=r"bad"):
+        predict(run, bad, target, **CPU)
+    assert "earlier" not in capsys.readouterr().err
+    predict(run, good, target, **CPU)
+    before = target.read_bytes()
+    assert "earlier" not in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"bad"):
+        predict(run, bad, target, **CPU)
+    assert f"{target} is the result of an earlier prediction, not of this one" in capsys.readouterr().err
+    assert target.read_bytes() == before
+
+
+def test_larger_images_than_predict_max_pixels_are_left_out(
+    digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "images", digits()[:2])
+    Image.new("L", (40, 40)).save(folder / "large.png")
+    assert len(predict(digits_run, folder, tmp_path / "a.csv", max_pixels=1599, **CPU)) == 2
+    assert "predict.max_pixels" in capsys.readouterr().out
+    assert len(predict(digits_run, folder, tmp_path / "a.csv", max_pixels=1600, **CPU)) == 3
+    with pytest.raises(ValueError, match=r"^predict.max_pixels=0: must be at least 1"):
+        predict(digits_run, folder, tmp_path / "a.csv", max_pixels=0, **CPU)

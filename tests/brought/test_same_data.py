@@ -249,3 +249,81 @@ def test_another_text_is_read_in_the_tokens_of_the_run(tmp_path: Path, capsys: p
     assert abs(same["other/loss"] - metrics["test/loss"]) < 0.3
     assert new["other/loss"] > same["other/loss"] + 1
     assert not list(tmp_path.glob("run/other*"))
+
+
+def write_fruit(path: Path, fruits: str = "abc", number: int = 40, empty: bool = False) -> Path:
+    """Write a table of a category and a number, with the class that follows from the category."""
+    rows = [f"{fruits[n % len(fruits)]},{n * 7 % 11},{'xy'[n % len(fruits) % 2]}" for n in range(number)]
+    if empty:
+        rows[3] = ",1,x"
+    path.write_text("\n".join(["fruit,size,kind", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda path: write_fruit(path, "ab"), "- in column 'fruit', category 'c' is missing"),
+        (lambda path: write_fruit(path, "abd"), "- in column 'fruit', category 'd' is new"),
+        (lambda path: write_fruit(path, empty=True), "- column 'fruit' has empty cells"),
+        (lambda path: path.write_text(path.read_text().replace("fruit,", "food,")), "- column 'food' is new"),
+        (lambda path: write_fruit(path, "123"), "- column 'fruit' is a number, not a category"),
+    ],
+    ids=["a category less", "another category", "empty cells", "another name", "numbers"],
+)
+def test_a_table_with_other_columns_is_named_with_what_differs(
+    change: Callable[[Path], Any], found: str, tmp_path: Path
+) -> None:
+    path = write_fruit(tmp_path / "table.csv")
+    run = stopped(tmp_path / "run", *TABLE, f"data.file={path}", f"data.dir={tmp_path}")
+    shutil.copy(path, tmp_path / "moved.csv")
+    change(path)
+    for call in (lambda: resume(run), lambda: evaluate(run, accelerator="cpu")):
+        with pytest.raises(
+            ValueError, match=r"^data\.file=.*table\.csv: must hold the data on which the run"
+        ) as raised:
+            call()
+        assert found in str(raised.value)
+        assert "shape" not in str(raised.value)
+        assert str(raised.value).endswith("name its place with data.file=")
+    with pytest.raises(ValueError, match=r"^data: must have the columns of the run, and .*by input=$"):
+        evaluate(run, accelerator="cpu", data={"file": str(path)})  # its encoding may mean another category
+    assert evaluate(run, accelerator="cpu", data={"file": str(tmp_path / "moved.csv")}).keys() >= {"test/accuracy"}
+    assert resume(run, data_file=tmp_path / "moved.csv")["status"] == "completed"
+
+
+def test_other_rows_with_cells_that_cannot_be_read_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*TABLE, *SHORT, f"data.file={write_fruit(tmp_path / 'table.csv')}", f"data.dir={tmp_path}")
+    train(RunConfig.from_overrides(*words), run_dir=tmp_path / "run")
+    other = tmp_path / "other.csv"
+    other.write_text("fruit,size,kind\na,1,x\na,large,x\nb,2,y\nc,3\n")
+    capsys.readouterr()
+    evaluate(tmp_path / "run", accelerator="cpu", input=other)
+    printed = capsys.readouterr().out
+    assert "2 samples in 2 of 2 classes" in printed
+    assert "left out: " in printed
+    assert "other.csv, line 3: cannot read (size is 'large', not a finite number)" in printed
+    assert "other.csv, line 5: cannot read (2 values, not 3)" in printed
+    other.write_text("fruit,size,kind\na,large,x\nb,long,y\n")
+    with pytest.raises(ValueError, match=r"line 2: cannot read \(size is 'large', not a finite number") as raised:
+        evaluate(tmp_path / "run", accelerator="cpu", input=other)
+    assert "data." not in str(raised.value)
+    other.write_text("fruit,size,kind\na,1,X\nb,2,y\n")
+    with pytest.raises(ValueError, match=r"X is unknown; 'X' and 'x' differ only in case"):
+        evaluate(tmp_path / "run", accelerator="cpu", input=other)
+
+
+@pytest.mark.parametrize("by", ["input", "data"])
+def test_other_images_whose_classes_differ_only_in_case_get_a_hint(by: str, animals: Path, tmp_path: Path) -> None:
+    other = write_animals(tmp_path / "other", names=("cat", "eel"))
+    (other / "eel").rename(other / "Eel")
+    named: dict[str, Any] = {"input": str(other)} if by == "input" else {"data": {"dir": str(other)}}
+    with pytest.raises(ValueError, match=r"'Eel' and 'eel' differ only in case"):
+        evaluate(animals, accelerator="cpu", **named)
+
+
+def test_a_run_on_a_folder_has_no_file(animals: Path) -> None:
+    with pytest.raises(ValueError, match=r"^data\.file=x\.csv: must be left out"):
+        evaluate(animals, accelerator="cpu", data={"file": "x.csv"})

@@ -1,7 +1,12 @@
 """Tables as pandas, Excel, R and UCI write them. Each file is generated, so the right values are known."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -16,6 +21,7 @@ from firstlight.config.compose import compose
 from firstlight.data import Table
 from firstlight.data.store import Store
 from firstlight.data.tables.rows import read_table_rows
+from firstlight.files import read_text
 from firstlight.runs import RunFolder
 from firstlight.spec import DataSpec
 from firstlight.training.run import train
@@ -36,7 +42,7 @@ def store(folder: Path, content: str | bytes, name: str = "table.csv", **options
 
 def encoded(path: Path, spec: DataSpec) -> dict[str, list[list[float]]]:
     """Return the inputs of each column, in the order of the file."""
-    rows, _ = read_table_rows(path, spec)
+    rows, *_ = read_table_rows(path, spec)
     ends = np.cumsum([column.num_inputs for column in spec.columns])
     return {
         column.name: rows[:, end - column.num_inputs : end].T.tolist()
@@ -427,7 +433,7 @@ def test_well_known_layouts_train_untouched(tmp_path: Path, name: str) -> None:
     named = {f"column_{key}" if isinstance(key, int) else key: width for key, width in sizes.items()}
     assert {column.name: column.num_inputs for column in spec.columns} == named
     assert spec.labels == labels
-    rows, _ = read_table_rows(tmp_path / "table.csv", spec)
+    rows, *_ = read_table_rows(tmp_path / "table.csv", spec)
     assert rows.shape == (60, sum(sizes.values()))
     log = (tmp_path / "run" / "train.log").read_text()
     assert all(f" {name}" in log for name in named)
@@ -450,7 +456,7 @@ def test_new_rows_are_found_by_name(tmp_path: Path) -> None:
     spec = DataSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
     path = tmp_path / "new.csv"
     path.write_text("on;extra;colour;x\nno;1;y;2,5\nyes;2;w;\n;3;;4\n")
-    rows, messages = read_table_rows(path, spec)
+    rows, messages, _ = read_table_rows(path, spec)
     fill = spec.columns[0].fill
     assert rows.dtype == np.float32
     assert rows.tolist() == [[2.5, 0, 1, 0, 0], [fill, 0, 0, 0, 1], [4, 0, 0, 0, spec.columns[2].fill]]
@@ -466,8 +472,7 @@ def test_new_rows_are_found_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 of 3 columns are missing, such as 'colour', did you mean 'color'"):
         read_table_rows(path, spec)
     path.write_text("on,colour,x\nno,y,2.5\nno,y,large\n")
-    with pytest.raises(ValueError, match=r"new.csv, line 3: cannot read \(x is 'large'\)"):
-        read_table_rows(path, spec)
+    assert read_table_rows(path, spec).problems == {1: "x is 'large', not a finite number"}
 
 
 # Other files, and bounds
@@ -565,11 +570,11 @@ def test_new_rows_in_another_notation_are_read_as_they_are_written_or_reported(t
     spec = store(tmp_path, table("x,y,kind", lambda n: f"{n * n + 0.5},{n % 3},{kind(n)}")).spec
     new = tmp_path / "new.csv"
     new.write_text('x;y\n"100,5";1\n"1,234";2\n')  # the first row shows a decimal comma
-    rows, messages = read_table_rows(new, spec)
+    rows, messages, _ = read_table_rows(new, spec)
     assert rows[:, 0].tolist() == pytest.approx([100.5, 1.234])
     assert messages == ["x: the decimal mark is ',', in training '.'"]
     new.write_text("x;y\n1,234;1\n1,234;2\n")  # nothing shows which of two readings is right
-    rows, messages = read_table_rows(new, spec)
+    rows, messages, _ = read_table_rows(new, spec)
     assert rows[:, 0].tolist() == [1234, 1234]
     assert messages == ["x: '1,234' is read as 1234, as in training; files such as this may mean 1.234"]
     german = store(tmp_path, table("x;y;kind", lambda n: f"{n * n},5;{n % 3};{kind(n)}"), name="german.csv").spec
@@ -577,3 +582,131 @@ def test_new_rows_in_another_notation_are_read_as_they_are_written_or_reported(t
     assert read_table_rows(new, german)[1] == [
         "x: '1.234' is read as 1234, as in training; files such as this may mean 1.234"
     ]
+
+
+# Rows that cannot be read, and files that are compressed
+
+
+def test_each_row_that_cannot_be_read_is_named_and_the_others_are_encoded(tmp_path: Path) -> None:
+    row: Row = lambda n: f"{n * n},{n % 2 == 0},2026-01-{n + 1:02},{'xyz'[n % 3]},{kind(n)}"  # noqa: E731
+    spec = store(tmp_path, table("x,on,when,colour,kind", row)).spec
+    new = tmp_path / "new.csv"
+    good = "4,True,2026-01-02,x"
+    bad = {
+        "large,True,2026-01-02,x": "x is 'large', not a finite number",
+        "1e300,True,2026-01-02,x": "x is '1e300', not a finite number",
+        "4,maybe,2026-01-02,x": "on is 'maybe', not true or false",
+        "4,True,2.1.2026,x": "when is '2.1.2026', not a date as %Y-%m-%d",
+        f"{'long' * 99},perhaps,2026-01-02,x": f"x is '{'long' * 10}…', not a finite number, on is 'perhaps', not true or false",  # noqa: E501
+        "4,True": "2 values, not 4",
+        "4,True,2026-01-02,x,y,z": "6 values, not 4",
+    }
+    new.write_text("\n".join(["x,on,when,colour", *(f"{line}\n\n{good}" for line in bad), good]) + "\n")
+    rows, messages, problems = read_table_rows(new, spec)
+    assert problems == {2 * place: why for place, why in enumerate(bad.values())}
+    readable = np.delete(rows, list(problems), axis=0)
+    assert readable[:, :2].tolist() == [[4, 1]] * 8
+    assert messages == []
+    new.write_text(f"x,on,when,colour\n{good}\n{good},1,2\n{good},1,2\n")  # most rows: another delimiter, or a title
+    with pytest.raises(ValueError, match=r"line 3: cannot read \(6 values, but 4 columns") as caught:
+        read_table_rows(new, spec)
+    assert "data." not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["1/0", "yes/no", "T/F", "1.0/0.0", "on/off", "TRUE/FALSE", "Y/N"])
+def test_truth_values_of_new_rows_have_any_spelling(tmp_path: Path, words: str) -> None:
+    true, false = words.split("/")
+    new = tmp_path / "new.csv"
+    new.write_text(f"x,on\n1,{true}\n1,{false}\n")
+    for trained in ("True/False", "1/0"):
+        values = trained.split("/")
+        spec = store(tmp_path, table("x,on,kind", lambda n: f"{n * n},{values[n % 2]},{kind(n)}")).spec  # noqa: B023
+        assert [column.kind for column in spec.columns] == ["number", "boolean" if trained != "1/0" else "number"]
+        rows, messages, problems = read_table_rows(new, spec)
+        assert (rows[:, 1].tolist(), problems) == ([1, 0], {})
+        assert messages == (["on: true and false are read as 1 and 0"] if trained == "1/0" and true[0] != "1" else [])
+    spec = store(tmp_path, table("x,on,kind", lambda n: f"{n * n},{n % 5},{kind(n)}")).spec
+    assert len(read_table_rows(new, spec).problems) == (
+        0 if true[0] == "1" else 2
+    )  # numbers up to 4 are no truth values
+
+
+@pytest.mark.parametrize(
+    ("trained", "lines", "message"),
+    [
+        ("a,b,c,y", ["1,2"], r"it has 2 columns without names, and the run needs 3 columns: a, b, c.*names of its col"),
+        ("a,b,c,y", ["1,2,3,4,5"], r"it has 5 columns without names, and the run needs 3 columns: a, b, c"),
+        (
+            "",
+            ["1,2"],
+            r"has 2 columns without names, and the run needs 3 columns: column_1, column_2, column_3.*position",
+        ),
+        ("a,b,c,y", ["a,b", "1,2"], r"1 of 3 columns are missing, such as 'c'"),
+    ],
+)
+def test_a_table_with_other_columns_says_which_the_run_needs(
+    tmp_path: Path, trained: str, lines: list[str], message: str
+) -> None:
+    random = np.random.default_rng(0).normal(size=(30, 4)).round(3)
+    rows = [",".join(map(str, row)) for row in random.tolist()]
+    spec = store(tmp_path, "\n".join([*filter(None, [trained]), *rows]) + "\n").spec
+    (tmp_path / "new.csv").write_text("\n".join(lines * 2) + "\n")
+    with pytest.raises(ValueError, match=message):
+        read_table_rows(tmp_path / "new.csv", spec)
+    if not trained:
+        (tmp_path / "new.csv").write_text("1,2,3,4,5\n" * 3)
+        assert read_table_rows(tmp_path / "new.csv", spec).messages == [
+            "columns that training did not use are ignored: column_5; of the 5 columns without names, the run needs 3"
+        ]
+        (tmp_path / "new.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")  # names where training had none
+        assert list(read_table_rows(tmp_path / "new.csv", spec).problems) == [0]
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "table.csv.gz": gzip.compress,
+    "table.csv.bz2": bz2.compress,
+    "table.tsv.xz": lzma.compress,
+    "table.csv": gzip.compress,  # whatever its name
+    "table.csv.zip": lambda content: zipped({"table.csv": content, "__MACOSX/._table.csv": b"litter"}),
+}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_compressed_tables_and_texts_are_read(tmp_path: Path, name: str) -> None:
+    mark = "\t" if ".tsv" in name else ","
+    content = table(f"x{mark}kind", lambda n: f"{n * n + 0.5}{mark}{kind(n)}")
+    found = store(tmp_path, PACKERS[name](content.encode()), name)
+    assert [column.name for column in found.spec.columns] == ["x"]
+    assert f"unpacked by {name.rpartition('.')[2].replace('bz2', 'bzip2')}" in found.remarks[0] or name == "table.csv"
+    rows, _, problems = read_table_rows(tmp_path / name, found.spec)
+    assert (rows[:, 0].tolist(), problems) == ([n * n + 0.5 for n in range(20)], {})
+    assert read_text(tmp_path / name) == content
+
+
+def test_archives_that_are_damaged_or_too_large_or_ambiguous_are_refused(tmp_path: Path) -> None:
+    content = b"x,y\n" + b"0,0\n" * 2_000_000  # 8 MB in 8 kB
+    packed = gzip.compress(content)
+    for data, message in [
+        (packed[:-20], "compressed by gzip, and damaged"),
+        (zipped({"a.csv": b"x\n", "b.csv": b"x\n"}), "a zip archive of 2 files"),
+        (zipped({"[Content_Types].xml": b"<a/>", "xl/workbook.xml": b"<a/>"}), "it is an Excel file"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            store(tmp_path, data, "t.csv.zip")
+    (tmp_path / "t.csv.gz").write_bytes(packed)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"t\.csv\.gz: cannot read \(more than 0\.001 GB when unpacked"):
+        Table(str(tmp_path), file="t.csv.gz", max_gigabytes=0.001).store()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
+    (tmp_path / "note.txt").write_bytes(b"BZh9 is no archive")
+    assert read_text(tmp_path / "note.txt") == "BZh9 is no archive"

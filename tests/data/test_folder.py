@@ -137,12 +137,21 @@ def test_a_damaged_image_is_skipped_if_requested(tmp_path: Path) -> None:
     assert sum(map(sum, sizes(tmp_path, on_corrupt="skip").values())) == 119
 
 
-def test_a_class_whose_images_are_all_damaged_raises_an_error(tmp_path: Path) -> None:
-    write_classes(tmp_path / "train", 60)
-    write_classes(tmp_path / "test", 1)
-    (tmp_path / "test" / "dog" / "00.jpg").write_bytes(b"")
-    with pytest.raises(ValueError, match="all images of 'dog' in test are damaged"):
-        Folder(str(tmp_path), image_size=8, on_corrupt="skip").store()
+def test_a_class_whose_images_are_all_damaged_is_left_out_if_requested(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 3, classes=("cat", "dog", "eel"))
+    write_classes(tmp_path / "test", 1, classes=("cat", "dog", "eel"))
+    for path in [*(tmp_path / "train" / "dog").iterdir(), tmp_path / "test" / "eel" / "00.jpg"]:
+        path.write_bytes(b"")
+    store = Folder(str(tmp_path), image_size=8, on_corrupt="skip").store()
+    assert store.spec.labels == ("cat", "eel")
+    assert store.splits["train"].own_targets.tolist() == [0, 0, 0, 1, 1, 1]
+    assert store.splits["test"].own_targets.tolist() == [0]
+    assert "all images in train are damaged of the classes: dog" in store.remarks
+    assert "all images in test are damaged of the classes: eel" in store.remarks
+    for path in (tmp_path / "train" / "eel").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="all images of 'dog' in train are damaged"):
+        Folder(str(tmp_path), image_size=8, on_corrupt="skip", max_corrupt=9).store()
 
 
 def error_for(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """The command `train`."""
 
+import sys
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ _RUN_DIR = "hydra.sweep.dir=FOLDER names the folder in which the folders of all 
 
 def main() -> None:
     """Entry point of scripts/train.py: train a network, or several in a sweep."""
+    if any(word.startswith("resume=") for word in sys.argv):  # the default data set, which Hydra composes, has no file
+        sys.argv = [f"++{word}" if word.startswith("data.file=") else word for word in sys.argv]
     run_command("train", _job, single={"run_dir": _RUN_DIR})
 
 
@@ -40,5 +43,5 @@ def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     check_arguments("firstlight.training.run.resume", {"run": config["resume"], "trust": trust})
     given = {word.split("=")[0].lstrip("+") for word in overrides}
     limits = {key: config["trainer"][key] for key in ("max_epochs", "max_steps") if f"trainer.{key}" in given}
-    data_dir = config["data"]["dir"] if "data.dir" in given else None
-    return resume(config["resume"], data_dir=data_dir, started=_STARTED, trust=trust, **limits)
+    moved = {f"data_{key}": config["data"][key] for key in ("dir", "file") if f"data.{key}" in given}
+    return resume(config["resume"], started=_STARTED, trust=trust, **moved, **limits)

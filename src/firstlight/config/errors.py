@@ -22,7 +22,7 @@ from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
 
 MAX_LINES = 10
-CHANGED_BY_RESUME = ("data.dir", "trainer.max_epochs", "trainer.max_steps", "trust")
+CHANGED_BY_RESUME = ("data.dir", "data.file", "trainer.max_epochs", "trainer.max_steps", "trust")
 
 
 def explain(error: BaseException, argv: Sequence[str] = (), config_name: str = "train") -> str:
@@ -66,8 +66,9 @@ def conflict_with_resume(argv: Sequence[str]) -> str | None:
     if not others or not any(word.startswith("resume=") for word in argv):
         return None
     return (
-        f"{others[0]}: must be left out, because resume= continues a run with its own config. Only data.dir= may be"
-        " given, if the files have moved, and trainer.max_epochs= or trainer.max_steps=, if the run is to be longer."
+        f"{others[0]}: must be left out, because resume= continues a run with its own config. Only data.dir= or"
+        " data.file= may be given, if the files have moved, and trainer.max_epochs= or trainer.max_steps=, if the run"
+        " is to be longer."
     )
 
 

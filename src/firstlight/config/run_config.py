@@ -89,8 +89,15 @@ class RunConfig:
         )
 
     def with_data(self, **values: Any) -> Self:
-        """Return the config with other values of `data`; a value of None changes nothing."""
-        return replace(self, data=self.data | {key: value for key, value in values.items() if value is not None})
+        """Return the config with other values of `data`; a value of None changes nothing.
+
+        Raises:
+            ValueError: the data set has no file.
+        """
+        given = {key: value for key, value in values.items() if value is not None}
+        if "file" in given and "file" not in self.data:
+            raise ValueError(f"data.file={given['file']}: must be left out, because the run was trained on a folder.")
+        return replace(self, data=self.data | given)
 
     def with_trainer(self, **values: Any) -> Self:
         """Return a copy of the config in which these arguments of the Trainer are replaced."""

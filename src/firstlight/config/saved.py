@@ -69,7 +69,7 @@ def _check_text(value: str) -> None:
     if len(value) > _MAX_LENGTH:
         raise ValueError(f"a value has more than {_MAX_LENGTH:,} characters")
     if "${" in value or value == "???":
-        raise ValueError(f"it contains {printable(value)}, and the config of a run is resolved")
+        raise ValueError(f"it contains {printable(value, 80)}, and the config of a run is resolved")
 
 
 def _has_text_keys(node: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.checks import check_range, choose
+from firstlight.data.almost import alike, almost
 from firstlight.data.files.layout import ARRANGE, LAYOUTS, Layout, find_layout
 from firstlight.data.files.left_out import left_out
 from firstlight.data.hold_out import hold_out
@@ -68,17 +69,17 @@ class Folder(ImageFiles):
             ValueError: the layout is not understood, images are damaged, or a class has none.
         """
         layout = self._layout()
-        self.remarks += [layout.description(self.dir), *layout.remarks]
         labels, images = self._images(layout)
+        self.remarks += [layout.description(self.dir), *layout.remarks, *alike(labels)]
         if unused := left_out(self.dir, [path for split in images.values() for path, _ in split]):
             self.remarks.append(unused)
         splits = self._decode(images)
         for split, arrays in splits.items():
-            lost = {target for _, target in images[split]} - set(arrays.targets.tolist())
+            lost = sorted({target for _, target in images[split]} - set(arrays.targets.tolist()))
             if lost:
-                why = f"all images of '{labels[min(lost)]}' in {split} are damaged"
-                raise cannot_read(self.dir, why, "replace the images or remove the class.")
-        return labels, splits
+                names = ", ".join(labels[target] for target in lost)
+                self.remarks.append(f"all images in {split} are damaged of the classes: {names}")
+        return _without_lost(self.dir, labels, splits)
 
     def _layout(self) -> Layout:
         """Return the images of each class in each split, without small classes.
@@ -88,7 +89,7 @@ class Folder(ImageFiles):
         """
         if not self.dir.is_dir():
             raise cannot_read(self.dir, "this folder does not exist", f"{ARRANGE} Name the folder with data.dir=")
-        layout = find_layout(self.dir, self.layout)
+        layout = find_layout(self.dir, self.layout, skip_empty=self.on_corrupt == "skip")
         train = layout.splits["train"]
         small = sorted(name for name, paths in train.items() if len(paths) < self.min_per_class)
         if small:
@@ -128,6 +129,28 @@ class Folder(ImageFiles):
         return splits
 
 
+def _without_lost(
+    folder: Path, labels: tuple[str, ...], splits: dict[str, Arrays]
+) -> tuple[tuple[str, ...], dict[str, Arrays]]:
+    """Return the labels and splits without the classes whose training images are all damaged.
+
+    Raises:
+        ValueError: fewer than two classes remain.
+    """
+    kept = np.unique(splits["train"].targets)
+    if len(kept) == len(labels):
+        return labels, splits
+    if len(kept) < 2:
+        lost = next(label for target, label in enumerate(labels) if target not in kept)
+        why = f"all images of '{lost}' in train are damaged"
+        raise cannot_read(folder, why, "replace the images, or add another class.")
+    places = np.full(len(labels), -1)
+    places[kept] = np.arange(len(kept))
+    parts = {split: arrays.part(np.flatnonzero(np.isin(arrays.targets, kept))) for split, arrays in splits.items()}
+    renumbered = {split: Arrays(part.inputs, places[part.targets]) for split, part in parts.items()}
+    return tuple(labels[target] for target in kept), renumbered
+
+
 def _check_classes(layout: Layout) -> None:
     """Check that train has two classes or more, and all classes of the other splits.
 
@@ -140,7 +163,8 @@ def _check_classes(layout: Layout) -> None:
         raise cannot_read(place, why, ARRANGE)
     for split, classes in layout.splits.items():
         if unknown := sorted(classes.keys() - set(labels)):
-            why = f"the class '{unknown[0]}' is missing, but {layout.places[split]} contains it"
+            hint = almost(unknown[0], labels)
+            why = f"the class '{unknown[0]}' is missing, but {layout.places[split]} contains it{hint}"
             raise cannot_read(place, why, "add or remove the class.")
         if missing := [name for name in labels if name not in classes]:
             listed = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from firstlight.checks import check_range, choose
 from firstlight.data.files.formats import check_plugins
+from firstlight.data.images.cropped import cropped
 from firstlight.data.images.decode import MAX_CORRUPT, decode
 from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.reading import FITS
@@ -78,7 +79,10 @@ class ImageFiles(Source):
     ) -> dict[str, Arrays]:
         side = self.image_size + 2 * self.margin
         shape = (self.channels, side, side)
-        check_plugins([path for images in splits.values() for path, _ in images])
+        paths = [path for images in splits.values() for path, _ in images]
+        check_plugins(paths)
+        if self.fit == "crop" and contents is None:
+            self.remarks += cropped(paths)
         return decode(
             splits,
             shape,

@@ -1,14 +1,14 @@
 """What a run was trained on, and how other data differs from it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from firstlight.data.store import Split, Store
 from firstlight.files import write_json
-from firstlight.spec import DataSpec
+from firstlight.spec import Column, DataSpec
 
 _MAX_LINES = 5
 
@@ -74,10 +74,26 @@ def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
         return
     what = {"classes": "class", "tokens": "token", "numbers": "target"}[old.targets]
     yield from _of_names(what, old.labels, new.labels)
-    yield from _of_names("column", *(tuple(column.name for column in spec.columns) for spec in (old, new)))
-    if old.stored_shape != new.stored_shape:
+    columns = list(of_columns(old.columns, new.columns))
+    yield from columns
+    if old.stored_shape != new.stored_shape and not columns:  # a column is several inputs of the shape
         shapes = ["x".join(map(str, spec.stored_shape)) for spec in (new, old)]
         yield f"a sample has the shape {shapes[0]}, not {shapes[1]}"
+
+
+def of_columns(old: Sequence[Column], new: Sequence[Column]) -> Iterator[str]:
+    """Name the columns of a table that are missing, new, of another kind, or have other categories."""
+    yield from _of_names("column", *(tuple(column.name for column in columns) for columns in (old, new)))
+    now = {column.name: column for column in new}
+    for column in old:
+        if (other := now.get(column.name)) is None:
+            continue
+        if column.kind != other.kind:
+            yield f"column {column.name!r} is a {other.kind}, not a {column.kind}"
+            continue
+        yield from _of_names(f"in column {column.name!r}, category", column.categories, other.categories)
+        if column.has_flag != other.has_flag:
+            yield f"column {column.name!r} has {'' if other.has_flag else 'no '}empty cells"
 
 
 def _of_names(what: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:

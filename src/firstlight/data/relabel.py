@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import torch
 
+from firstlight.data.almost import almost
+from firstlight.data.record import of_columns
 from firstlight.data.store import Split
 from firstlight.spec import DataSpec
 
@@ -19,13 +21,17 @@ def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
     Raises:
         ValueError: the inputs are of another kind or shape, or a class is unknown to the run.
     """
+    if differs := list(of_columns(spec.columns, found.columns)):
+        raise ValueError(f"data: must have the columns of the run, and {differs[0]}. To fix: name the table by input=")
     if (found.kind, found.targets) != (spec.kind, spec.targets) or found.stored_shape != spec.stored_shape:
         raise ValueError(f"data: must be {_form(spec)}, as in training, and these are {_form(found)}.")
     if found.labels == spec.labels:
         return split
     if new := [label for label in found.labels if label not in spec.labels and spec.targets != "tokens"]:
+        hint = almost(new[0], spec.labels)
         raise ValueError(
-            f"data: must have labels that the run knows ({_first(spec.labels)}), and {_first(tuple(new))} is unknown."
+            f"data: must have labels that the run knows ({_first(spec.labels)}), and {_first(tuple(new))} is"
+            f" unknown{hint}."
         )
     if spec.targets == "numbers":
         raise ValueError(f"data: must have the target {_first(spec.labels)}, and this is {_first(found.labels)}.")

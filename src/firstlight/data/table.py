@@ -15,7 +15,7 @@ from firstlight.data.relabel import relabelled
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays, Split, Store
 from firstlight.data.tables.layout import delimiter_of
-from firstlight.data.tables.rows import read_table_rows
+from firstlight.data.tables.rows import encode_rows
 from firstlight.spec import Column, DataSpec
 
 if TYPE_CHECKING:
@@ -132,14 +132,26 @@ class Table(Source):
         return target.labels, {"train": Arrays(table, target.values)}
 
     def read_all(self, spec: DataSpec) -> Split:
-        """Read all rows, encoded as those of a run; the target is searched for under the run's name."""
+        """Read all rows, encoded as those of a run; the target is searched for under the run's name.
+
+        Rows that cannot be read are left out, with a remark.
+
+        Raises:
+            ValueError: the file cannot be read, lacks a column, or has no row that can be read; or a target is unknown.
+        """
         from firstlight.data.tables.target import read_target
 
-        path = self._locate(self.file)
-        inputs, messages = read_table_rows(path, spec)
+        cells = self._cells([column.name for column in spec.columns])
+        rows = encode_rows(cells, spec)
+        if len(rows.problems) == len(rows.inputs):
+            number, why = next(iter(rows.problems.items()))
+            raise cells.error(number, why, "correct this cell; no row can be read.")
+        readable = cells.without(rows.problems) if rows.problems else cells
         name = spec.labels[0] if spec.targets == "numbers" else self.target
-        target = read_target(self._cells(), name, spec.targets == "classes", self.decimal)
-        self.remarks += messages
+        target = read_target(readable, name, spec.targets == "classes", self.decimal)
+        self.remarks += rows.messages
+        self.remarks += [f"left out: {cells.error(row, why, 'correct it.')}" for row, why in rows.problems.items()]
+        inputs = np.delete(rows.inputs, list(rows.problems), axis=0)
         split = Split(torch.from_numpy(inputs), torch.from_numpy(target.values))
         return relabelled(split, replace(spec, labels=target.labels, num_outputs=len(target.labels)), spec)
 
@@ -161,7 +173,8 @@ class Table(Source):
         mean, std = np.where(is_kept, 0.0, spec.mean), np.where(is_kept, 1.0, spec.std)
         return replace(spec, mean=tuple(mean.tolist()), std=tuple(std.tolist()), columns=tuple(self._learned))
 
-    def _cells(self) -> "Cells":
+    def _cells(self, known: Sequence[str] = ()) -> "Cells":
+        """Return the cells of the file; for a trained network, `known` are the columns that it needs."""
         from firstlight.data.tables.cells import Cells
         from firstlight.data.tables.file import read_table
 
@@ -171,5 +184,7 @@ class Table(Source):
             self._locate(self.file),
             delimiter=self.delimiter,
             header=self.header,
+            known=known,
             max_gigabytes=self.max_gigabytes,
+            is_new=bool(known),
         )

@@ -1,7 +1,8 @@
-"""Files: paths of the user, atomic writes, bounded reads, encodings of texts, locks of folders."""
+"""Files: paths of the user, atomic writes, bounded reads, compressed files, encodings of texts, locks of folders."""
 
+from firstlight.files.compressed import open_unpacked as open_unpacked
 from firstlight.files.errors import cannot_read as cannot_read
-from firstlight.files.errors import printable as printable
+from firstlight.files.errors import encodable as encodable
 from firstlight.files.lock import LOCK_FILES as LOCK_FILES
 from firstlight.files.lock import only_process as only_process
 from firstlight.files.paths import output_file as output_file

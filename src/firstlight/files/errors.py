@@ -13,9 +13,9 @@ def cannot_read(path: str | Path, why: str, fix: str, line: int | None = None) -
         line: number of the line, if it is known.
     """
     place = path if line is None else f"{path}, line {line}"
-    return ValueError(printable(f"{place}: cannot read ({why}). To fix: {fix}"))
+    return ValueError(encodable(f"{place}: cannot read ({why}). To fix: {fix}"))
 
 
-def printable(text: str) -> str:
+def encodable(text: str) -> str:
     """Return a text that every output can encode; a byte of a file name that is not UTF-8 becomes `\\udce9` or so."""
     return text.encode(errors="backslashreplace").decode()

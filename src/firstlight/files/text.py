@@ -4,6 +4,7 @@ import codecs
 import re
 from pathlib import Path
 
+from firstlight.files.compressed import compression_of, open_unpacked
 from firstlight.files.errors import cannot_read
 
 # The longer marks come first, because the mark of UTF-32 begins with that of UTF-16.
@@ -21,25 +22,37 @@ _ENCODINGS = [
     *("gb18030", "cp932", "euc_jp", "cp949", "cp950", "cp874", "koi8_r", "mac_roman"),
 ]
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_MAX_UNPACKED = 1_000_000_000  # bytes
 _SAMPLE = 2**20  # bytes from which the encoding is detected
 
 
-def read_text(path: Path, remarks: list[str] | None = None) -> str:
+def read_text(
+    path: Path, remarks: list[str] | None = None, at_most: int = _MAX_UNPACKED, fix: str = "use a smaller file."
+) -> str:
     """Return the text of a file in any common encoding, with "\\n" as its only line end.
 
-    A byte order mark decides the encoding. Without one, it is UTF-8 or, if that is impossible, detected.
+    A byte order mark decides the encoding. Without one, it is UTF-8 or, if that is impossible, detected. A compressed
+    file is unpacked, see `open_unpacked`.
 
     Args:
         path: the file.
-        remarks: list that receives lines about an encoding that was detected, and about other line ends.
+        remarks: list that receives lines about a compressed file, a detected encoding, and other line ends.
+        at_most: the largest number of bytes of a file that was compressed; no more are unpacked.
+        fix: what the user can do about a file that is larger.
 
     Raises:
         ValueError: the file cannot be read, is binary, or is a damaged text; the message names the file and the byte.
     """
     try:
-        content = path.read_bytes()
+        kind = compression_of(path)
+        with open_unpacked(path) as file:
+            content = file.read() if kind is None else file.read(at_most + 1)
     except OSError as error:
         raise cannot_read(path, error.strerror or str(error), "name a text that can be read.") from error
+    if kind and len(content) > at_most:
+        raise cannot_read(path, f"more than {at_most / 1e9:g} GB when unpacked", fix)
+    if kind and remarks is not None:
+        remarks.append(f"{path.name}: unpacked by {kind}")
     encoding, origin = _find_encoding(path, content)
     try:
         text = content.decode(encoding).replace("\ufeff", "")  # joined files have marks within the text

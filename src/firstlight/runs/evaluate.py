@@ -11,6 +11,7 @@ from firstlight.checks import choose
 from firstlight.config import RunConfig
 from firstlight.data import BatchLoader, Split, Store
 from firstlight.data.images.class_folders import ClassFolders
+from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.record import DataRecord, differences
 from firstlight.data.relabel import relabelled
 from firstlight.files import user_path
@@ -23,6 +24,7 @@ from firstlight.tasks.build import build_source
 
 RECORD = "data.json"  # the file in a run folder that holds its `DataRecord`
 Batches = Iterable[tuple[Tensor, Tensor]]
+_MAX_REMARKS = 10  # lines that say how other data was read
 OTHER = "other"  # the name of other data in the metrics, in the place of a split
 
 
@@ -69,7 +71,7 @@ def evaluate(
     source = build_source(config)
     store, splits = source.splits(config.seed)
     differs = differences_from(folder, store, splits)
-    if differs and not (data or {}).get("dir"):
+    if differs and not {"dir", "file"} & {key for key, value in (data or {}).items() if value}:
         raise other_data(folder, config, differs)
     task = load_run(run, checkpoint, pick_device(accelerator), trust)
     chosen = relabelled(splits[split], store.spec, task.spec) if differs else splits[split]
@@ -92,7 +94,7 @@ def other_data(folder: RunFolder, config: RunConfig, differs: list[str]) -> Valu
     lines = "\n".join(f"- {line}" for line in differs)
     return ValueError(
         f"data.{key}={config.data[key]}: must hold the data on which the run {folder.path} was trained. It differs:\n"
-        f"{lines}\nTo fix: restore the data, or name its place with data.dir="
+        f"{lines}\nTo fix: restore the data, or name its place with data.{key}="
     )
 
 
@@ -102,12 +104,17 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> dict[str, floa
     batch_size = config.data.get("batch_size", 32)
     print(f"other data than the run's: {path}")
     if spec.kind == "images":
-        images = ClassFolders(path, spec, batch_size)
+        images = ClassFolders(path, spec, batch_size, config.data.get("max_pixels", MAX_PIXELS))
         found = _report(task, images, config, OTHER)
         for problem in images.problems:
             print(f"left out: {problem}")
         return found
-    samples = build_source(config.with_data(file=str(path))).read_all(spec)
+    source = build_source(config.with_data(file=str(path)))
+    samples = source.read_all(spec)
+    for remark in source.remarks[:_MAX_REMARKS]:
+        print(remark)
+    if len(source.remarks) > _MAX_REMARKS:
+        print(f"and {len(source.remarks) - _MAX_REMARKS:,} more lines of this kind")
     return _report(task, BatchLoader(samples, batch_size, device=task.device), config, OTHER)
 
 

@@ -14,6 +14,7 @@ from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_task
+from firstlight.transfer.bounded_memory import bounded_by
 from firstlight.transfer.pretrained import find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
 
@@ -36,7 +37,9 @@ def load_run(
             is not known.
     """
     folder = RunFolder.open(run)
-    task = build_task(folder.config(trust), folder.spec(), training=False)
+    config, spec = folder.config(trust), folder.spec()
+    with bounded_by(folder.existing_checkpoint(checkpoint)):
+        task = build_task(config, spec, training=False)
     load_weights(task, folder, checkpoint)
     return task.to(device).eval()
 

@@ -12,6 +12,7 @@ from firstlight.runs.load import load_weights
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
 from firstlight.training.launch import is_first_process
+from firstlight.transfer.bounded_memory import bounded_by
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
     is_resumed = folder.checkpoint_path("last").exists()
     if is_resumed:  # the pretrained weights may be gone by now
         check_same_data(config, folder, store, splits)
-        task = build_task(config, folder.spec(), pretrained=False)
+        with bounded_by(folder.checkpoint_path("last")):
+            task = build_task(config, folder.spec(), pretrained=False)
         load_weights(task, folder, "last")
     else:
         task = build_task(config, store.spec)

@@ -58,6 +58,7 @@ def resume(
     data_dir: str | Path | None = None,
     started: float | None = None,
     *,
+    data_file: str | Path | None = None,
     trust: bool = False,
     max_epochs: int | None = None,
     max_steps: int | None = None,
@@ -68,6 +69,7 @@ def resume(
         run: the run folder.
         data_dir: the folder of the data, if the data has moved.
         started: see `train`.
+        data_file: the file of a table or a text, if it has moved.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
         max_epochs: new limit on the epochs; None keeps the old one. See `training.recovery.prolong`.
         max_steps: new limit on the optimizer steps; None keeps the old one.
@@ -84,16 +86,17 @@ def resume(
     folder = RunFolder.open(run, key="resume")
     given = {"max_epochs": max_epochs, "max_steps": max_steps}
     limits = {key: value for key, value in given.items() if value is not None}
+    moved = {key: str(value) for key, value in {"dir": data_dir, "file": data_file}.items() if value is not None}
     if not launch.is_first_process():
-        return _train_in(folder, _changed(folder.config(trust), data_dir, limits), started)
+        return _train_in(folder, _changed(folder.config(trust), moved, limits), started)
     with folder.lock("resume"):
         folder.repair()
         _check_stopped(folder, run, prolonged=bool(limits))
         old = folder.config(trust)
         if not trust:
             folder.check_links()
-        config = _changed(old, data_dir, limits)
-        if data_dir is not None:
+        config = _changed(old, moved, limits)
+        if moved:
             _check_moved_data(folder, config)  # before the config of the run changes
         if limits:
             check_longer(folder, old, config)
@@ -111,10 +114,10 @@ def _check_stopped(folder: RunFolder, run: str | Path, prolonged: bool) -> None:
         raise ValueError(f"resume={run}: must be a run that was stopped, and this one has {status}{fix}")
 
 
-def _changed(config: RunConfig, data_dir: str | Path | None, limits: dict[str, int]) -> RunConfig:
+def _changed(config: RunConfig, moved: dict[str, str], limits: dict[str, int]) -> RunConfig:
     """Return the config of a resumed run with other values of what may change."""
-    if data_dir is not None:
-        config = config.with_data(dir=str(data_dir)).with_absolute_paths()
+    if moved:
+        config = config.with_data(**moved).with_absolute_paths()
     return RunConfig.parse(config.with_trainer(**limits).to_plain()) if limits else config
 
 

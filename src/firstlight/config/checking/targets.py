@@ -109,7 +109,7 @@ def _check_target(place: str, target: Any, run_dir: Path) -> None:
     kind = kind.replace(f"a subclass of {_SCHEDULER}", f"a function as in {_SCHEDULER}")
     origin = " that firstlight, torch, torchmetrics, Lightning or the project in the working directory defines"
     raise ValueError(
-        f"{printable(place)}._target_={printable(target)}: must be {kind}{origin if asked else ''},"
+        f"{printable(place, 80)}._target_={printable(target, 80)}: must be {kind}{origin if asked else ''},"
         " unless you trust the author of the run folder and set trust=true."
     )
 
@@ -193,7 +193,7 @@ def _check_path(key: str, value: str, run_dir: Path) -> None:
     is_folder = key.rpartition(".")[2] in _FOLDERS
     if "://" in value or ((leads_away or is_folder) and not _lies_in(value, run_dir)):
         raise ValueError(
-            f"{printable(key)}={printable(value)}: must be a path in the run folder,"
+            f"{printable(key, 80)}={printable(value, 80)}: must be a path in the run folder,"
             " unless you trust the author of the run folder and set trust=true."
         )
 

@@ -45,7 +45,9 @@ def tar_files(path: Path) -> Iterator[tuple[str, bytes]]:
     with _archive_errors(path), _BoundedGzip(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         for number, member in enumerate(archive):
             if member.size > _MAX_FILE or number > _MAX_MEMBERS:
-                raise ValueError(f"it has more than {_MAX_MEMBERS:,} files, or {printable(member.name)} is too large")
+                raise ValueError(
+                    f"it has more than {_MAX_MEMBERS:,} files, or {printable(member.name, 80)} is too large"
+                )
             file = archive.extractfile(member) if member.isfile() else None
             if file is not None:
                 with stream.for_content():
@@ -74,7 +76,7 @@ def zip_files(path: Path, names: Sequence[str]) -> list[bytes]:
     with _archive_errors(path), zipfile.ZipFile(path) as archive:
         for name in names:
             if archive.getinfo(name).file_size > _MAX_FILE:
-                raise ValueError(f"{printable(name)} is too large")
+                raise ValueError(f"{printable(name, 80)} is too large")
         return [archive.read(name) for name in names]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from firstlight.data.files.left_out import counted
 from firstlight.data.files.split_names import is_filler, split_names
 from firstlight.data.files.tree import Tree
-from firstlight.files import cannot_read, printable
+from firstlight.files import cannot_read, encodable
 
 LAYOUTS = ("auto", "splits", "classes")
 ARRANGE = "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as CLASS/image.jpg."
@@ -39,7 +39,7 @@ class Layout:
     def description(self, root: Path) -> str:
         """Return a line that says how many images and classes each split has, and in which folders below `root`."""
         train = self.splits["train"]
-        inside = "" if self.folder == root else f" in {printable(str(self.folder.relative_to(root)))}"
+        inside = "" if self.folder == root else f" in {encodable(str(self.folder.relative_to(root)))}"
         if not self.has_splits:
             return f"{counted(_count(train))} in {len(train)} classes{inside}: {_listed(list(train))}"
         parts = [f"train {_count(train):,} in {len(train)} classes"]
@@ -47,14 +47,14 @@ class Layout:
             if classes := self.splits.get(split):
                 fewer = f" in {len(classes)} classes" if len(classes) < len(train) else ""
                 parts.append(f"{split} {_count(classes):,}{fewer}")
-        places = [printable(str(self.places[split].relative_to(root))) for split in self.splits]
+        places = [encodable(str(self.places[split].relative_to(root))) for split in self.splits]
         where = (
             f"folders {_listed(places)}" if self.places["train"] != self.folder else f"folders in each class{inside}"
         )
         return f"{', '.join(parts)} ({where})"
 
 
-def find_layout(folder: Path, choice: str = "auto") -> Layout:
+def find_layout(folder: Path, choice: str = "auto", *, skip_empty: bool = False) -> Layout:
     """Return the layout of a folder.
 
     Understood are folders of splits that contain folders of classes; folders of classes that contain folders of splits;
@@ -63,11 +63,26 @@ def find_layout(folder: Path, choice: str = "auto") -> Layout:
     Args:
         folder: the folder.
         choice: "splits" or "classes" says what the folders are, if their names may be either; "auto" finds out.
+        skip_empty: whether folders of classes and splits without images are left out, with a remark.
 
     Raises:
         ValueError: the layout is not understood, or can be understood in two ways.
     """
-    tree = _unwrapped(Tree(folder))
+    layout = _find_layout(_unwrapped(Tree(folder)), choice)
+    for split, classes in layout.splits.items():
+        empty = [name for name, paths in classes.items() if not paths]
+        if empty and not skip_empty:
+            fix = "add images, delete the folder, or leave out such classes with data.on_corrupt=skip"
+            raise cannot_read(layout.places[split] / empty[0], "this class has no image", fix)
+        if empty:
+            inside = f" in {split}" if layout.has_splits else ""
+            layout.remarks.append(f"left out: classes without images{inside}: {_listed(empty)}")
+    splits = {split: {name: paths for name, paths in found.items() if paths} for split, found in layout.splits.items()}
+    layout.splits = {split: classes for split, classes in splits.items() if classes or split == "train"}
+    return layout
+
+
+def _find_layout(tree: Tree, choice: str) -> Layout:
     found = {} if choice == "classes" else _splits_of(tree)
     if found and (choice == "splits" or _are_splits(tree, found)):
         return _read_splits(tree, found)
@@ -101,7 +116,7 @@ def _splits_of(tree: Tree) -> dict[str, Tree]:
     for split, alike in names.items():
         if len(alike) > 1:
             first, second = sorted(alike)[:2]
-            why = f"{printable(first)} and {printable(second)} are both for {split}"
+            why = f"{encodable(first)} and {encodable(second)} are both for {split}"
             raise cannot_read(tree.path, why, "remove or rename one of them, or set data.layout=classes.")
     return {split: _inner(tree.folders[names[split][0]]) for split in ("train", "val", "test") if split in names}
 
@@ -136,7 +151,7 @@ def _are_splits(tree: Tree, found: dict[str, Tree]) -> bool:
         return not (train.images and others)  # vehicles: train, car and bus
     elif not train.images:
         return True
-    names = _listed(sorted(printable(name) for name in tree.with_images), 3)
+    names = _listed(sorted(encodable(name) for name in tree.with_images), 3)
     why = f"{names} may be classes, or some of them splits whose classes are missing"
     fix = "set data.layout=classes, or arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg"
     if train is not None and train.has_classes:
@@ -152,7 +167,7 @@ def _read_splits(tree: Tree, found: dict[str, Tree]) -> Layout:
     for split, inner in found.items():
         if split != "train" and inner.images and not inner.has_classes:
             remarks.append(f"{split} is not used: {counted(len(inner.images))} without folders of classes")
-        elif split != "train" and not inner.has_images:
+        elif split != "train" and not inner.has_images and not inner.folders:
             raise cannot_read(inner.path, "this split has no image", "add images or delete the folder.")
         else:
             splits[split] = _classes(inner)
@@ -174,7 +189,7 @@ def _read_splits_in_classes(tree: Tree) -> Layout | None:
             divided = next(other for other, splits in found.items() if len(splits) > 1)
             why = f"'{divided}' is divided into splits, but '{name}' has images beside them or no folder train"
             fix = f"{ARRANGE} Or set data.layout=classes, which ignores the splits."
-            raise cannot_read(tree.path, printable(why), fix)
+            raise cannot_read(tree.path, encodable(why), fix)
     splits: dict[str, Classes] = {}
     for name, by_split in sorted(found.items()):
         for split, inner in by_split.items():
@@ -183,22 +198,16 @@ def _read_splits_in_classes(tree: Tree) -> Layout | None:
 
 
 def _classes(tree: Tree) -> Classes:
-    """Return the images of each class, sorted by its name.
-
-    Raises:
-        ValueError: a class has no image.
-    """
+    """Return the images of each class, sorted by its name."""
     classes: Classes = {}
     for name, inner in tree.folders.items():
-        if not inner.has_images:
-            raise cannot_read(inner.path, "this class has no image", "add images or delete the folder.")
         classes.setdefault(label(name), []).extend(inner.all_images())
     return dict(sorted(classes.items()))
 
 
 def label(name: str) -> str:
     """Return the label of a folder's name: the same letters, whichever system wrote them."""
-    return printable(unicodedata.normalize("NFC", name))
+    return encodable(unicodedata.normalize("NFC", name))
 
 
 def _count(classes: Classes) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firstlight.data.files.formats import is_image_name
 from firstlight.data.files.litter import is_litter, kind_of_litter
-from firstlight.files import printable
+from firstlight.files import encodable
 
 _CACHE = ".firstlight"
 _MAX_KINDS = 8
@@ -32,7 +32,7 @@ def left_out(root: Path, used: Collection[Path]) -> str:
     if not kinds:
         return ""
     rest = f" and {len(kinds) - _MAX_KINDS} more kinds" if len(kinds) > _MAX_KINDS else ""
-    return printable(f"left out: {', '.join(kinds[:_MAX_KINDS])}{rest}")
+    return encodable(f"left out: {', '.join(kinds[:_MAX_KINDS])}{rest}")
 
 
 def counted(number: int, noun: str = "image") -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from firstlight.data.almost import almost
+from firstlight.data.files.layout import label
 from firstlight.data.files.litter import is_litter
+from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.read_ahead import read_ahead
 from firstlight.data.images.reading import images_in, refuse_decompression_bombs
 from firstlight.files import cannot_read
@@ -21,6 +24,7 @@ class ClassFolders:
         folder: the folder of the class folders. A class of the spec may be missing.
         spec: the spec of a run, whose labels are the names of the folders.
         batch_size: images that are read at a time.
+        max_pixels: see `read_image`.
 
     Attributes:
         problems: a message for each image that could not be read and was left out.
@@ -29,16 +33,18 @@ class ClassFolders:
         ValueError: a folder is not the name of a class, or there are no images.
     """
 
-    def __init__(self, folder: Path, spec: DataSpec, batch_size: int) -> None:
+    def __init__(self, folder: Path, spec: DataSpec, batch_size: int, max_pixels: int = MAX_PIXELS) -> None:
+        self.max_pixels = max_pixels
         self.spec = spec
         self.batch_size = batch_size
         self.problems: list[str] = []
         names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
         known = ", ".join(spec.labels[:5]) + (", …" if len(spec.labels) > 5 else "")
-        if new := [name for name in names if name not in spec.labels]:
+        if new := [name for name in names if label(name) not in spec.labels]:
             fix = f"name the folders as the classes of the run ({known}), or remove this one."
-            raise cannot_read(folder / new[0], "the run has no class of this name", fix)
-        self.targets = {path: spec.labels.index(name) for name in names for path in images_in(folder / name)}
+            why = f"the run has no class of this name{almost(label(new[0]), spec.labels)}"
+            raise cannot_read(folder / new[0], why, fix)
+        self.targets = {path: spec.labels.index(label(name)) for name in names for path in images_in(folder / name)}
         if not self.targets:
             raise cannot_read(
                 folder, "no class folder contains an image", f"arrange the images as CLASS/image.jpg ({known})."
@@ -46,7 +52,15 @@ class ClassFolders:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         spec, files = self.spec, list(self.targets)
-        with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
-            found = read_ahead(pool, files, spec.stored_shape, self.batch_size, self.problems, fit=spec.fit)
+        with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
+            found = read_ahead(
+                pool,
+                files,
+                spec.stored_shape,
+                self.batch_size,
+                self.problems,
+                fit=spec.fit,
+                max_pixels=self.max_pixels,
+            )
             for paths, images in found:
                 yield images, torch.tensor([self.targets[path] for path in paths])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firstlight.data.files.left_out import counted
-from firstlight.files import printable
+from firstlight.files import encodable
 
 
 class Occurrence(NamedTuple):
@@ -42,4 +42,4 @@ def _example(first: Occurrence, other: Occurrence) -> str:
     root = Path(os.path.commonpath([first.path.parent, other.path.parent]))
     if first.path.parent == other.path.parent:
         root = root.parent
-    return printable(f"{os.path.relpath(other.path, root)} = {os.path.relpath(first.path, root)}")
+    return encodable(f"{os.path.relpath(other.path, root)} = {os.path.relpath(first.path, root)}")

@@ -12,6 +12,7 @@ MAX_PIXELS = 500_000_000  # larger than the photographs of today's cameras
 # Images of this size are always decoded, and always at full size, unless they are JPEGs.
 SAFE_PIXELS = 89_478_485  # Pillow's own limit
 _BYTES_AT_A_TIME = 1 << 30
+_PREDICT = " (predictions: predict.max_pixels)"
 # Bytes per pixel of decoders that keep copies of their own beside Pillow's image.
 _COPIES = {"WEBP": 12, "AVIF": 8, "HEIF": 8, "JPEG2000": 16}
 _SMALL_MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
@@ -39,7 +40,7 @@ def decoding_bytes(image: Image.Image, size: tuple[int, int], mode: str, max_pix
         used += size[0] * size[1] * 2 * len(image.getbands())
     if size[0] * size[1] > SAFE_PIXELS and used > 2 * max_pixels:
         why = f"its {size[0] * size[1]:,} pixels take {used / 1e9:.1f} GB in memory, which may be a decompression bomb"
-        raise UnreadableError(why, f"make it smaller, or set data.max_pixels={used // 2 + 1}.")
+        raise UnreadableError(why, f"make it smaller, or set data.max_pixels={used // 2 + 1}{_PREDICT}.")
     return used
 
 
@@ -50,8 +51,8 @@ def check_pixels(pixels: int, max_pixels: int) -> None:
         UnreadableError: it is larger than `max_pixels`.
     """
     if pixels > max_pixels:
-        why = f"its {pixels:,} pixels are more than data.max_pixels={max_pixels:,}: it may be a decompression bomb"
-        raise UnreadableError(why, f"make it smaller, or set data.max_pixels={pixels}.")
+        why = f"its {pixels:,} pixels are more than max_pixels={max_pixels:,}: it may be a decompression bomb"
+        raise UnreadableError(why, f"make it smaller, or set data.max_pixels={pixels}{_PREDICT}.")
 
 
 class Budget:

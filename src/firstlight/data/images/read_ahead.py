@@ -25,6 +25,7 @@ def read_ahead(
     problems: list[str],
     interpolation: str = "bilinear",
     fit: str = "crop",
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[tuple[list[Path], Tensor]]:
     """Yield batches of the images that can be read: their paths, and the images (batch, *shape), uint8.
 
@@ -36,13 +37,15 @@ def read_ahead(
         problems: list that receives a message for each image that cannot be read.
         interpolation: see `read_image`.
         fit: see `read_image`.
+        max_pixels: see `read_image`.
     """
-    for batch in read_batches(pool, ((path, None) for path in paths), shape, batch_size, interpolation, fit):
+    images = ((path, None) for path in paths)
+    for batch in read_batches(pool, images, shape, batch_size, interpolation, fit, max_pixels):
         problems += [str(image) for _, image in batch if isinstance(image, ValueError)]
         readable = [(path, image) for path, image in batch if isinstance(image, np.ndarray)]
         if readable:
-            names, images = zip(*readable, strict=True)
-            yield list(names), torch.from_numpy(np.stack(images))
+            names, arrays = zip(*readable, strict=True)
+            yield list(names), torch.from_numpy(np.stack(arrays))
 
 
 def read_batches(

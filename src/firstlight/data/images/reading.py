@@ -122,7 +122,9 @@ def read_image(
     except UnreadableError as error:
         raise cannot_read(path, *error.args) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise cannot_read(path, str(error), "make it smaller, or set a larger data.max_pixels.") from error
+        raise cannot_read(
+            path, str(error), "make it smaller, or set a larger data.max_pixels (predictions: predict.max_pixels)."
+        ) from error
     except _IMAGE_ERRORS as error:
         raise cannot_read(path, str(error) or type(error).__name__, "replace or delete this image.") from error
     pixels = np.asarray(fitted)

@@ -1,6 +1,6 @@
 """The cells of a table as texts, wherever they were read from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,6 +10,9 @@ import polars as pl
 from firstlight.data.tables.layout import EMPTY
 from firstlight.data.tables.values import keep
 from firstlight.files import cannot_read
+
+# The values of a column, the rows that cannot be read, and what their cells should be.
+Parsed = tuple[pl.Series, list[int], str]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Cells:
         decimal: decimal mark where the cells of a column do not show it.
         line_of: returns the line on which a row ends; None for files without lines.
         kept: the row of the file for each row of the frame.
-        parsed: results of `columns.values`, which are needed several times.
+        ragged: why rows of the frame have the wrong length, by the number of the row.
+        parsed: results of parsing columns, which are needed several times, see `columns`.
     """
 
     origin: str
@@ -36,7 +40,8 @@ class Cells:
     decimal: str = "."
     line_of: Callable[[int], int] | None = None
     kept: pl.Series | None = None
-    parsed: dict[object, pl.Series] = field(default_factory=dict, repr=False)
+    ragged: Mapping[int, str] = field(default_factory=dict)
+    parsed: dict[object, Parsed] = field(default_factory=dict, repr=False)
 
     @cached_property
     def plain(self) -> dict[str, pl.Series]:
@@ -64,11 +69,20 @@ class Cells:
     def cleaned(self) -> "Cells":
         """Return the cells without surrounding spaces and quotes, with null for empty cells, and without empty rows."""
         frame = pl.DataFrame(_in_one_step(self.frame, _cleaned))
-        is_kept = pl.Series(np.any([~column.is_null().to_numpy() for column in frame.get_columns()], axis=0))
+        is_kept = np.any([~column.is_null().to_numpy() for column in frame.get_columns()], axis=0)
+        is_kept[list(self.ragged)] = True
+        cleaned = replace(self, frame=frame, parsed={})
         if is_kept.all():
-            return replace(self, frame=frame, parsed={})
+            return cleaned
         how = f"{self.how}; empty rows left out: {(~is_kept).sum():,}"
-        return replace(self, frame=frame.filter(is_kept), how=how, kept=is_kept.arg_true(), parsed={})
+        return replace(cleaned.without(np.flatnonzero(~is_kept).tolist()), how=how)
+
+    def without(self, rows: Collection[int]) -> "Cells":
+        """Return the cells without the rows of these numbers."""
+        kept = np.delete(np.arange(len(self.frame)), list(rows))
+        ragged = {place: self.ragged[row] for place, row in enumerate(kept.tolist()) if row in self.ragged}
+        before = pl.Series(kept) if self.kept is None else self.kept[kept]
+        return replace(self, frame=self.frame[kept], kept=before, ragged=ragged, parsed={})
 
 
 def _cleaned(cells: pl.Series) -> pl.Series:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from firstlight.data.tables.cells import Cells
+from firstlight.data.tables.cells import Cells, Parsed
 from firstlight.data.tables.values import EMPTY_NUMBERS, booleans, dates, numbers
 from firstlight.spec import Column
 
 LARGEST = float(np.finfo(np.float32).max)
 _NUM_NAMED = 3  # unknown categories that a message names
+_MAX_LENGTH = 40  # characters of a cell in a message
 
 
 def values(column: Column, cells: Cells, otherwise: str | None = None) -> pl.Series:
@@ -25,26 +26,47 @@ def values(column: Column, cells: Cells, otherwise: str | None = None) -> pl.Ser
     Raises:
         ValueError: a cell cannot be read, or its number is not finite in float32. The message names the line.
     """
+    found, wrong, what = _parsed(column, cells)
+    if len(wrong):
+        otherwise = otherwise or f"data.types={{{column.name}:category}} or data.drop=[{column.name}]"
+        raise cells.error(wrong[0], _content(column, cells, wrong[0]), f"write {what}, or set {otherwise}.")
+    return found
+
+
+def unreadable(columns: Sequence[Column], cells: Cells) -> dict[int, str]:
+    """Return why rows cannot be read: the columns and their cells, by the number of the row, from 0."""
+    found: dict[int, list[str]] = {row: [why] for row, why in cells.ragged.items()}
+    for column in columns:
+        _, wrong, what = _parsed(column, cells) if column.kind != "category" else (None, [], "")
+        for row in wrong:
+            if row not in cells.ragged:
+                found.setdefault(row, []).append(f"{_content(column, cells, row)}, not {what}")
+    return {row: ", ".join(found[row]) for row in sorted(found)}
+
+
+def _content(column: Column, cells: Cells, row: int) -> str:
+    text = cells.frame[column.name][row]
+    return f"{column.name} is '{text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + '…'}'"
+
+
+def _parsed(column: Column, cells: Cells) -> Parsed:
+    """Return the values of a column, the rows that cannot be read, and what their cells should be."""
     key = (column.name, column.kind, column.decimal, column.date_format)
     if key not in cells.parsed:
-        cells.parsed[key] = _values(column, cells, otherwise)
+        cells.parsed[key] = _parse(column, cells)
     return cells.parsed[key]
 
 
-def _values(column: Column, cells: Cells, otherwise: str | None) -> pl.Series:
+def _parse(column: Column, cells: Cells) -> Parsed:
     plain = cells.plain.get(column.name) if column.kind == "number" and column.decimal == "." else None
     if plain is not None and plain.min() >= -LARGEST and plain.max() <= LARGEST:  # type: ignore[operator]
-        return plain
+        return plain, [], ""
     texts = cells.frame[column.name]
     found, what = _read(column, texts)
     wrong = (texts.is_not_null() & found.is_null()) | (found.abs() > LARGEST).fill_null(False)
     if column.kind == "number":
         wrong = wrong & ~texts.str.to_lowercase().is_in(list(EMPTY_NUMBERS)).fill_null(False)
-    if wrong.any():
-        row = int(wrong.arg_true()[0])
-        otherwise = otherwise or f"data.types={{{column.name}:category}} or data.drop=[{column.name}]"
-        raise cells.error(row, f"{column.name} is '{texts[row]}'", f"write {what}, or set {otherwise}.")
-    return found
+    return found, wrong.arg_true().to_list(), what
 
 
 def encode(columns: Sequence[Column], cells: Cells) -> np.ndarray:

@@ -72,11 +72,20 @@ def _holds_numbers(texts: pl.Series, decimal: str) -> bool:
     return 2 * found.count() > texts.count() and codes <= max(1, 0.02 * texts.count())
 
 
-def as_written(column: Column, cells: Cells) -> Column:
-    """Return a column of a run with the decimal mark of another file, if its cells show it."""
+def as_written(column: Column, cells: Cells, *, is_binary: bool = False) -> Column:
+    """Return a column of a run as another file writes it: with its decimal mark, if its cells show it.
+
+    Args:
+        column: the column.
+        cells: the other file.
+        is_binary: whether all numbers in training were 0 or 1; true and false may stand for them.
+    """
     if column.kind != "number":
         return column
-    return replace(column, decimal=decimal_of(cells.frame[column.name]) or column.decimal)
+    texts = cells.frame[column.name]
+    if is_binary and booleans(texts).count() > numbers(texts).count():
+        return replace(column, kind="boolean")
+    return replace(column, decimal=decimal_of(texts) or column.decimal)
 
 
 def other_reading(column: Column, cells: Cells) -> str | None:

@@ -13,11 +13,11 @@ import polars as pl
 
 from firstlight.data.tables.cells import Cells
 from firstlight.data.tables.layout import DELIMITERS, column_names, find_delimiter, first_row_is_data, rows_of
-from firstlight.files import cannot_read, read_text
+from firstlight.files import cannot_read, open_unpacked, read_text
 
 _LONGEST_LINE = 1 << 20  # bytes of the first line
 _SAMPLED_LINES = 1000
-_NOT_TEXT = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "compressed by gzip", b"\xd0\xcf\x11\xe0": "an Excel file"}
+_EXCEL = b"\xd0\xcf\x11\xe0"  # the first bytes of an .xls file
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,15 @@ class _Text:
         return self.skipped + reader.line_num
 
 
-def read_delimited(path: Path, delimiter: str | None, header: bool | None, known: Collection[str]) -> Cells:
+def read_delimited(
+    path: Path,
+    delimiter: str | None,
+    header: bool | None,
+    known: Collection[str],
+    *,
+    max_gigabytes: float = 1.0,
+    is_new: bool = False,
+) -> Cells:
     """Return the cells of a text file, see `read_table`.
 
     Raises:
@@ -47,7 +55,8 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     """
     _check_head(path)
     remarks: list[str] = []
-    text = read_text(path, remarks)
+    fix = "use fewer rows." if is_new else "set data.max_gigabytes if the memory holds it, or use fewer rows."
+    text = read_text(path, remarks, int(max_gigabytes * 1e9), fix)
     if "\n " in text:
         text = re.sub(r"(?m)^ +$", "", text)
     text, skipped, delimiter = _without_preamble(text.rstrip("\n"), delimiter)
@@ -56,7 +65,8 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     if mark is None:
         shown = next((line for line in lines if line.strip()), "").strip()[:60]
         why = f"one column, '{shown}'" if shown else "it does not name the columns"
-        raise cannot_read(path, why, 'name the character between the columns, as in data.delimiter=";".', line=1)
+        fix = 'name the character between the columns, as in data.delimiter=";".'
+        raise cannot_read(path, why, "separate the columns by commas." if is_new else fix, line=1)
     name = next((name for name, known_mark in DELIMITERS.items() if known_mark == mark), f"'{mark}'")
     rows = rows_of(lines, mark)
     if mark == " ":  # any number of spaces
@@ -74,7 +84,8 @@ def read_delimited(path: Path, delimiter: str | None, header: bool | None, known
     if repeated := [name for name, cell in zip(names, given, strict=True) if cell not in ("", name)]:
         how += f"; names that occur again become {', '.join(repeated)}"
     decimal = "," if mark == ";" else "."
-    return Cells(str(path), _frame(whole, names, name), how, tuple(unnamed), has_header, decimal, whole.line_of)
+    frame, ragged = _frame(whole, names, name, is_new)
+    return Cells(str(path), frame, how, tuple(unnamed), has_header, decimal, whole.line_of, ragged=ragged)
 
 
 def _first_lines(text: str) -> list[str]:
@@ -85,11 +96,10 @@ def _first_lines(text: str) -> list[str]:
 
 def _check_head(path: Path) -> None:
     """Check that a file is text whose first line ends soon, before all of it is read."""
-    with path.open("rb") as file:
+    with open_unpacked(path) as file:
         head = file.read(_LONGEST_LINE + 1)
-    for magic, what in _NOT_TEXT.items():
-        if head.startswith(magic):
-            raise cannot_read(path, f"it is {what}", "unpack it, or name an Excel file .xlsx.")
+    if head.startswith(_EXCEL):
+        raise cannot_read(path, "it is an Excel file", "name it .xls.")
     if len(head) > _LONGEST_LINE and not re.search(rb"[\r\n]", head):
         raise cannot_read(path, "longer than a megabyte", "write each row on a line of its own.", line=1)
 
@@ -150,27 +160,45 @@ def _without_first_row(whole: _Text) -> _Text:
     return _Text(whole.path, whole.body[start:].rstrip("\n"), whole.skipped + reader.line_num, whole.delimiter)
 
 
-def _frame(whole: _Text, names: Sequence[str], delimiter: str) -> pl.DataFrame:
-    """Return the rows of a text as columns of texts.
+def _frame(whole: _Text, names: Sequence[str], delimiter: str, is_new: bool) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return the rows of a text as columns of texts, and why rows are too short or too long, for new rows.
 
     Raises:
-        ValueError: a row is shorter or longer than the others; the message names its line.
+        ValueError: a row is shorter or longer than the others, and not new; the message names its line.
     """
     schema = dict.fromkeys(names, pl.String)
     if not whole.body.strip():
-        return pl.DataFrame(schema=schema)
+        return pl.DataFrame(schema=schema), {}
     try:
         frame = pl.read_csv(
             whole.body.encode(), has_header=False, separator=whole.delimiter, schema=schema, quote_char='"'
         )
     except pl.exceptions.PolarsError as error:
-        _check_lengths(whole, len(names), delimiter)
+        if is_new and (found := _with_ragged(whole, names)):
+            return found
+        _check_lengths(whole, len(names), delimiter if is_new else f"{delimiter} (data.delimiter)")
         raise cannot_read(whole.path, str(error).splitlines()[0], "save the table again as CSV.") from error
     # polars completes short rows without a word. Every row has the right length if the delimiters add up.
     num_delimiters = len(frame) * (len(names) - 1)
     if '"' in whole.body or whole.body.count(whole.delimiter) != num_delimiters:
-        _check_lengths(whole, len(names), delimiter)
-    return frame
+        if is_new and (found := _with_ragged(whole, names)):
+            return found
+        _check_lengths(whole, len(names), delimiter if is_new else f"{delimiter} (data.delimiter)")
+    return frame, {}
+
+
+def _with_ragged(whole: _Text, names: Sequence[str]) -> tuple[pl.DataFrame, dict[int, str]] | None:
+    """Return all rows, and why some have the wrong length; None if most rows have, or none, or quotes do not match."""
+    try:
+        rows = list(whole.rows())
+    except csv.Error:
+        return None
+    width = len(names)
+    ragged = {n: f"{len(row)} values, not {width}" for n, row in enumerate(rows) if row and len(row) != width}
+    if not 0 < len(ragged) <= len(rows) / 2:
+        return None
+    padded = [[*row[:width], *[None] * (width - len(row))] for row in rows]
+    return pl.DataFrame(padded, schema=dict.fromkeys(names, pl.String), orient="row"), ragged
 
 
 def _check_lengths(whole: _Text, width: int, delimiter: str) -> None:
@@ -179,7 +207,7 @@ def _check_lengths(whole: _Text, width: int, delimiter: str) -> None:
         for row in reader:
             if row and len(row) != width:
                 line = whole.skipped + reader.line_num
-                fix = f"separate the values by {delimiter} (data.delimiter), and quote values that contain it."
+                fix = f"separate the values by {delimiter}, and quote values that contain it."
                 raise cannot_read(whole.path, f"{len(row)} values, but {width} columns", fix, line)
     except csv.Error as error:
         line = whole.skipped + reader.line_num

@@ -10,19 +10,20 @@ from firstlight.data.tables.layout import column_names
 from firstlight.files import cannot_read
 
 
-def read_typed(path: Path, *, is_excel: bool, max_gigabytes: float) -> Cells:
+def read_typed(path: Path, *, is_excel: bool, max_gigabytes: float, is_new: bool = False) -> Cells:
     """Return the cells as texts, so that all files go the same way. Numbers keep all their digits.
 
     Args:
         path: the file.
         is_excel: whether it is an Excel file, whose first sheet is read, or a Parquet file.
         max_gigabytes: largest size of the unpacked file.
+        is_new: see `read_table`.
 
     Raises:
         ValueError: the file is damaged or too large, or a column holds lists or other nested values.
     """
     try:
-        _check_size(path, is_excel, max_gigabytes)
+        _check_size(path, is_excel, max_gigabytes, is_new)
         frame = _first_sheet(path) if is_excel else pl.read_parquet(path)
     except ModuleNotFoundError as error:
         fix = 'pip install "firstlight[excel]", or save the table as CSV.'
@@ -56,7 +57,7 @@ def _first_sheet(path: Path) -> pl.DataFrame:
     return pl.DataFrame(fastexcel.read_excel(path).load_sheet(0))
 
 
-def _check_size(path: Path, is_excel: bool, max_gigabytes: float) -> None:
+def _check_size(path: Path, is_excel: bool, max_gigabytes: float, is_new: bool) -> None:
     """Check the size of the unpacked file, which may be thousand times that of the file."""
     if not is_excel:
         lazy = pl.scan_parquet(path)
@@ -67,5 +68,6 @@ def _check_size(path: Path, is_excel: bool, max_gigabytes: float) -> None:
     else:
         return
     if unpacked > max_gigabytes * 1e9:
-        why = f"{unpacked / 1e9:.1f} GB when unpacked, more than data.max_gigabytes={max_gigabytes:g}"
-        raise cannot_read(path, why, "set data.max_gigabytes if the memory holds it, or use fewer rows.")
+        limit = f"{'' if is_new else 'data.max_gigabytes='}{max_gigabytes:g}"
+        fix = "use fewer rows." if is_new else "set data.max_gigabytes if the memory holds it, or use fewer rows."
+        raise cannot_read(path, f"{unpacked / 1e9:.1f} GB when unpacked, more than {limit}", fix)

@@ -4,7 +4,7 @@ import polars as pl
 
 # What stands for an empty cell among numbers, beside the words of `table_layout.EMPTY`.
 EMPTY_NUMBERS = ("-", "--", ".", "none", "nil")
-_TRUE, _FALSE = ["true", "yes", "y", "t"], ["false", "no", "n", "f"]
+_TRUE, _FALSE = ["true", "yes", "y", "t", "on", "1", "1.0"], ["false", "no", "n", "f", "off", "0", "0.0"]
 _GROUP = {".": "[, '\u2019\u00a0\u202f]", ",": "[. '\u2019\u00a0\u202f]"}  # between thousands, by decimal mark
 _SIGN = r"^[$€£¥]\s*|\s*[%$€£¥]$"
 _LIKE_A_DATE = r"^([0-9]{1,4}|[A-Za-z]{3,9})[-/. ]([0-9]{1,2}|[A-Za-z]{3,9})[-/., ]+[0-9]{2,4}|^[0-9]{8}$"
@@ -47,7 +47,7 @@ def numbers(cells: pl.Series, decimal: str = ".") -> pl.Series:
 
 
 def booleans(cells: pl.Series) -> pl.Series:
-    """Return 1 for true, yes, y and t, and 0 for their opposites, float64; null for other cells."""
+    """Return 1 for true, yes, y, t, on and 1, and 0 for their opposites, float64; null for other cells."""
     lower = cells.str.to_lowercase()
     return keep(lower.is_in(_TRUE).cast(pl.Float64), lower.is_in([*_TRUE, *_FALSE]))
 

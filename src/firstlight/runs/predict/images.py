@@ -10,6 +10,7 @@ import torch
 
 from firstlight.data.ground import has_ground
 from firstlight.data.images.known_images import KnownImages
+from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.read_ahead import read_ahead
 from firstlight.data.images.reading import find_images, refuse_decompression_bombs
 from firstlight.runs.predict.inputs import InputBatch, check_kind
@@ -30,6 +31,7 @@ class ImageInputs:
         invert: "auto" inverts the images of a light ground if all training images have a dark one, or the reverse; True
             inverts all images, False none.
         known: the training images, for warnings about images that are unlike them; None for no warnings.
+        max_pixels: an image with more pixels is not read, because it may be a decompression bomb.
 
     Raises:
         ValueError: there are no images, or an output file would replace one of them.
@@ -45,6 +47,7 @@ class ImageInputs:
         interpolation: str,
         invert: str | bool,
         known: KnownImages | None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         check_kind(source, "images")
         self.sheet_path = target.with_suffix(".png") if source.is_dir() else None
@@ -54,6 +57,7 @@ class ImageInputs:
         self.interpolation = interpolation
         self.invert = invert
         self.known = known
+        self.max_pixels = max_pixels
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -62,8 +66,9 @@ class ImageInputs:
         """Yield (batch, channels, height, width), uint8. Images that cannot be read are left out."""
         shape, margin = self.spec.stored_shape, self.spec.margin
         inside = (..., slice(margin, -margin or None), slice(margin, -margin or None))
-        with refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
-            found = read_ahead(pool, self.paths, shape, batch_size, self.problems, self.interpolation, self.spec.fit)
+        options = self.interpolation, self.spec.fit, self.max_pixels
+        with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
+            found = read_ahead(pool, self.paths, shape, batch_size, self.problems, *options)
             for paths, raw in found:
                 pixels, inverted = self._invert(raw.numpy(), inside)
                 unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)

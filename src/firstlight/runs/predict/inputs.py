@@ -8,6 +8,7 @@ from torch import Tensor
 
 from firstlight.data.images.reading import SUFFIXES as IMAGES
 
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 _TABLES = (".csv", ".tsv", ".parquet", ".xls", ".xlsx")
 _TEXTS = (".txt", ".md", ".rst", ".json", ".yaml", ".html", ".pdf")
 # Kind of the data -> description, and suffixes of files that are surely of another kind.
@@ -25,11 +26,14 @@ class InputBatch(NamedTuple):
         names: the columns by which the user recognizes each input, such as `path`.
         raw: raw samples, as `Task.predict_rows` takes them.
         warnings: why each input may be predicted wrongly: texts such as "inverted: light ground".
+        unread: why each input cannot be read, and empty texts for the others; its raw sample has no meaning, and its
+            row no prediction. Empty if all inputs can be read.
     """
 
     names: list[dict[str, Any]]
     raw: Tensor
     warnings: list[list[str]]
+    unread: list[str] = []  # noqa: RUF012 (a NamedTuple's default, which is not changed)
 
 
 class Inputs(Protocol):
@@ -69,5 +73,6 @@ def check_kind(source: Path, kind: str) -> None:
     """
     if not source.exists():
         raise ValueError(f"input={source}: must be an existing file{' or folder' if kind == 'images' else ''}.")
-    if (source.is_dir() and kind != "images") or source.suffix.lower() in _KINDS[kind][1]:
+    suffix = Path(source.stem if source.suffix.lower() in COMPRESSED else source.name).suffix.lower()
+    if (source.is_dir() and kind != "images") or suffix in _KINDS[kind][1]:
         raise wrong_kind(source, kind)

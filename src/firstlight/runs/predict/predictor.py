@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from firstlight.checks import check_range
 from firstlight.data.images.known_images import KnownImages
+from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.files import output_file, user_path
 from firstlight.log import aligned
 from firstlight.runs.command_line import command
@@ -14,7 +15,7 @@ from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_pretrained, load_run
 from firstlight.runs.predict.images import INVERT, ImageInputs
 from firstlight.runs.predict.inputs import InputBatch, Inputs
-from firstlight.runs.predict.rows_file import rows_file
+from firstlight.runs.predict.rows_file import naming_earlier, rows_file
 from firstlight.runs.predict.screen import (
     MAX_ROWS,
     name_of,
@@ -42,14 +43,16 @@ def predict(
     group: str | None = None,
     invert: Literal["auto", True, False] = "auto",
     trust: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> list[dict[str, Any]]:
     """Predict images, the rows of a table, or texts, whichever the network was trained on.
 
     Writes a CSV file with a row for each input. For a folder of images, also writes a contact sheet of the first ones,
     a PNG file of the same name. Prints the first rows, or the details of a single one. Images that cannot be read are
-    reported and left out.
+    reported and left out; rows of a table that cannot be read get empty predictions and a warning.
 
-    If the prediction is interrupted or fails, the rows so far are kept beside the CSV file, in a file that is named.
+    If the prediction is interrupted or fails, the rows so far are kept beside the CSV file, in a file that is named. An
+    earlier CSV file remains as it is, which a line says.
 
     Args:
         run: the run folder; None if `model` is given.
@@ -63,6 +66,7 @@ def predict(
         invert: "auto" inverts images of a light ground if the training images have a dark one, or the reverse; True
             inverts all images, False none.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
+        max_pixels: an image with more pixels is left out, because it may be a decompression bomb.
 
     Returns:
         The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
@@ -77,18 +81,20 @@ def predict(
     if (run is None) == (model is None):
         raise ValueError("run: must be set if model is None, and None otherwise.")
     check_range("batch_size", batch_size, at_least=1)
+    check_range("predict.max_pixels", max_pixels, at_least=1)
     if invert not in INVERT:
         raise ValueError(f"predict.invert={invert}: must be auto, true or false.")
     if group is not None:
         check_group(group)
-    device = pick_device(accelerator)
-    task = load_run(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
-    _check_task(task, run)
-    if group is not None:
-        task.use_group(group)
     target = user_path(_default_output(run) if output is None else output, "output")
-    inputs = _open(input, target, task, run, invert)
-    return _Prediction(task, inputs, target).run(batch_size, str(input))
+    with naming_earlier(target):
+        device = pick_device(accelerator)
+        task = load_run(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
+        _check_task(task, run)
+        if group is not None:
+            task.use_group(group)
+        inputs = _open(input, target, task, run, invert, max_pixels)
+        return _Prediction(task, inputs, target).run(batch_size, str(input))
 
 
 def _check_task(task: Task, run: str | Path | None) -> None:
@@ -109,7 +115,9 @@ def _known(run: str | Path | None) -> KnownImages | None:
     return KnownImages.read(path) if path is not None and path.is_file() else None
 
 
-def _open(source: str | Path, target: Path, task: Task, run: str | Path | None, invert: str | bool) -> Inputs:
+def _open(
+    source: str | Path, target: Path, task: Task, run: str | Path | None, invert: str | bool, max_pixels: int
+) -> Inputs:
     """Return the inputs of the kind that the network was trained on.
 
     Raises:
@@ -119,10 +127,14 @@ def _open(source: str | Path, target: Path, task: Task, run: str | Path | None, 
     if spec.kind == "images":
         # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
         interpolation = "bilinear" if run else spec.interpolation
-        return ImageInputs(user_path(source, "input"), target, spec, interpolation, invert, _known(run))
+        path = user_path(source, "input")
+        return ImageInputs(path, target, spec, interpolation, invert, _known(run), max_pixels)
     if invert is True:
         raise ValueError(f"predict.invert=true: must be auto or false, because {spec.kind} have no ground.")
     return TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs(user_path(source, "input"), spec)
+
+
+_UNREAD = "no prediction"  # the kind of the warning, and the text on the screen, for an input that cannot be read
 
 
 class _Prediction:
@@ -134,6 +146,7 @@ class _Prediction:
         self.target = target
         self.sheet = Sheet()
         self.rows: list[dict[str, Any]] = []
+        self.num_predicted = 0
         self.warnings: list[tuple[dict[str, Any], str]] = []
         self.shown: list[tuple[str, ...]] = []  # the first rows, as the table on the screen shows them
         self.details: list[tuple[str, ...]] = []  # of the first row
@@ -145,7 +158,7 @@ class _Prediction:
             for batch in inputs.batches(batch_size):
                 file.add(self._predict(batch))
                 bar.update(len(self.rows) + len(inputs.problems) - bar.n)
-            if not self.rows:
+            if not self.num_predicted:
                 self._raise_empty(source)
         if inputs.sheet_path:
             with output_file("output", inputs.sheet_path):
@@ -163,15 +176,21 @@ class _Prediction:
         raw = batch.raw.to(self.task.device)
         results = self.task.predict_rows(raw)
         rows = []
-        for names, result, warnings in zip(batch.names, results, batch.warnings, strict=True):
+        unread = batch.unread or [""] * len(results)
+        for names, result, warnings, problem in zip(batch.names, results, batch.warnings, unread, strict=True):
             found = [*warnings, *filter(None, [result.pop("warning", "")])]
+            cells = self.task.cells(result)
+            if problem:
+                found, result = [f"{_UNREAD}: {problem}"], dict.fromkeys(result, "")
+                cells = (_UNREAD, *[""] * (len(cells) - 1))
+            self.num_predicted += not problem
             self.warnings += [(names, warning) for warning in found]
             # A target may have the name of another column.
             named = {f"predicted_{key}" if key in (*names, "warning") else key: value for key, value in result.items()}
             rows.append(names | named | {"warning": "; ".join(found)})
             if len(self.shown) < MAX_ROWS:
-                self.details = self.details or self.task.details(result)
-                self.shown.append((*name_of(names), *self.task.cells(result)))
+                self.details = self.details or ([] if problem else self.task.details(result))
+                self.shown.append((*name_of(names), *cells))
         if self.inputs.sheet_path and not self.sheet.is_full:
             example = self.task.example_output(raw)
             images = None if example is None or isinstance(example, str) else example.cpu()
@@ -197,6 +216,8 @@ class _Prediction:
         show(aligned(self.details) if number == 1 else predictions_table(self.shown, number))
         for line in warnings_text(self.warnings, number):
             show(line)
-        show(f"{number:,} prediction{'s' if number > 1 else ''} in {self.target}")
+        predicted = f"{self.num_predicted:,} prediction{'' if self.num_predicted == 1 else 's'}"
+        without = f" for {number:,} {self.inputs.unit}s" if number > self.num_predicted else ""
+        show(f"{predicted}{without} in {self.target}")
         if sheet_path:
             show(f"contact sheet in {sheet_path}")

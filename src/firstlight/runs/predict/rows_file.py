@@ -42,6 +42,27 @@ class RowsFile:
 
 
 @contextmanager
+def naming_earlier(target: Path) -> Iterator[None]:
+    """If the block fails, print that the file at `target`, if there is one, is the result of an earlier prediction."""
+    before = _version(target)
+    try:
+        yield
+    except BaseException:
+        if before is not None and _version(target) == before:
+            show(f"{target} is the result of an earlier prediction, not of this one", sys.stderr)
+        raise
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file is replaced; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+@contextmanager
 def rows_file(target: Path) -> Iterator[RowsFile]:
     """Open a `RowsFile` for the block. If the block ends early, the rows remain in the temporary file, which is named.
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from firstlight.checks import printable
 from firstlight.log import aligned
 
 MAX_ROWS = 20
@@ -16,11 +17,6 @@ def show(text: str, file: TextIO | None = None) -> None:
     stream = file or sys.stdout
     encoding = stream.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
-
-
-def printable(text: str) -> str:
-    """Return a text in one line: control characters, and bytes of names that are not UTF-8, are escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def name_of(names: dict[str, Any]) -> list[str]:

@@ -9,9 +9,9 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
+from firstlight.checks import printable
 from firstlight.data.images.contact_sheet import contact_sheet
 from firstlight.files import atomic_write
-from firstlight.runs.predict.screen import printable
 
 MAX_SHOWN = 64  # images on the contact sheet
 _SIDE = 128  # largest height and width of an image on the contact sheet, in pixels

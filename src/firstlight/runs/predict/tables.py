@@ -17,6 +17,8 @@ _FAR = 10  # standard deviations; by Chebyshev's inequality at most 1 % of any d
 class TableInputs:
     """The rows of a table. They need the columns that the network was trained on, and no target.
 
+    Rows that cannot be read have no prediction.
+
     Args:
         source: path of the table.
         spec: the data that the network was trained on.
@@ -33,7 +35,9 @@ class TableInputs:
         self.problems: list[str] = []
         if not spec.columns:
             raise ValueError(f"input={source}: must be for a run that names its columns. To fix: train the run again.")
-        self.rows, messages = read_table_rows(source, spec)
+        self.rows, messages, self.unread = read_table_rows(source, spec)
+        if len(self.unread) == len(self.rows):
+            self.problems += [f"row {row + 1}: {why}" for row, why in self.unread.items()]
         for message in messages:
             show(message)
         self.spec = spec
@@ -44,11 +48,12 @@ class TableInputs:
 
     def batches(self, batch_size: int) -> Iterator[InputBatch]:
         """Yield numbers (batch, columns), float32."""
-        for start in range(0, len(self.rows), batch_size):
+        for start in range(0, 0 if self.problems else len(self.rows), batch_size):
             rows = self.rows[start : start + batch_size]
             names = [{"row": number} for number in range(start + 1, start + len(rows) + 1)]
             warnings = [[*far, *new] for far, new in zip(self._far(rows), self._unknown(rows), strict=True)]
-            yield InputBatch(names, torch.from_numpy(rows), warnings)
+            unread = [self.unread.get(number, "") for number in range(start, start + len(rows))]
+            yield InputBatch(names, torch.from_numpy(rows), warnings, unread)
 
     def _unknown(self, rows: np.ndarray) -> list[list[str]]:
         """Return a warning for each row and column whose cell is none of the categories of the training split."""
