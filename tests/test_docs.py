@@ -103,7 +103,9 @@ def test_the_keys_in_the_sentences_of_a_page_exist(page: Path) -> None:
     known = known_keys(text)
     sentences = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     named = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)=[^`]*`", sentences)
-    named += re.findall(rf"`((?:{'|'.join(sorted(GROUPS))})\.(?!json`|yaml`)[a-z_]+)`", sentences)
+    named += re.findall(
+        rf"`((?:{'|'.join(sorted(GROUPS))})\.(?!(?:json|yaml|onnx|pt2|safetensors)`)[a-z_]+)`", sentences
+    )
     assert sorted({key for key in named if key not in known and not key.startswith("hydra.")}) == []
 
 
@@ -131,7 +133,7 @@ def test_a_comment_is_that_of_the_key_or_of_where_it_comes_from(tmp_path: Path) 
         "# @package _global_\n# Both.\ndefaults:\n  - override /data: own\n  - override /model: net\n\n"
         "data:\n  batch_size: 8\nmodel:\n  step:\n    rate: 3\n"
     )
-    for name in ("train", "evaluate", "predict", "preview", "sample", "cache"):
+    for name in ("train", "evaluate", "predict", "preview", "sample", "export", "cache"):
         (tmp_path / f"{name}.yaml").write_text("# A command.\n")
     options = read_options(tmp_path)
     own, both = options["data", "own"], options["experiment", "both"]

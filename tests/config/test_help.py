@@ -7,7 +7,7 @@ from firstlight.config.compose import CONFIG_DIR
 from firstlight.config.help import help_text
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "preview", "sample", "cache"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "preview", "sample", "export", "cache"])
 def test_every_placeholder_of_the_template_is_filled_in(name: str) -> None:
     assert "$" not in help_text(name)
     assert f"{name}.py" in help_text(name)

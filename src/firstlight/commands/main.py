@@ -5,7 +5,7 @@ import sys
 
 from firstlight.checks import suggestion
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "cache")
+COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "export", "cache")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ _MAX_IMAGES = 2000  # that are compared
 _MAX_COLOURS = 200  # images whose colours are compared, which takes longer
 _MAX_STD = 0.1  # largest standard deviation of the ground over images that have a common one
 _MAX_COLOUR = 0.05  # largest mean difference of the channels of grey images
-_TOLERANCE = 0.15  # difference of a pixel of the ground from the median
+TOLERANCE = 0.15  # difference of a pixel of the ground from the median
 
 
 def common_ground(images: np.ndarray, margin: int = 0) -> str | None:
@@ -43,7 +43,7 @@ def has_ground(images: np.ndarray, ground: str) -> np.ndarray:
     """
     pixels = border(images) / 255
     found = np.median(pixels, 2)
-    is_uniform = (np.abs(pixels - found[:, :, None]) < _TOLERANCE).mean(2).min(1) >= 0.5
+    is_uniform = (np.abs(pixels - found[:, :, None]) < TOLERANCE).mean(2).min(1) >= 0.5
     return is_uniform & ((found > 0.5) == (ground == "light")).all(1)
 
 

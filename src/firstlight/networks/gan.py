@@ -99,7 +99,7 @@ class _BatchNorm(nn.BatchNorm1d):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, units) -> (batch, units)."""
-        if len(inputs) > 1:
+        if not self.training or len(inputs) > 1:
             return super().forward(inputs)
         return F.batch_norm(inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 

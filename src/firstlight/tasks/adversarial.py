@@ -156,6 +156,15 @@ class Adversarial(Task):
         """Return one generated image for each sample of `raw`: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return `images` (batch, channels, height, width), from 0 to 1, of latents (batch, latent_dim)."""
+        return {"images": (self.average(raw) + 1) / 2}
+
+    @property
+    def latent_dim(self) -> int | None:
+        """Length of the latents of the generator."""
+        return int(self.network.latent_dim)
+
     @property
     def can_sample(self) -> bool:
         """Whether the trained network generates samples."""

@@ -126,10 +126,14 @@ class Classification(Task):
         """
         return torch.cat([torch.zeros_like(outputs), outputs], 1) if self.binary else outputs
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return `probabilities` (batch, classes)."""
+        return {"probabilities": self.class_logits(self.network(self.preprocess(raw))).float().softmax(1)}
+
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return `label`, `probability`, `top_1` to `top_5` and `warning`; with a group, also its verdict and sums."""
-        probabilities = self.class_logits(self.network(self.preprocess(raw))).float().softmax(1).cpu()
+        probabilities = self.answers(raw)["probabilities"].cpu()
         best = probabilities.max(1)
         rows: list[dict[str, Any]] = [
             {"label": self.spec.labels[index], "probability": round(value, 6)}

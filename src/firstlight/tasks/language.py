@@ -75,6 +75,10 @@ class Language(Task):
         self.stream_state = _map(state, Tensor.detach)
         return logits
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return `probabilities` (batch, length, vocabulary) of the token that follows each token."""
+        return {"probabilities": self.network(self.preprocess(raw)).float().softmax(2)}
+
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return `tokens`, `loss` and `perplexity` of each text, and `next_1` to `next_5`, the tokens likely to follow.

@@ -93,6 +93,11 @@ class Reconstruction(Task):
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
         return loss
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return `reconstructions` (batch, channels, height, width), from 0 to 1, and `latents` (batch, latent_dim)."""
+        outputs, latents, _ = self.network.reconstruct(self.preprocess(raw))
+        return {"reconstructions": self.as_pixels(outputs).clamp(0, 1), "latents": latents}
+
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return the mean squared error of the reconstruction, and the latent as `latent_1` and so on."""

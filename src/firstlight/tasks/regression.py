@@ -72,11 +72,14 @@ class Regression(Task):
         sign = "-" if intercept < 0 else "+"
         return f"{self.spec.labels[0]} = {at_one - intercept:.4f} x {sign} {abs(intercept):.4f}"
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return `numbers` (batch, targets), in the units of the data."""
+        return {"numbers": self.network(self.preprocess(raw)).float() * self.target_std + self.target_mean}
+
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return the predicted number of each target, in the units of the data, in a column of the target's name."""
-        outputs = self.network(self.preprocess(raw)).float()
-        numbers = (outputs * self.target_std + self.target_mean).cpu()
+        numbers = self.answers(raw)["numbers"].cpu()
         return [dict(zip(self.spec.labels, row, strict=True)) for row in numbers.tolist()]
 
     def new_meter(self) -> Sums:

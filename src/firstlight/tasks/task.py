@@ -179,6 +179,22 @@ class Task(nn.Module, ABC):
         """
         raise ValueError(f"task={self.task_name}: must be a task that predicts.")
 
+    def answers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return what an exported network answers, as named tensors of (batch, ...).
+
+        Args:
+            raw: raw inputs (batch, ...), see `Split`; latents (batch, latent_dim) if the task has a `latent_dim`.
+
+        Raises:
+            ValueError: the task does not export.
+        """
+        raise ValueError(f"task={self.task_name}: must be a task that exports.")
+
+    @property
+    def latent_dim(self) -> int | None:
+        """Length of the latents that an exported network takes; None for a network that takes samples."""
+        return None
+
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Return the main results of a row of `predict_rows` as short texts, for the screen and for captions."""
         return tuple(f"{name} {value:.6g}" for name, value in row.items())
