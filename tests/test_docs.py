@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -180,7 +181,36 @@ def test_the_python_code_of_the_guide_runs(
     Image.new("RGB", (40, 30), "gray").save("photos/one.png")
     shutil.copytree(trained_run, "outputs/digits-lenet/STOPPED")
     code = "\n".join(blocks("python", (DOCS / "guides" / "python.md").read_text()))
-    code = code.replace('"trainer.max_epochs=3"', '"trainer.max_epochs=1", "trainer.accelerator=cpu"')
+    code = re.sub(r"epochs=\d", "epochs=1", code)
     code = code.replace('fl.resume("outputs/digits-lenet/STOPPED")', "fl.resume")  # this run has ended
-    exec(compile(code, "python.md", "exec"), {})
-    assert "1 prediction in " in capsys.readouterr().out
+    names: dict[str, Any] = {}
+    exec(compile(code, "python.md", "exec"), names)
+    assert names["run"].config.name == "arrays-Small"
+    assert "best epoch 1 by val/loss" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_its_outputs_are_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(DOCS / "guides" / "notebook.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    trained = code[1].outputs
+    bars = [output for output in trained if output.output_type == "display_data"]
+    assert len(bars) == 1  # all epochs draw at one place, which is empty in the end
+    assert bars[0].data["text/html"] == ""
+    streams = [output.text for output in trained if output.output_type == "stream"]
+    assert "".join(streams).count("epoch ") >= 3
+    assert not any("\r" in text for text in streams)
+    shown = [output for cell in code for output in cell.outputs if output.output_type == "execute_result"]
+    assert any(
+        "<table>" in output.data.get("text/html", "") and "accuracy" in output.data["text/html"] for output in shown
+    )
+    (mistake,) = [output for cell in code for output in cell.outputs if output.output_type == "error"]
+    assert mistake.evalue == "optimizer.lerning_rate: unknown key, did you mean 'optimizer.lr'?"
+    assert len(mistake.traceback) <= 5
+    assert sum(text.count("\n") for text in mistake.traceback) < 40

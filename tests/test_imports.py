@@ -37,7 +37,8 @@ def test_the_front_door_is_lazy_and_complete() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert int(printed[0]) < 200
     assert printed[1:] == ["1", "False"]
-    assert {"compose", "train", "resume", "evaluate", "predict", "sample", "load_run", "DataSpec"} <= set(
+    assert {"compose", "train", "resume", "sweep", "load_run", "load_pretrained", "Run", "DataSpec"} <= set(
         dir(firstlight)
     )
+    assert (SOURCES / "py.typed").exists()
     assert all(callable(getattr(firstlight, name)) for name in firstlight._ORIGINS)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -66,12 +67,14 @@ def test_the_python_code_of_the_readme_runs(
 ) -> None:
     (code,) = blocks("python", README)
     code = code.replace("outputs/digits-lenet/STOPPED", "stopped-too")
-    code = code.replace('"trainer.max_epochs=3"', '"trainer.max_epochs=1", "trainer.accelerator=cpu"')
+    code = code.replace("epochs=3", "epochs=1")
     monkeypatch.chdir(places["folder"])
-    exec(compile(code, "README.md", "exec"), {})
-    printed = capsys.readouterr().out
-    assert printed.count("best epoch") == 2  # of the new run and of the resumed one
-    assert "1 prediction in " in printed
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert capsys.readouterr().out.count("best epoch") == 4  # of the new run, the sweep and the resumed run
+    assert names["best"].config.model["_target_"] == "firstlight.networks.MLP"
+    assert list(names["rows"][0])[:3] == ["path", "label", "probability"]
+    assert not names["network"].training
 
 
 def test_the_network_and_the_data_set_of_the_docs_train(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Classification
 
@@ -21,7 +21,7 @@ CONFIDENCE = 0.9
 def main() -> None:
     """Print the fraction of images with a probability of at least 0.9, and the entropy of the predicted classes."""
     words = dict(word.split("=", 1) for word in sys.argv[1:])
-    gan, judge = load_run(words["run"]), load_run(words["judge"])
+    gan, judge = load_task(words["run"]), load_task(words["judge"])
     assert isinstance(gan, Adversarial)
     assert isinstance(judge, Classification)
     images = (gan.generate(NUMBER) * 255).round().to(torch.uint8)

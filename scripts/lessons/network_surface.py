@@ -12,7 +12,7 @@ from firstlight.randomness import derive, generator, reseed
 from firstlight.runs import RunFolder
 from firstlight.runs.device import pick_device
 from firstlight.runs.evaluate import compute_metrics
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source
 from lessons.figures import BLACK, check_output, new_figure, write_figure
@@ -60,7 +60,7 @@ def network_surface(
     check_range("extent", extent, above=0, below=math.inf)
     check_range("resolution", resolution, at_least=3, at_most=201)
     path = check_output(output)
-    task = load_run(run, checkpoint, pick_device(accelerator), trust)
+    task = load_task(run, checkpoint, pick_device(accelerator), trust)
     if task.has_multiple_optimizers:
         raise ValueError(f"run={run}: must be a run with one loss, and task={task.task_name} has several.")
     batches = _batches(RunFolder.open(run), task, split, samples, seed, trust)

@@ -8,29 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from firstlight.config import RunConfig as RunConfig
-    from firstlight.config import compose as compose
-    from firstlight.runs.evaluate import evaluate as evaluate
-    from firstlight.runs.load import load_run as load_run
-    from firstlight.runs.predict import predict as predict
-    from firstlight.runs.preview import preview as preview
-    from firstlight.runs.sample import sample as sample
+    from firstlight.runs.trained import Run as Run
+    from firstlight.runs.trained import load_run as load_run
     from firstlight.spec import DataSpec as DataSpec
-    from firstlight.training import resume as resume
-    from firstlight.training import train as train
+    from firstlight.training.front_door import Ranking as Ranking
+    from firstlight.training.front_door import compose as compose
+    from firstlight.training.front_door import load_pretrained as load_pretrained
+    from firstlight.training.front_door import preview as preview
+    from firstlight.training.front_door import resume as resume
+    from firstlight.training.front_door import sweep as sweep
+    from firstlight.training.front_door import train as train
 
 __version__ = "0.1.0"
 
 _ORIGINS = {
-    "RunConfig": "firstlight.config",
-    "compose": "firstlight.config",
-    "evaluate": "firstlight.runs.evaluate",
-    "load_run": "firstlight.runs.load",
-    "predict": "firstlight.runs.predict",
-    "preview": "firstlight.runs.preview",
-    "sample": "firstlight.runs.sample",
     "DataSpec": "firstlight.spec",
-    "resume": "firstlight.training",
-    "train": "firstlight.training",
+    "Ranking": "firstlight.training.front_door",
+    "Run": "firstlight.runs.trained",
+    "RunConfig": "firstlight.config",
+    "compose": "firstlight.training.front_door",
+    "load_pretrained": "firstlight.training.front_door",
+    "load_run": "firstlight.runs.trained",
+    "preview": "firstlight.training.front_door",
+    "resume": "firstlight.training.front_door",
+    "sweep": "firstlight.training.front_door",
+    "train": "firstlight.training.front_door",
 }
 
 
@@ -41,4 +43,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ORIGINS])
+    return sorted([*_ORIGINS, "__version__"])

@@ -18,7 +18,7 @@ from firstlight.config.checking.targets import check_targets
 from firstlight.config.compose import CONFIG_DIR
 from firstlight.runs import RunFolder
 from firstlight.runs.evaluate import evaluate
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
 from firstlight.runs.sample import sample
 from firstlight.training.run import resume
@@ -253,7 +253,7 @@ def test_trust_calls_what_the_config_names(place: Path, write: Callable[[str, An
     write("model._target_", "canary.Network")
     assert_refused(place, "model._target_=canary.Network: must be a subclass of torch.nn.Module")
     try:
-        task = load_run(place / "run", trust=True)
+        task = load_task(place / "run", trust=True)
         assert type(task.network).__module__ == "canary"
         assert (place / "made").exists()
     finally:

@@ -23,7 +23,7 @@ from firstlight.config.compose import compose
 from firstlight.data import Digits
 from firstlight.data.images.reading import read_image
 from firstlight.data.tokens import encode
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
 from firstlight.runs.predict.predictor import ImageInputs
 from firstlight.runs.run_folder import RunFolder
@@ -193,7 +193,7 @@ def test_lines_of_a_text_get_their_loss_and_the_next_tokens(
     assert [(row["line"], row["text"]) for row in rows] == list(enumerate(lines, 1))
     assert rows[3]["warning"].startswith("unknown: ")
     assert not any(row["warning"] for row in rows[:3])
-    task = load_run(run)
+    task = load_task(run)
     for row, line in zip(rows, lines, strict=True):
         tokens = ["\n", *(line if unit == "characters" else re.findall(r" ?\w+| ?[^\w\s]|\s+", line))]
         ids = torch.tensor(encode(tokens, task.spec.labels)).long()
@@ -222,7 +222,7 @@ def test_images_get_their_reconstruction_error_and_latent(runs: Runs, tmp_path: 
         folder = write(tmp_path / model, digits()[:5])
         rows = predict(run, folder, tmp_path / f"{model}.csv", **CPU)
         assert list(rows[0]) == ["path", "mse", "latent_1", "latent_2", "latent_3", "warning"]
-        task = load_run(run)
+        task = load_task(run)
         raw = torch.tensor(digits()[:5])
         with torch.inference_mode():
             inputs = task.preprocess(raw)

@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from firstlight.config import RunConfig
 from firstlight.runs import RunFolder
 from firstlight.runs.evaluate import evaluate
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.training.callbacks import Checkpoints
 from firstlight.training.module import TrainingModule
 from firstlight.training.run import resume, train
@@ -226,7 +226,7 @@ def test_another_table_is_standardised_as_in_training(tmp_path: Path) -> None:
     other = write_table(tmp_path / "other.csv", seed=1)
     found = evaluate(tmp_path / "run", accelerator="cpu", input=other)
     numbers = torch.from_numpy(np.loadtxt(other, delimiter=",", skiprows=1, dtype=np.float32))
-    task = load_run(tmp_path / "run")
+    task = load_task(tmp_path / "run")
     with torch.inference_mode():
         outputs = task.network(task.preprocess(numbers[:, :2]))
     predicted = outputs * task.spec.target_std[0] + task.spec.target_mean[0]

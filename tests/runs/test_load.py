@@ -7,7 +7,7 @@ import torch
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
 from firstlight.runs import RunFolder
-from firstlight.runs.load import load_pretrained, load_run
+from firstlight.runs.load import load_pretrained, load_task
 from helpers.runs import weights
 
 
@@ -18,7 +18,7 @@ def network(*words: str) -> dict[str, Any]:
 
 def test_a_run_is_loaded_in_evaluation_mode_with_the_weights_of_a_checkpoint(trained_run: Path) -> None:
     for checkpoint in ("best", "last"):
-        task = load_run(trained_run, checkpoint)
+        task = load_task(trained_run, checkpoint)
         expected = weights(trained_run, checkpoint)
         assert not any(module.training for module in task.modules())
         assert all(torch.equal(value, expected[name]) for name, value in task.state_dict().items())
@@ -27,7 +27,7 @@ def test_a_run_is_loaded_in_evaluation_mode_with_the_weights_of_a_checkpoint(tra
 
 def test_the_network_of_a_run_is_used_on_raw_images(trained_run: Path, tmp_path: Path) -> None:
     raw, targets = Digits(str(tmp_path)).store().splits["test"].take(torch.arange(100))
-    task = load_run(str(trained_run))
+    task = load_task(str(trained_run))
     with torch.inference_mode():
         correct = task.network(task.preprocess(raw)).argmax(1) == targets
     assert correct.float().mean() > 0.5
@@ -35,7 +35,7 @@ def test_the_network_of_a_run_is_used_on_raw_images(trained_run: Path, tmp_path:
 
 def test_an_unknown_checkpoint_raises_an_error_with_the_known_ones(trained_run: Path) -> None:
     with pytest.raises(ValueError, match=r"^checkpoint=bset: unknown checkpoint of .*, did you mean 'best'\?$"):
-        load_run(trained_run, "bset")
+        load_task(trained_run, "bset")
 
 
 def test_default_weights_are_loaded_with_their_labels_and_preprocessing() -> None:

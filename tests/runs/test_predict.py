@@ -17,7 +17,7 @@ from firstlight.config import RunConfig
 from firstlight.config.compose import compose, to_plain
 from firstlight.data import Digits
 from firstlight.data.images.reading import read_image
-from firstlight.runs.load import load_pretrained, load_run
+from firstlight.runs.load import load_pretrained, load_task
 from firstlight.runs.predict import predict
 from firstlight.runs.run_folder import RunFolder
 from firstlight.training.run import train
@@ -39,7 +39,7 @@ def digits_folder(tmp_path: Path) -> Path:
 
 def test_image_files_get_the_labels_of_the_same_samples_in_the_store(trained_run: Path, digits_folder: Path) -> None:
     rows = predict(trained_run, digits_folder, digits_folder / "labels.csv", accelerator="cpu")
-    task = load_run(trained_run)
+    task = load_task(trained_run)
     split = Digits(str(digits_folder.parent)).store().splits["test"]
     raw, _ = split.take(torch.arange(40))
     expected = task.network(task.preprocess(raw)).argmax(1).tolist()
@@ -110,7 +110,7 @@ def test_one_logit_for_two_classes_gives_both_probabilities(tmp_path: Path) -> N
     words = ("data=folder", f"data.dir={tmp_path}", "model=linear", "task.binary=true", "optimizer.lr=1e-6")
     train(RunConfig.from_overrides(*words, "trainer.max_epochs=1", "trainer.accelerator=cpu"), run_dir=tmp_path / "run")
     rows = predict(tmp_path / "run", tmp_path / "test", accelerator="cpu")
-    task = load_run(tmp_path / "run")
+    task = load_task(tmp_path / "run")
     for row in rows:
         image = torch.tensor(read_image(Path(row["path"]), task.spec.stored_shape))
         (logit,) = task.network(task.preprocess(image[None])).flatten().tolist()

@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.config import RunConfig
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.sample import sample
 from firstlight.tasks import Adversarial
 from firstlight.training.run import train
@@ -70,7 +70,7 @@ def test_the_checkpoint_of_a_gan_holds_both_optimizers_and_the_averaged_generato
 def test_the_images_come_from_the_averaged_generator_and_depend_on_the_seed(gan_run: Path, tmp_path: Path) -> None:
     made = sample(gan_run, tmp_path / "made.png", number=5)
     assert isinstance(made, torch.Tensor)
-    task = load_run(gan_run)
+    task = load_task(gan_run)
     assert isinstance(task, Adversarial)
     assert torch.equal(made, task.generate(5))
     assert not torch.equal(made, torch.as_tensor(sample(gan_run, tmp_path / "made.png", number=5, seed=2)))

@@ -4,7 +4,7 @@ import pytest
 
 from firstlight.config import RunConfig
 from firstlight.runs import RunFolder
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.summary import closing_text, metrics_table, opening_text
 from firstlight.tasks.build import build_task
 from helpers.small import IMAGES, NUMBERS, TOKENS
@@ -43,7 +43,7 @@ def test_the_closing_text_shows_the_metrics_and_the_commands_that_use_the_run(
     monkeypatch.chdir(trained_run.parent)
     monkeypatch.delenv("UV", raising=False)
     folder = RunFolder(trained_run)
-    text = closing_text(folder, folder.metrics(), load_run(trained_run))
+    text = closing_text(folder, folder.metrics(), load_task(trained_run))
     assert metrics_table(folder.metrics()) in text
     assert f"best epoch {folder.metrics()['epoch']} by val/loss" in text
     assert "run folder  trained\n" in text

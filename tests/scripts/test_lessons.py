@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from firstlight.config.help import help_text
 from firstlight.networks.kernels import KERNELS
 from firstlight.networks.layers import ACTIVATIONS, build_activation
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from helpers.runs import REPOSITORY
 from lessons import backprop as backprop_module
 from lessons.activations import activations
@@ -294,7 +294,7 @@ def test_directions_have_the_norms_of_the_filters_and_the_weights_come_back(trai
             torch.testing.assert_close(direction[key].flatten(1).norm(dim=1), weights.flatten(1).norm(dim=1))
     assert not torch.equal(direction["3.weight"], filter_normalised(network, 1, "second")["3.weight"])
 
-    task = load_run(trained_run)
+    task = load_task(trained_run)
     before = {key: value.clone() for key, value in task.state_dict().items()}
     step = filter_normalised(task.network, 1, "first")
     nothing = {key: torch.zeros_like(value) for key, value in step.items()}

@@ -8,7 +8,7 @@ import torch
 
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.tasks import Regression
 from firstlight.tasks.build import build_source
 from firstlight.training.run import train
@@ -41,7 +41,7 @@ def test_a_linear_regression_on_diabetes_converges_to_the_least_squares_solution
     _, splits = build_source(config).splits(config.seed)
     inputs, targets = splits["train"].take(torch.arange(len(splits["train"])))
     for checkpoint in ("best", "last"):
-        task = load_run(tmp_path / "run", checkpoint)
+        task = load_task(tmp_path / "run", checkpoint)
         assert isinstance(task, Regression)
         columns = task.preprocess(inputs).double().numpy()
         column = ((targets - task.target_mean) / task.target_std).double().numpy()[:, 0]

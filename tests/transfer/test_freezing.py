@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.config.transfer import Transfer
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
@@ -29,7 +29,7 @@ def network(name: str) -> nn.Module:
 
 
 def state(run: Path, checkpoint: str = "last") -> dict[str, Tensor]:
-    return load_run(run, checkpoint).network.state_dict()
+    return load_task(run, checkpoint).network.state_dict()
 
 
 @pytest.mark.parametrize(

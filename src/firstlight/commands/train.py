@@ -6,7 +6,8 @@ from typing import Any
 
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
-from firstlight.training import resume, train
+from firstlight.runs.trained import Run
+from firstlight.training.front_door import resume, train
 
 _STARTED = time.perf_counter()
 _RUN_DIR = "hydra.sweep.dir=FOLDER names the folder in which the folders of all runs lie."
@@ -29,8 +30,8 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     if job.mode is RunMode.MULTIRUN:
         if config["run_dir"] is not None:  # from a YAML file
             raise ValueError(f"run_dir={config['run_dir']}: must be left out of a sweep. To fix: {_RUN_DIR}")
-        return train(config, run_dir=job.runtime.output_dir)
-    return train(config, started=_STARTED)
+        return _result(train(config, run_dir=job.runtime.output_dir))
+    return _result(train(config, started=_STARTED))
 
 
 def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -42,6 +43,10 @@ def _resume(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     trust = config["trust"]
     check_arguments("firstlight.training.run.resume", {"run": config["resume"], "trust": trust})
     given = {word.split("=")[0].lstrip("+") for word in overrides}
-    limits = {key: config["trainer"][key] for key in ("max_epochs", "max_steps") if f"trainer.{key}" in given}
+    limits = {name: config["trainer"][f"max_{name}"] for name in ("epochs", "steps") if f"trainer.max_{name}" in given}
     moved = {f"data_{key}": config["data"][key] for key in ("dir", "file") if f"data.{key}" in given}
-    return resume(config["resume"], started=_STARTED, trust=trust, **moved, **limits)
+    return _result(resume(config["resume"], started=_STARTED, trust=trust, **moved, **limits))
+
+
+def _result(run: Run) -> dict[str, Any]:
+    return run.metrics | {"run_dir": str(run.path)}

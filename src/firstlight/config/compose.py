@@ -61,8 +61,26 @@ def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfi
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+    with _own_hydra(), initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Put Hydra's global state aside for the block, because the user's program may have initialized Hydra itself."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+    from hydra.version import VersionBase
+
+    instances: dict[type, Any] = Singleton._instances
+    before = {kind: instances.pop(kind, None) for kind in (GlobalHydra, VersionBase)}
+    try:
+        yield
+    finally:
+        for kind, instance in before.items():
+            instances.pop(kind, None)
+            if instance is not None:
+                instances[kind] = instance
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Data sets: read from their official files, stored as arrays, and split into batches on the device."""
 
+from firstlight.data.arrays import ArraySource as ArraySource
 from firstlight.data.asl import ASL as ASL
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
 from firstlight.data.digits import Digits as Digits

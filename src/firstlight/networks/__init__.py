@@ -10,6 +10,7 @@ from firstlight.networks.googlenet import GoogLeNet as GoogLeNet
 from firstlight.networks.inception import Inception as Inception
 from firstlight.networks.lenet import LeNet as LeNet
 from firstlight.networks.linear import Linear as Linear
+from firstlight.networks.live import LiveNetwork as LiveNetwork
 from firstlight.networks.mlp import MLP as MLP
 from firstlight.networks.mobilenet import MobileNet as MobileNet
 from firstlight.networks.recurrent import GRU as GRU

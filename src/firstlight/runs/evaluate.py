@@ -16,7 +16,7 @@ from firstlight.data.record import DataRecord, differences
 from firstlight.data.relabel import relabelled
 from firstlight.files import user_path
 from firstlight.runs.device import mixed_precision, pick_device
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.summary import SPLITS, metrics_table
 from firstlight.tasks import Task
@@ -67,13 +67,13 @@ def evaluate(
     if input is not None:
         path = user_path(input, "input")
         _check_input(path, folder.spec().kind)
-        return _evaluate_other(load_run(run, checkpoint, pick_device(accelerator), trust), config, path)
+        return _evaluate_other(load_task(run, checkpoint, pick_device(accelerator), trust), config, path)
     source = build_source(config)
     store, splits = source.splits(config.seed)
     differs = differences_from(folder, store, splits)
     if differs and not {"dir", "file"} & {key for key, value in (data or {}).items() if value}:
         raise other_data(folder, config, differs)
-    task = load_run(run, checkpoint, pick_device(accelerator), trust)
+    task = load_task(run, checkpoint, pick_device(accelerator), trust)
     chosen = relabelled(splits[split], store.spec, task.spec) if differs else splits[split]
     loader = BatchLoader(chosen, source.batch_size, device=task.device)
     if differs:

@@ -19,7 +19,7 @@ from firstlight.transfer.pretrained import find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
 
 
-def load_run(
+def load_task(
     run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu", trust: bool = False
 ) -> Task:
     """Return the task of a run with the weights of a checkpoint, in evaluation mode.

@@ -7,7 +7,7 @@ from torch import Tensor
 from firstlight.checks import check_range
 from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.files import output_file, user_path, write_text
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Adversarial, Language, Reconstruction
 
@@ -45,7 +45,7 @@ def sample(
             generate samples, or the output cannot be written.
     """
     check_range("number", number, at_least=1)
-    task = load_run(run, checkpoint, trust=trust)
+    task = load_task(run, checkpoint, trust=trust)
     if not task.can_sample:
         raise ValueError(
             f"run={run}: must be a run with model=gan, model=vae or task=language,"

@@ -100,12 +100,12 @@ class Sweep:
     def print_ranking(self) -> None:
         """Print the jobs from the best to the worst, and the path of summary.csv."""
         print(f"\nsweep {self.path}")
-        for rank, job in self._ranked():
+        for rank, job in self.ranked():
             print(f"{rank:3}. [job {job.number}] {' '.join(job.overrides)}  {job.outcome()}".rstrip())
         print(f"summary {self.summary_path}", flush=True)
         self._lock.close()
 
-    def _ranked(self) -> Iterator[tuple[int, _Job]]:
+    def ranked(self) -> Iterator[tuple[int, _Job]]:
         """Yield the jobs with their ranks, which start again at 1 for each monitored metric; failed jobs come last."""
         monitors = list(dict.fromkeys(job.monitor for job in self.jobs if job.monitor))
         places = {monitor: place for place, monitor in enumerate(monitors)}
@@ -116,6 +116,6 @@ class Sweep:
             yield rank, job
 
     def _write(self) -> None:
-        rows = [{"rank": rank} | job.row() for rank, job in self._ranked()]
+        rows = [{"rank": rank} | job.row() for rank, job in self.ranked()]
         self.path.mkdir(parents=True, exist_ok=True)
         write_csv(self.summary_path, rows)

@@ -5,12 +5,36 @@ import logging
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import lightning.fabric
 import lightning.pytorch
 import torch
 
 from firstlight.log import logger
+
+_TABLES = ("lightning.pytorch.profilers.profiler", "lightning.pytorch.callbacks.model_summary")
+_LOGGERS = (lightning.pytorch.__name__, lightning.fabric.__name__, *_TABLES)
+_CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+
+
+@contextmanager
+def restored_settings() -> Iterator[None]:
+    """Undo at the end of the block what the functions below change, for programs that use Lightning themselves."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(each.level, each.propagate, each.handlers) for each in loggers]
+    cuda_check = os.environ.get(_CUDA_CHECK)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        for each, (level, propagate, handlers) in zip(loggers, before, strict=True):
+            each.setLevel(level)
+            each.propagate, each.handlers = propagate, handlers
+        os.environ.pop(_CUDA_CHECK, None)
+        if cuda_check is not None:
+            os.environ[_CUDA_CHECK] = cuda_check
 
 
 def silence_lightning() -> None:
@@ -33,7 +57,7 @@ class _ToOurLog(logging.Handler):
 
 def log_tables() -> None:
     """Write the tables of Lightning's profilers and model summaries to the log of the run, hence to the screen too."""
-    for name in ("lightning.pytorch.profilers.profiler", "lightning.pytorch.callbacks.model_summary"):
+    for name in _TABLES:
         source = logging.getLogger(name)
         source.setLevel(logging.INFO)
         source.propagate = False
@@ -46,7 +70,7 @@ def speed_up_cuda_checks() -> None:
     Optimizers check at every step. Lightning selects a slower check, which does not initialize CUDA.
     """
     if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+        os.environ[_CUDA_CHECK] = "0"
 
 
 def keep_freed_memory() -> None:

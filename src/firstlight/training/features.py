@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
-from tqdm import tqdm
 
 from firstlight.config import RunConfig
 from firstlight.data import Split, Store
 from firstlight.data.store import Arrays, content_key, open_store
-from firstlight.log import logger
+from firstlight.log import logger, progress_bar
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
@@ -150,13 +149,13 @@ def _views(task: Task, store: Store, plain: Tensor, seed: int) -> np.ndarray:
     return found
 
 
-def _of_batch(task: Task, inputs: Tensor, bar: tqdm) -> np.ndarray:
+def _of_batch(task: Task, inputs: Tensor, bar: Any) -> np.ndarray:
     bar.update(len(inputs))
     return task.network(inputs).float().cpu().numpy()
 
 
-def _progress_bar(total: int) -> tqdm:
-    return tqdm(total=total, desc="features", unit="sample", leave=False, dynamic_ncols=True, disable=None)
+def _progress_bar(total: int) -> Any:
+    return progress_bar(total, "features", "sample")
 
 
 def _hash_of_backbone(task: Task) -> str:

@@ -32,11 +32,13 @@ _DYNAMO = "torch._dynamo"
 @contextmanager
 def pause_garbage_collection() -> Iterator[None]:
     """Import modules in this block without garbage collections, which find nothing and take a tenth of the time."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def defer_imports() -> None:

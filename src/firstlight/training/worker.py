@@ -36,9 +36,11 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
             parts = assemble(config, folder)
             defer_imports()
             with pause_garbage_collection():
-                from firstlight.training.fit import fit  # imports Lightning
+                from firstlight.training.environment import restored_settings  # imports Lightning
+                from firstlight.training.fit import fit
 
-            fit(parts, started, signals)
+            with restored_settings():
+                fit(parts, started, signals)
         except Exception as error:  # any failure is recorded in the folder
             if is_first:
                 logger.debug("the run failed", exc_info=True)

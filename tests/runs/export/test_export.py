@@ -79,7 +79,7 @@ def test_the_script_of_the_guide_classifies_a_photo(digits: Path, tmp_path: Path
     random = np.random.default_rng(1)
     rotated = Image.Exif()
     rotated[0x0112] = 6
-    images = {
+    images: dict[str, tuple[Image.Image, dict[str, Any]]] = {
         "deep.png": (Image.fromarray(random.integers(0, 2**16, (20, 31), dtype=np.uint16)), {}),
         "rotated.png": (Image.fromarray(random.integers(0, 256, (20, 31, 3), dtype=np.uint8)), {"exif": rotated}),
         "palette.gif": (Image.fromarray(random.integers(0, 9, (25, 25), dtype=np.uint8), "P"), {"transparency": 3}),

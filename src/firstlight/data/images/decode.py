@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from firstlight.data.files.left_out import counted
 from firstlight.data.images.copies import Occurrence, copies
@@ -17,7 +16,7 @@ from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.read_ahead import read_batches
 from firstlight.data.images.reading import refuse_decompression_bombs
 from firstlight.data.store import Arrays
-from firstlight.log import logger
+from firstlight.log import logger, progress_bar
 
 MAX_CORRUPT = 0.01
 _HANDFUL = 5  # damaged images that a fraction always allows, because it would be less than one image in small data sets
@@ -65,7 +64,7 @@ def decode(
     problems: dict[int, str] = {}
     digests: dict[int, bytes] = {}
     images = contents if contents is not None else ((path, None) for path in rows)
-    bar = tqdm(total=len(rows), desc="decoding", unit="image", leave=False, dynamic_ncols=True, disable=None)
+    bar = progress_bar(len(rows), "decoding", "image")
     with refuse_decompression_bombs(max_pixels), ThreadPoolExecutor() as pool, bar:
         batches = read_batches(pool, images, shape, _BATCH_SIZE, fit=fit, max_pixels=max_pixels)
         for path, image in chain.from_iterable(batches):

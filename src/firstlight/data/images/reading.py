@@ -109,16 +109,13 @@ def read_image(
     channels, height, width = shape
     if channels not in (1, 3):
         raise ValueError(f"channels={channels}: must be 1 (grey) or 3 (colour) to read image files.")
-    mode = "L" if channels == 1 else "RGB"
     try:
         with open_image(path, content) as opened:
             size = opened.size
             # Decode a JPEG that is much larger than the shape at 1/2, 1/4 or 1/8 of its size, which is faster.
             opened.draft(None, (2 * max(height, width),) * 2)
-            with BUDGET.take(decoding_bytes(opened, size, mode, max_pixels)):
-                image = convert(opened, mode, _factor(opened, max(height, width)))
-                turn = _turn(opened)
-                fitted = _fit(image if turn is None else image.transpose(turn), (width, height), interpolation, fit)
+            with BUDGET.take(decoding_bytes(opened, size, "L" if channels == 1 else "RGB", max_pixels)):
+                return fit_image(opened, shape, interpolation, fit)
     except UnreadableError as error:
         raise cannot_read(path, *error.args) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -127,7 +124,17 @@ def read_image(
         ) from error
     except _IMAGE_ERRORS as error:
         raise cannot_read(path, str(error) or type(error).__name__, "replace or delete this image.") from error
-    pixels = np.asarray(fitted)
+
+
+def fit_image(
+    image: Image.Image, shape: tuple[int, ...], interpolation: str = "bilinear", fit: str = "crop"
+) -> np.ndarray:
+    """Return an opened image as uint8 of `shape` (channels, height, width); the arguments are those of `read_image`."""
+    channels, height, width = shape
+    converted = convert(image, "L" if channels == 1 else "RGB", _factor(image, max(height, width)))
+    turn = _turn(image)
+    upright = converted if turn is None else converted.transpose(turn)
+    pixels = np.asarray(_fit(upright, (width, height), interpolation, fit))
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,11 +31,12 @@ class NewRows(NamedTuple):
     problems: dict[int, str]
 
 
-def read_table_rows(path: Path, spec: DataSpec) -> NewRows:
+def read_table_rows(source: Any, spec: DataSpec) -> NewRows:
     """Read rows as a run's network was trained on them. The columns are found by their names.
 
     Args:
-        path: a CSV, Parquet or Excel file. It needs neither the target nor the columns that training left out.
+        source: path of a CSV, Parquet or Excel file, or rows in memory, see `data.tables.memory.cells_in_memory`. They
+            need neither the target nor the columns that training left out.
         spec: the spec of the run.
 
     Raises:
@@ -43,8 +44,11 @@ def read_table_rows(path: Path, spec: DataSpec) -> NewRows:
     """
     # Here, because importing polars takes a tenth of a second.
     from firstlight.data.tables.file import read_table
+    from firstlight.data.tables.memory import cells_in_memory
 
-    return encode_rows(read_table(path, known=[column.name for column in spec.columns], is_new=True), spec)
+    names = [column.name for column in spec.columns]
+    is_file = isinstance(source, Path)
+    return encode_rows(read_table(source, known=names, is_new=True) if is_file else cells_in_memory(source), spec)
 
 
 def encode_rows(cells: "Cells", spec: DataSpec) -> NewRows:

@@ -14,7 +14,7 @@ from firstlight.runs.export.check import check_file
 from firstlight.runs.export.formats import FORMATS, traced
 from firstlight.runs.export.portable import Portable
 from firstlight.runs.export.samples import samples_for
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 
 
 def export(
@@ -47,7 +47,7 @@ def export(
     """
     chosen = FORMATS[choose("format", format, FORMATS, "format")]
     folder = RunFolder.open(run)
-    network = Portable(load_run(run, checkpoint, trust=trust)).eval()
+    network = Portable(load_task(run, checkpoint, trust=trust)).eval()
     target = user_path(folder.path / f"model{chosen.suffix}" if output is None else output, "output")
     if target.suffix != chosen.suffix:
         raise ValueError(f"output={target}: must end in {chosen.suffix} with format={format}.")

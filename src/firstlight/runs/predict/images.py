@@ -20,38 +20,29 @@ from firstlight.spec import DataSpec
 INVERT = ("auto", True, False)
 
 
-class ImageInputs:
-    """An image, or the images in a folder without the contact sheet of earlier predictions.
+class Images:
+    """What images as inputs have in common, wherever they come from: their ground, and warnings about them.
 
     Args:
-        source: the image or folder.
-        target: the CSV file of the predictions; a folder also gets a contact sheet beside it.
         spec: the data that the network was trained on.
         interpolation: how images are resized.
         invert: "auto" inverts the images of a light ground if all training images have a dark one, or the reverse; True
             inverts all images, False none.
         known: the training images, for warnings about images that are unlike them; None for no warnings.
         max_pixels: an image with more pixels is not read, because it may be a decompression bomb.
-
-    Raises:
-        ValueError: there are no images, or an output file would replace one of them.
     """
 
     unit = "image"
+    sheet_path: Path | None = None
 
     def __init__(
         self,
-        source: Path,
-        target: Path,
         spec: DataSpec,
         interpolation: str,
         invert: str | bool,
         known: KnownImages | None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        check_kind(source, "images")
-        self.sheet_path = target.with_suffix(".png") if source.is_dir() else None
-        self.paths = _find(source, target, self.sheet_path)
         self.problems: list[str] = []
         self.spec = spec
         self.interpolation = interpolation
@@ -59,21 +50,14 @@ class ImageInputs:
         self.known = known
         self.max_pixels = max_pixels
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def batches(self, batch_size: int) -> Iterator[InputBatch]:
-        """Yield (batch, channels, height, width), uint8. Images that cannot be read are left out."""
-        shape, margin = self.spec.stored_shape, self.spec.margin
+    def batch(self, names: list[dict[str, Any]], images: np.ndarray) -> InputBatch:
+        """Return the batch of images (batch, channels, height, width), uint8, inverted where `invert` says so."""
+        margin = self.spec.margin
         inside = (..., slice(margin, -margin or None), slice(margin, -margin or None))
-        options = self.interpolation, self.spec.fit, self.max_pixels
-        with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
-            found = read_ahead(pool, self.paths, shape, batch_size, self.problems, *options)
-            for paths, raw in found:
-                pixels, inverted = self._invert(raw.numpy(), inside)
-                unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)
-                warnings = [[*before, *after] for before, after in zip(inverted, unlike, strict=True)]
-                yield InputBatch([{"path": str(path)} for path in paths], torch.from_numpy(pixels), warnings)
+        pixels, inverted = self._invert(images, inside)
+        unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)
+        warnings = [[*before, *after] for before, after in zip(inverted, unlike, strict=True)]
+        return InputBatch(names, torch.from_numpy(pixels), warnings)
 
     def _invert(self, images: np.ndarray, inside: Any) -> tuple[np.ndarray, list[list[str]]]:
         """Return the images, inverted where `invert` says so, and the warnings about it.
@@ -88,6 +72,36 @@ class ImageInputs:
         chosen = has_ground(images[inside], ground)
         inverted = np.where(chosen[:, None, None, None], 255 - images, images)
         return inverted, [[f"inverted: {ground} ground"] if is_chosen else [] for is_chosen in chosen]
+
+
+class ImageInputs(Images):
+    """An image file, or the images in a folder without the contact sheet of earlier predictions.
+
+    Args:
+        source: the image or folder.
+        target: the CSV file of the predictions; a folder also gets a contact sheet beside it.
+        options: see `Images`.
+
+    Raises:
+        ValueError: there are no images, or an output file would replace one of them.
+    """
+
+    def __init__(self, source: Path, target: Path, *options: Any) -> None:
+        super().__init__(*options)
+        check_kind(source, "images")
+        self.sheet_path = target.with_suffix(".png") if source.is_dir() else None
+        self.paths = _find(source, target, self.sheet_path)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def batches(self, batch_size: int) -> Iterator[InputBatch]:
+        """Yield (batch, channels, height, width), uint8. Images that cannot be read are left out."""
+        options = self.interpolation, self.spec.fit, self.max_pixels
+        with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
+            found = read_ahead(pool, self.paths, self.spec.stored_shape, batch_size, self.problems, *options)
+            for paths, raw in found:
+                yield self.batch([{"path": str(path)} for path in paths], raw.numpy())
 
 
 def _find(source: Path, target: Path, sheet_path: Path | None) -> list[Path]:

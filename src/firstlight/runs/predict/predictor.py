@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from firstlight.checks import check_range
 from firstlight.data.images.known_images import KnownImages
 from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.files import output_file, user_path
-from firstlight.log import aligned
+from firstlight.log import aligned, progress_bar
 from firstlight.runs.command_line import command
 from firstlight.runs.device import pick_device
-from firstlight.runs.load import load_pretrained, load_run
+from firstlight.runs.load import load_pretrained, load_task
 from firstlight.runs.predict.images import INVERT, ImageInputs
 from firstlight.runs.predict.inputs import InputBatch, Inputs
+from firstlight.runs.predict.memory import open_memory
+from firstlight.runs.predict.results import UNREAD, predict_batch
 from firstlight.runs.predict.rows_file import naming_earlier, rows_file
 from firstlight.runs.predict.screen import (
     MAX_ROWS,
@@ -28,6 +28,7 @@ from firstlight.runs.predict.sheet import Sheet
 from firstlight.runs.predict.tables import TableInputs
 from firstlight.runs.predict.texts import TextInputs
 from firstlight.runs.run_folder import RunFolder
+from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.transfer.imagenet_groups import check_group
 
@@ -49,10 +50,9 @@ def predict(
 
     Writes a CSV file with a row for each input. For a folder of images, also writes a contact sheet of the first ones,
     a PNG file of the same name. Prints the first rows, or the details of a single one. Images that cannot be read are
-    reported and left out; rows of a table that cannot be read get empty predictions and a warning.
+    reported and left out.
 
-    If the prediction is interrupted or fails, the rows so far are kept beside the CSV file, in a file that is named. An
-    earlier CSV file remains as it is, which a line says.
+    If the prediction is interrupted or fails, the rows so far are kept beside the CSV file, in a file that is named.
 
     Args:
         run: the run folder; None if `model` is given.
@@ -89,15 +89,22 @@ def predict(
     target = user_path(_default_output(run) if output is None else output, "output")
     with naming_earlier(target):
         device = pick_device(accelerator)
-        task = load_run(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
-        _check_task(task, run)
+        task = load_task(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
+        check_predicts(task, run)
         if group is not None:
             task.use_group(group)
-        inputs = _open(input, target, task, run, invert, max_pixels)
+        # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
+        interpolation = "bilinear" if run else task.spec.interpolation
+        inputs = open_inputs(input, target, task.spec, interpolation, invert, known_of(run), max_pixels)
         return _Prediction(task, inputs, target).run(batch_size, str(input))
 
 
-def _check_task(task: Task, run: str | Path | None) -> None:
+def check_predicts(task: Task, run: str | Path | None) -> None:
+    """Check that a task predicts.
+
+    Raises:
+        ValueError: it does not.
+    """
     if not task.can_predict:
         fix = f" To fix: use {command('sample')} run={run}" if task.can_sample else ""
         raise ValueError(
@@ -109,32 +116,47 @@ def _default_output(run: str | Path | None) -> Path:
     return (RunFolder.open(run).path if run else Path()) / "predictions.csv"
 
 
-def _known(run: str | Path | None) -> KnownImages | None:
+def known_of(run: str | Path | None) -> KnownImages | None:
     """Return the training images of a run; None if there are none, as in a run that was stopped early."""
     path = RunFolder.open(run).images_path if run else None
     return KnownImages.read(path) if path is not None and path.is_file() else None
 
 
-def _open(
-    source: str | Path, target: Path, task: Task, run: str | Path | None, invert: str | bool, max_pixels: int
+def open_inputs(
+    source: Any,
+    target: Path,
+    spec: DataSpec,
+    interpolation: str,
+    invert: str | bool,
+    known: KnownImages | None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Inputs:
     """Return the inputs of the kind that the network was trained on.
+
+    Args:
+        source: a path or a text, see `predict`, or objects in memory, see `open_memory`.
+        target: the CSV file of the predictions.
+        spec: the data that the network was trained on.
+        interpolation: how images are resized.
+        invert: see `predict`.
+        known: the training images, see `Images`.
+        max_pixels: see `predict`.
 
     Raises:
         ValueError: there are none, they are of another kind, or an option does not fit the kind.
     """
-    spec = task.spec
-    if spec.kind == "images":
-        # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
-        interpolation = "bilinear" if run else spec.interpolation
-        path = user_path(source, "input")
-        return ImageInputs(path, target, spec, interpolation, invert, _known(run), max_pixels)
-    if invert is True:
+    if invert not in INVERT:
+        raise ValueError(f"predict.invert={invert}: must be auto, true or false.")
+    if invert is True and spec.kind != "images":
         raise ValueError(f"predict.invert=true: must be auto or false, because {spec.kind} have no ground.")
-    return TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs(user_path(source, "input"), spec)
-
-
-_UNREAD = "no prediction"  # the kind of the warning, and the text on the screen, for an input that cannot be read
+    options = interpolation, invert, known, max_pixels
+    if not isinstance(source, str | Path):
+        return open_memory(source, spec, *options)
+    if spec.kind == "images":
+        return ImageInputs(user_path(source, "input"), target, spec, *options)
+    return (
+        TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs.read(user_path(source, "input"), spec)
+    )
 
 
 class _Prediction:
@@ -168,33 +190,25 @@ class _Prediction:
 
     def _progress(self) -> Any:
         """Return a progress bar on a terminal, for inputs that take long enough to need one."""
-        unit = self.inputs.unit
-        return tqdm(total=len(self.inputs), desc="predicting", unit=unit, leave=False, dynamic_ncols=True, disable=None)
+        return progress_bar(len(self.inputs), "predicting", self.inputs.unit)
 
     def _predict(self, batch: InputBatch) -> list[dict[str, Any]]:
         """Return the rows of a batch."""
-        raw = batch.raw.to(self.task.device)
-        results = self.task.predict_rows(raw)
-        rows = []
-        unread = batch.unread or [""] * len(results)
-        for names, result, warnings, problem in zip(batch.names, results, batch.warnings, unread, strict=True):
-            found = [*warnings, *filter(None, [result.pop("warning", "")])]
-            cells = self.task.cells(result)
-            if problem:
-                found, result = [f"{_UNREAD}: {problem}"], dict.fromkeys(result, "")
-                cells = (_UNREAD, *[""] * (len(cells) - 1))
-            self.num_predicted += not problem
-            self.warnings += [(names, warning) for warning in found]
-            # A target may have the name of another column.
-            named = {f"predicted_{key}" if key in (*names, "warning") else key: value for key, value in result.items()}
-            rows.append(names | named | {"warning": "; ".join(found)})
+        results = predict_batch(self.task, batch)
+        for result in results:
+            self.num_predicted += not result.problem
+            self.warnings += [(result.names, warning) for warning in result.warnings]
             if len(self.shown) < MAX_ROWS:
-                self.details = self.details or ([] if problem else self.task.details(result))
-                self.shown.append((*name_of(names), *cells))
+                cells = self.task.cells(result.found)
+                self.details = self.details or ([] if result.problem else self.task.details(result.found))
+                self.shown.append(
+                    (*name_of(result.names), *((UNREAD, *[""] * (len(cells) - 1)) if result.problem else cells))
+                )
         if self.inputs.sheet_path and not self.sheet.is_full:
-            example = self.task.example_output(raw)
+            example = self.task.example_output(batch.raw.to(self.task.device))
             images = None if example is None or isinstance(example, str) else example.cpu()
-            self.sheet.add(batch.raw, [self.task.cells(result) for result in results], images)
+            self.sheet.add(batch.raw, [self.task.cells(result.found) for result in results], images)
+        rows = [result.row for result in results]
         self.rows += rows
         return rows
 

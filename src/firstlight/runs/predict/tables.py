@@ -1,7 +1,9 @@
 """Rows of a table as inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,33 +17,44 @@ _FAR = 10  # standard deviations; by Chebyshev's inequality at most 1 % of any d
 
 
 class TableInputs:
-    """The rows of a table. They need the columns that the network was trained on, and no target.
-
-    Rows that cannot be read have no prediction.
+    """The rows of a table. Rows that cannot be read have no prediction.
 
     Args:
-        source: path of the table.
+        rows: inputs of the network (rows, inputs), float32.
         spec: the data that the network was trained on.
-
-    Raises:
-        ValueError: the table cannot be read, or lacks a column.
+        unread: why rows cannot be read, by the number of the row, from 0.
     """
 
     unit = "row"
     sheet_path: Path | None = None
 
-    def __init__(self, source: Path, spec: DataSpec) -> None:
-        check_kind(source, "numbers")
-        self.problems: list[str] = []
-        if not spec.columns:
-            raise ValueError(f"input={source}: must be for a run that names its columns. To fix: train the run again.")
-        self.rows, messages, self.unread = read_table_rows(source, spec)
-        if len(self.unread) == len(self.rows):
-            self.problems += [f"row {row + 1}: {why}" for row, why in self.unread.items()]
-        for message in messages:
-            show(message)
+    def __init__(self, rows: np.ndarray, spec: DataSpec, unread: Mapping[int, str] = MappingProxyType({})) -> None:
+        is_useless = len(unread) == len(rows) > 0
+        self.problems = [f"row {row + 1}: {why}" for row, why in unread.items()] if is_useless else []
+        self.rows = rows
+        self.unread = unread
         self.spec = spec
         self.numbers = _number_names(spec)
+
+    @classmethod
+    def read(cls, source: Any, spec: DataSpec) -> Self:
+        """Read rows that have the columns on which the network was trained; they need no target.
+
+        Args:
+            source: path of the table, or rows in memory, see `data.tables.memory`.
+            spec: the data that the network was trained on.
+
+        Raises:
+            ValueError: the table cannot be read, or lacks a column.
+        """
+        if isinstance(source, Path):
+            check_kind(source, "numbers")
+        if not spec.columns:
+            raise ValueError(f"input={source}: must be for a run that names its columns. To fix: train the run again.")
+        rows, messages, unread = read_table_rows(source, spec)
+        for message in messages:
+            show(message)
+        return cls(rows, spec, unread)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,6 +94,8 @@ class TableInputs:
 
 def _number_names(spec: DataSpec) -> list[str | None]:
     """Return the name of each input that is a number, and None for those that code a category or an empty cell."""
+    if not spec.columns:
+        return [f"column {number}" for number in range(1, 1 + spec.input_shape[0])]
     names: list[str | None] = []
     for column in spec.columns:
         is_number = column.kind in ("number", "date")

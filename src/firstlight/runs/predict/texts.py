@@ -20,7 +20,7 @@ class TextInputs:
     A text is predicted as a line: after a line break, if the vocabulary has one.
 
     Args:
-        source: the text, or the path of the file.
+        source: the text, or the path of the file, or a list of texts.
         spec: the data that the network was trained on.
 
     Raises:
@@ -30,9 +30,9 @@ class TextInputs:
     unit = "text"
     sheet_path: Path | None = None
 
-    def __init__(self, source: str, spec: DataSpec) -> None:
+    def __init__(self, source: str | Sequence[str], spec: DataSpec) -> None:
         self.problems: list[str] = []
-        self.lines = _lines(source)
+        self.lines = _lines(source) if isinstance(source, str) else list(source)
         self.spec = spec
         self.known = frozenset(spec.labels) - {UNKNOWN}
         self.first = [spec.labels.index("\n")] if "\n" in spec.labels else []

@@ -1,12 +1,11 @@
-"""The progress of a run: a line for each epoch and, on a terminal, a progress bar within each epoch."""
+"""The progress of a run: a line for each epoch and, in a notebook or on a terminal, a bar within each epoch."""
 
 import sys
 from typing import Any
 
 from lightning.pytorch import Trainer
-from tqdm import tqdm
 
-from firstlight.log import logger
+from firstlight.log import logger, progress_bar
 from firstlight.training.callbacks.recorder import Recorder
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.module import TrainingModule
@@ -16,7 +15,7 @@ _SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_pe
 
 
 class Progress(RunCallback):
-    """Prints a line for each epoch. If the output is a terminal, it also shows a progress bar within each epoch.
+    """Prints a line for each epoch. In a notebook or on a terminal, it also shows a progress bar within each epoch.
 
     `trainer.enable_progress_bar=false`, or a progress bar of Lightning among the callbacks, replaces the bar.
 
@@ -26,20 +25,14 @@ class Progress(RunCallback):
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         is_wanted = self.recorder.config.trainer.get("enable_progress_bar") is not False
         has_other = trainer.progress_bar_callback is not None
-        if trainer.is_global_zero and sys.stdout.isatty() and is_wanted and not has_other:
-            self._bar = tqdm(
-                total=int(trainer.num_training_batches),
-                desc=f"epoch {trainer.current_epoch + 1}",
-                unit="batch",
-                leave=False,
-                dynamic_ncols=True,
-                file=sys.stdout,
-            )
+        if trainer.is_global_zero and is_wanted and not has_other:
+            name = f"epoch {trainer.current_epoch + 1}"
+            self._bar = progress_bar(int(trainer.num_training_batches), name, "batch", sys.stdout)
 
     def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
         if self._bar is not None:
