@@ -139,6 +139,8 @@ def _stacked(values: Any, what: str) -> np.ndarray:
         found = np.stack([as_array(value) for value in values]) if isinstance(values, list) else as_array(values)
     except ValueError as error:
         raise ValueError(f"data: must have {what} of one shape ({error}).") from error
+    if found.dtype == object and all(isinstance(value, str) for value in found.flat):  # texts of a data frame
+        found = found.astype(str)
     if found.ndim == 0 or found.dtype == object:
         raise ValueError(f"data: must have {what} that are an array or a list of arrays of one shape.")
     return found
