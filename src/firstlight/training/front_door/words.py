@@ -41,9 +41,7 @@ def compose(
         ValueError: a word, a key or an option is unknown, or the samples do not fit together. The message is that of
             the command line.
     """
-    given = list(overrides) + [
-        _word(key, value) for key, value in settings.items() if value is not None or key != "name"
-    ]
+    given = [*overrides, *(_word(key, value) for key, value in settings.items())]
     if epochs is not None:
         given.append(f"trainer.max_epochs={epochs}")
     if isinstance(data, str):
