@@ -179,8 +179,8 @@ def _restored_randomness() -> Iterator[None]:
     if torch is None:
         yield
         return
-    device = torch.accelerator.current_accelerator(check_available=True)
-    with torch.random.fork_rng(range(torch.accelerator.device_count()), device_type=device.type if device else "cpu"):
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices):
         yield
 
 
