@@ -10,7 +10,8 @@ from firstlight.config import RunConfig
 from firstlight.config import compose as compose_function
 from firstlight.config.checking.config import GROUPS, SETTINGS
 from firstlight.config.checking.signature import parameters
-from firstlight.config.compose import _INSTALLED, CONFIG_DIR, compose, to_plain
+from firstlight.config.compose import compose, to_plain
+from firstlight.config.project.folder import _INSTALLED, CONFIG_DIR
 from helpers.runs import REPOSITORY
 
 CHOICES = sorted(
@@ -30,7 +31,7 @@ def test_a_path_with_letters_of_any_script_needs_no_quotes(word: str) -> None:
 
 def test_the_groups_of_train_yaml_are_the_folders_of_configs() -> None:
     defaults = OmegaConf.load(CONFIG_DIR / "train.yaml").defaults
-    groups = {str(key) for entry in defaults if entry != "_self_" for key in entry}
+    groups = {str(key) for entry in defaults if entry not in ("_self_", {"optional project": "train"}) for key in entry}
     folders = {path.name for path in CONFIG_DIR.iterdir() if path.is_dir()}
     assert folders <= groups
     assert groups - folders <= {"experiment"}
@@ -38,7 +39,7 @@ def test_the_groups_of_train_yaml_are_the_folders_of_configs() -> None:
 
 
 def test_every_key_of_train_yaml_is_checked() -> None:
-    assert set(compose()) == {*SETTINGS, *GROUPS, "resume", "trust"}
+    assert set(compose()) == {*SETTINGS, *GROUPS, "resume", "trust"} - {"project"}
 
 
 def test_a_composed_config_is_resolved_and_does_not_contain_the_node_of_hydra() -> None:
@@ -78,7 +79,7 @@ def test_the_keys_of_the_other_commands_are_the_arguments_of_their_functions(nam
 
 def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_function() -> None:
     composed = compose(config_name="preview")
-    assert set(composed) == {*SETTINGS, *GROUPS, "resume", "trust", "preview"}
+    assert set(composed) == {*SETTINGS, *GROUPS, "resume", "trust", "preview"} - {"project"}
     assert {"config", *composed.preview} == set(parameters("firstlight.runs.preview.preview") or ())
 
 

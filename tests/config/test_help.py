@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from firstlight.config import help as module
-from firstlight.config.compose import CONFIG_DIR
 from firstlight.config.help import help_text
+from firstlight.config.project import CONFIG_DIR
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "predict", "preview", "sample", "export", "cache"])

@@ -1,3 +1,5 @@
+import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,8 +104,9 @@ def test_each_process_gets_its_rank_and_all_get_the_same_address(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     launch.launch(tmp_path, 2)
     ((command, environments),) = started
-    assert command[1:] == ["-m", "firstlight.training.worker", str(tmp_path)]
+    assert command[1:] == ["-P", "-m", "firstlight.training.worker", str(tmp_path)]
     first, second = environments
+    assert first["PYTHONPATH"].split(os.pathsep) == [path or str(Path.cwd()) for path in sys.path]
     assert (first["LOCAL_RANK"], second["LOCAL_RANK"]) == ("0", "1")
     assert int(first["MASTER_PORT"]) > 0
     assert first | {"LOCAL_RANK": "1"} == second

@@ -14,14 +14,18 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from firstlight.config.compose import CONFIG_DIR, composed_by_hydra, to_plain
+from firstlight.config.compose import composed_by_hydra, extend_with_project, to_plain
 from firstlight.config.help import help_text
 from firstlight.config.overrides import with_quotes
+from firstlight.config.project import CONFIG_DIR
 from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
 from firstlight.runs import Sweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+NOTES = ("notes",)  # free text that a sweep does not separate at commas either
 
 
 def run_command(
@@ -34,7 +38,8 @@ def run_command(
     Args:
         config_name: the name of the command and of its YAML file.
         job: takes the composed config and returns the metrics.
-        texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas.
+        texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas. `notes`
+            is one of them in each command, and has one value for all jobs of a sweep.
         single: keys that a sweep cannot have, each with what to use instead.
     """
     tolerate_terminals()
@@ -45,7 +50,7 @@ def run_command(
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
-    overrides = with_quotes(map(_with_home, argv), texts=() if is_sweep else texts)
+    overrides = with_quotes(map(_with_home, argv), texts=NOTES if is_sweep else NOTES + texts)
     try:
         if is_sweep:
             _check_sweep(overrides, single or {})
@@ -100,8 +105,20 @@ def _run_hydra(argv: list[str], config_name: str, jobs: "_Jobs") -> None:
     """Let Hydra run a sweep, or show a config with `--cfg`."""
     import hydra
 
-    with _argv_for_hydra(argv):
+    extend_with_project()
+    with _argv_for_hydra(_overrides_first(argv)):
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
+
+
+def _overrides_first(argv: list[str]) -> list[str]:
+    """Return the words in an order that Hydra reads: its own options last, wherever the user writes them."""
+    from hydra._internal.utils import get_args_parser
+
+    overrides = get_args_parser().parse_intermixed_args(argv).overrides
+    options = list(argv)
+    for word in overrides:
+        options.remove(word)
+    return [*overrides, *options]
 
 
 @contextmanager

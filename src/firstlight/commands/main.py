@@ -5,7 +5,7 @@ import sys
 
 from firstlight.checks import suggestion
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "export", "cache")
+COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "export", "cache", "new")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 `checking` compares a config with the signatures of the classes in it. Nothing here imports torch.
 """
 
-from firstlight.config.compose import CONFIG_DIR as CONFIG_DIR
 from firstlight.config.compose import compose as compose
+from firstlight.config.project import CONFIG_DIR as CONFIG_DIR
 from firstlight.config.run_config import RunConfig as RunConfig
 from firstlight.config.transfer import Transfer as Transfer

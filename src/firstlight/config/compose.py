@@ -1,21 +1,16 @@
-"""Compose the YAML files in `configs`."""
+"""Compose the YAML files in `configs`, and those of the project in the working directory."""
 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from firstlight.config.checking.steps import add_targets
 from firstlight.config.overrides import with_quotes
+from firstlight.config.project import CONFIG_DIR, use_project
 from firstlight.files import user_path
-
-_CHECKOUT = Path(__file__).resolve().parents[3] / "configs"
-_INSTALLED = Path(__file__).resolve().parents[1] / "configs"  # the wheel holds them there
-CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
-"""The folder of the YAML files: that of the checkout, or of the installed package."""
 
 # `use_cache` keeps the value for all jobs of one sweep.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -61,6 +56,7 @@ def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfi
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
+    extend_with_project()
     with _own_hydra(), initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
 
@@ -81,6 +77,14 @@ def _own_hydra() -> Iterator[None]:
             instances.pop(kind, None)
             if instance is not None:
                 instances[kind] = instance
+
+
+def extend_with_project() -> None:
+    """Let Hydra find the YAML files of the project, and Python its modules; see `config.project`."""
+    from firstlight.config.project.yaml_files import extend_hydra
+
+    use_project()
+    extend_hydra()
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

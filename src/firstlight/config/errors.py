@@ -1,8 +1,10 @@
 """Turn an exception into at most ten lines that say what is wrong, where, and how to fix it."""
 
+import re
 import shlex
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import (
@@ -20,6 +22,7 @@ from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import add_targets, step_names, step_target
 from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
+from firstlight.config.project import is_own, replaced_files
 
 MAX_LINES = 10
 CHANGED_BY_RESUME = ("data.dir", "data.file", "trainer.max_epochs", "trainer.max_steps", "trust")
@@ -33,7 +36,15 @@ def explain(error: BaseException, argv: Sequence[str] = (), config_name: str = "
         argv: the words of the command line, without the name of the command.
         config_name: the name of the command.
     """
-    return "\n".join(_explain(error, argv, config_name).strip().splitlines()[:MAX_LINES])
+    lines = _explain(error, argv, config_name).strip().splitlines()[:MAX_LINES]
+    return "\n".join([*lines, *_replaced(lines[0] if lines else "")][:MAX_LINES])
+
+
+def _replaced(message: str) -> list[str]:
+    """Return a line about each file of the project that replaces one of the group that a message is about."""
+    group = re.split(r"[.=:]", message, maxsplit=1)[0]
+    paths = replaced_files().get(group, [])
+    return [f"({path.relative_to(Path.cwd())} replaces the file of that name in firstlight.)" for path in paths]
 
 
 def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str:
@@ -53,8 +64,9 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
         return message or f"{error}\n{cause}"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError) and str(error):
         return str(error)
-    frames = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f" ({frames[0].filename}:{frames[0].lineno})" if frames else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if is_own(frame.filename)]  # libraries raise errors about the code of the project
+    place = "".join(f" ({frame.filename}:{frame.lineno})" for frame in (own or frames)[-1:])
     text = "\n".join(str(error).splitlines()[: MAX_LINES - 2])
     return f"{type(error).__name__}{place}: {text}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
 

@@ -4,7 +4,7 @@ from string import Template
 
 import yaml
 
-from firstlight.config.compose import CONFIG_DIR
+from firstlight.config.project import CONFIG_DIR, groups, option_files
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML was built with it, is ten times faster
 
@@ -28,7 +28,6 @@ def _own_keys(text: str) -> str:
 
 
 def _groups() -> list[str]:
-    """Return a line for each group: its name and its options, which are files without a leading underscore."""
-    folders = sorted(folder for folder in CONFIG_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
-    options = {folder.name: sorted(path.stem for path in folder.glob("[!_]*.yaml")) for folder in folders}
+    """Return a line for each group: its name and its options, also those of the project."""
+    options = {group: sorted(option_files(group)) for group in groups()}
     return [f"{group:10} {', '.join(names)}" for group, names in options.items() if names]

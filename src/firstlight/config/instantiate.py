@@ -1,11 +1,14 @@
 """Build the object that a node of the config describes. No other module calls Hydra's `instantiate`."""
 
 import re
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+
+from firstlight.config.project import is_own
 
 _GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 
@@ -40,7 +43,8 @@ def bind(key: str, node: dict[str, Any]) -> Any:
     try:
         return instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        reason = " ".join(str(error.__cause__ or str(error).partition("full_key: ")[0]).split())
+        reason = _import_failure(error) or str(error.__cause__ or str(error).partition("full_key: ")[0])
+        reason = " ".join(reason.split())
         raise ValueError(_with_key(_place(key, node, error), reason)) from error
 
 
@@ -63,6 +67,15 @@ def _place(key: str, node: dict[str, Any], error: InstantiationException) -> str
     if isinstance(node.get(name), list):
         first = f"{name}.{first.removeprefix(name)}"
     return f"{key}.{first}{dot}{rest}" if first else key
+
+
+def _import_failure(error: InstantiationException) -> str | None:
+    """Return why a module of the project cannot be imported, with the line of it that fails; None for other errors."""
+    cause = error.__cause__.__cause__ if isinstance(error.__cause__, ImportError) else None
+    frames = traceback.extract_tb(cause.__traceback__) if cause is not None else []
+    own = [frame for frame in frames if is_own(frame.filename)]
+    place = f"line {own[-1].lineno} of {own[-1].filename}" if own else ""
+    return f"must be importable, and {place} raises {type(cause).__name__}: {cause}" if own else None
 
 
 def _with_key(key: str, message: str) -> str:

@@ -5,9 +5,10 @@ from typing import Any, Self
 
 from omegaconf import DictConfig
 
-from firstlight.config.checking.config import check
+from firstlight.config.checking.config import DEFAULTS, check
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
+from firstlight.config.project import project_dir
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
 
@@ -26,6 +27,9 @@ class RunConfig:
         patience: epochs without a better `monitor` after which the run stops; None for no limit.
         output_dir: the folder of all run folders.
         run_dir: the run folder, if the user names one.
+        tags: words that describe the run, for the user and for loggers.
+        notes: free text of the user about the run.
+        project: the folder of the project whose classes the run may use; None if it was made outside of projects.
         data: the node of the data set.
         augment: the node of the augmentation; its steps are nodes too.
         model: the node of the network, without the options of `transfer`.
@@ -42,6 +46,9 @@ class RunConfig:
     patience: int | None
     output_dir: str
     run_dir: str | None
+    tags: list[str]
+    notes: str
+    project: str | None
     data: Node
     augment: Node
     model: Node
@@ -61,10 +68,12 @@ class RunConfig:
         Raises:
             ValueError: a key or a value is wrong. The message names the key.
         """
-        plain = to_plain(config) if isinstance(config, DictConfig) else dict(config)
+        plain = DEFAULTS | (to_plain(config) if isinstance(config, DictConfig) else dict(config))
         for option in ("resume", "trust"):  # of the command, not settings of the run
             plain.pop(option, None)
         check(plain)
+        if isinstance(plain["tags"], str):
+            plain["tags"] = [plain["tags"]]
         transfer, model = Transfer.split(plain["model"])
         return cls(**plain | {"transfer": transfer, "model": model})
 
@@ -79,10 +88,12 @@ class RunConfig:
         return plain | {"model": vars(self.transfer) | self.model}
 
     def with_absolute_paths(self) -> Self:
-        """Return the config with absolute paths, so that it is valid in any working directory."""
+        """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""
+        project = project_dir()
         augment = {key: _absolute(step) if isinstance(step, dict) else step for key, step in self.augment.items()}
         return replace(
             self,
+            project=self.project if project is None else str(project),
             data=_absolute(self.data) | {"dir": str(user_path(self.data["dir"], "data.dir"))},
             augment=augment,
             transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
@@ -102,6 +113,12 @@ class RunConfig:
     def with_trainer(self, **values: Any) -> Self:
         """Return a copy of the config in which these arguments of the Trainer are replaced."""
         return replace(self, trainer=self.trainer | values)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The tags and the notes as texts, for metrics.json and the summary of a sweep; those that are not empty."""
+        texts = {"tags": ", ".join(self.tags), "notes": self.notes}
+        return {key: text for key, text in texts.items() if text}
 
     @property
     def max_steps(self) -> int | None:

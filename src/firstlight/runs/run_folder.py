@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from firstlight.checks import unknown
 from firstlight.config import RunConfig
-from firstlight.config.checking.targets import check_targets
+from firstlight.config.checking.targets import check_targets, elsewhere
+from firstlight.config.project import use_project
 from firstlight.config.saved import read_saved
 from firstlight.files import (
     LOCK_FILES,
@@ -153,9 +154,14 @@ class RunFolder:
             ValueError: a key or a value is wrong, or the config names something to call that is not known.
         """
         config = read_saved(self.config_path)
+        use_project()
         if not trust:
             check_targets(config, self.path)
-        return RunConfig.parse(config)
+        try:
+            return RunConfig.parse(config)
+        except ValueError as error:
+            hint = elsewhere(config) if "must be installed" in str(error) else ""  # a module of another project
+            raise ValueError(f"{error}{hint}") from error
 
     def check_links(self) -> None:
         """Check that no file that a resumed run writes to is a link to another place.

@@ -185,7 +185,7 @@ def _report(session: _Session, status: str, fit_seconds: float) -> None:
     flops = flops_per_sample(task.network, task.preprocess.output_spec)
     tested = {name: value for name, value in session.module.metrics.items() if name.startswith("test/")}
     metrics: dict[str, Any] = checkpoints.best | tested
-    metrics |= {
+    metrics |= parts.config.annotations | {
         "status": status,
         "monitor": parts.config.monitor,
         "seconds/total": time.perf_counter() - session.started,

@@ -74,7 +74,9 @@ def launch(run_dir: Path, count: int) -> None:
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment.setdefault("MASTER_PORT", str(_free_port()))
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
-    command = [sys.executable, "-m", "firstlight.training.worker", str(run_dir)]
+    # The processes import modules from where this one does; without -P, the working directory would come first.
+    environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    command = [sys.executable, "-P", "-m", "firstlight.training.worker", str(run_dir)]
     supervise(command, [environment | {"LOCAL_RANK": str(rank)} for rank in range(count)])
 
 

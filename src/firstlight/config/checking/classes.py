@@ -16,7 +16,6 @@ class Definition(NamedTuple):
     statement: ast.ClassDef | ast.FunctionDef
 
 
-@functools.cache
 def find_definition(target: str) -> Definition | None:
     """Return the class or function that a dotted path names, through imports; None if the source does not show it.
 

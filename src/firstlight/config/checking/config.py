@@ -2,9 +2,11 @@
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, suggestion
+from firstlight.config.checking.shadows import shadowed_file
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.trainer import check_trainer
@@ -20,7 +22,12 @@ SETTINGS = {
     "patience": "int | None",
     "output_dir": "str",
     "run_dir": "str | None",
+    "tags": "list[str] | str",
+    "notes": "str",
+    "project": "str | None",
 }
+# Settings that no YAML file sets, or that run folders of earlier versions do not have.
+DEFAULTS: dict[str, Any] = {"tags": [], "notes": "", "project": None}
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 # Arguments that the code passes itself, so a config cannot.
 SUPPLIED: dict[str, tuple[str, ...]] = {
@@ -30,6 +37,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "optimizer": ("params",),
     "scheduler": ("optimizer", "run_length"),
 }
+_MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
 # Keys that Hydra's `instantiate` reads itself.
 _HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 
@@ -41,7 +49,7 @@ def check(config: dict[str, Any]) -> None:
         ValueError: a key is missing or unknown, or a value has the wrong type. The message names the first one.
     """
     for key in (*SETTINGS, *GROUPS):
-        if key not in config:
+        if key not in config | DEFAULTS:
             raise ValueError(f"{key}: must be in the config.")
     for key, value in config.items():
         if key in SETTINGS:
@@ -51,6 +59,8 @@ def check(config: dict[str, Any]) -> None:
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)
+    if len(config.get("notes", "")) > _MAX_NOTES:
+        raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
     _check_augment(config["augment"])
     _, network = _check_transfer(config["model"])
     for path, node in _targets(config | {"model": network}):
@@ -123,6 +133,12 @@ def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _check_target(path: str, node: dict[str, Any]) -> None:
     target = str(node["_target_"])
+    if shadowed := shadowed_file(target):
+        name = target.partition(".")[0]
+        raise ValueError(
+            f"{path}._target_={target}: must be in a module with another name, because {name} is also a module of"
+            f" Python or of an installed package, which comes first. To fix: rename {shadowed.relative_to(Path.cwd())}."
+        )
     try:
         accepted = parameters(target)
     except ValueError as error:

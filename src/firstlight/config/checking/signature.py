@@ -9,7 +9,6 @@ from pathlib import Path
 Parameters = dict[str, ast.expr | None]  # name -> annotation, or None
 
 
-@functools.cache
 def parameters(target: str) -> Parameters | None:
     """Return the parameters of a class or function, without `self`.
 
@@ -50,24 +49,32 @@ def find_module(target: str) -> tuple[Path | None, list[str]]:
         spec = None
     if spec is None:
         raise ValueError(f"the module '{first}' must be installed")
-    if spec.origin is None or not spec.origin.endswith(".py"):
-        return None, rest
-    return descend(Path(spec.origin), rest)
+    if spec.origin is None:  # a folder without an __init__.py
+        found = (descend(Path(folder), rest) for folder in spec.submodule_search_locations or ())
+        return next((pair for pair in found if pair[0] is not None), (None, rest))
+    return descend(Path(spec.origin), rest) if spec.origin.endswith(".py") else (None, rest)
 
 
-def descend(path: Path, names: list[str]) -> tuple[Path, list[str]]:
-    """Follow names from a module's file into submodules; return the file that they lead to, and the remaining names."""
+def descend(path: Path, names: list[str]) -> tuple[Path | None, list[str]]:
+    """Follow names from a module's file or a package's folder into submodules.
+
+    Returns:
+        The file that the names lead to, and the remaining names; None if they lead to a folder without `__init__.py`.
+    """
     rest = names
-    while rest and path.name == "__init__.py":
-        package, module = path.parent / rest[0] / "__init__.py", path.parent / f"{rest[0]}.py"
+    while rest and (path.is_dir() or path.name == "__init__.py"):
+        folder = path if path.is_dir() else path.parent
+        package, module = folder / rest[0] / "__init__.py", folder / f"{rest[0]}.py"
         if package.is_file():
             path = package
         elif module.is_file():
             path = module
+        elif package.parent.is_dir():
+            path = package.parent
         else:
             break
         rest = rest[1:]
-    return path, rest
+    return (None, names) if path.is_dir() else (path, rest)
 
 
 def imported(path: Path, statement: ast.ImportFrom, name: str) -> tuple[Path | None, list[str]]:
@@ -96,8 +103,15 @@ def definitions(path: Path) -> dict[str, ast.stmt]:
 
 @functools.cache
 def top_level(path: Path) -> tuple[ast.stmt, ...]:
-    """Return the statements of a module, including those inside `if` and `try`."""
-    return tuple(_flattened(ast.parse(path.read_bytes()).body))
+    """Return the statements of a module, including those inside `if` and `try`.
+
+    Raises:
+        ValueError: the file is not Python. The message names the line.
+    """
+    try:
+        return tuple(_flattened(ast.parse(path.read_bytes()).body))
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: must be Python ({error.msg})") from error
 
 
 def _flattened(body: list[ast.stmt]) -> Iterator[ast.stmt]:

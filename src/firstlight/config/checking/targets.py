@@ -14,6 +14,7 @@ from typing import Any
 from firstlight.checks import printable
 from firstlight.config.checking.classes import Definition, ancestors, find_definition
 from firstlight.config.checking.signature import find_module
+from firstlight.config.project import project_dir
 from firstlight.files import user_path
 
 # Modules whose classes may be called; a star stands for all modules of a package. Left out are modules whose classes
@@ -84,9 +85,17 @@ def check_targets(config: dict[str, Any], run_dir: Path) -> None:
     """
     for key, value in _items(config):
         if key.rpartition(".")[2] == "_target_":
-            _check_target(key.rpartition(".")[0], value, run_dir)
+            _check_target(key.rpartition(".")[0], value, run_dir, elsewhere(config))
         elif key.startswith("trainer.") and isinstance(value, str):
             _check_path(key, value, run_dir)
+
+
+def elsewhere(config: dict[str, Any]) -> str:
+    """Return the hint for an error message if a run belongs to a project, and the user stands elsewhere."""
+    project = config.get("project")
+    if not isinstance(project, str) or Path(project) == project_dir():
+        return ""
+    return f"\nTo fix: run this command in the folder of the run's project, {printable(project)}"
 
 
 def _items(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -101,7 +110,7 @@ def _items(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _items(value, place)
 
 
-def _check_target(place: str, target: Any, run_dir: Path) -> None:
+def _check_target(place: str, target: Any, run_dir: Path, hint: str) -> None:
     asked = _asked_for(place)
     if isinstance(target, str) and _is_known(target, asked, run_dir):
         return
@@ -110,7 +119,7 @@ def _check_target(place: str, target: Any, run_dir: Path) -> None:
     origin = " that firstlight, torch, torchmetrics, Lightning or the project in the working directory defines"
     raise ValueError(
         f"{printable(place, 80)}._target_={printable(target, 80)}: must be {kind}{origin if asked else ''},"
-        " unless you trust the author of the run folder and set trust=true."
+        f" unless you trust the author of the run folder and set trust=true.{hint}"
     )
 
 

@@ -193,6 +193,6 @@ def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in node.items():
         if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{key}.")
-        elif value is not None and key not in ("_target_", "dir", "run_dir", "output_dir"):
+        elif value not in (None, "", []) and key not in ("_target_", "dir", "run_dir", "output_dir", "project"):
             found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
     return found
