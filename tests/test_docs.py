@@ -24,7 +24,8 @@ DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 OPTIONS = read_options(CONFIG_DIR)
 GROUPS = {group for group, _ in OPTIONS if group}
-OTHER_PROGRAMS = ("pip", "tensorboard", "source", "bash")
+OTHER_PROGRAMS = ("pip", "tensorboard", "source", "bash", "cd", "pytest")
+PROJECT = REPOSITORY / "src" / "firstlight" / "commands" / "template"  # the project of guides/project.md
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -63,6 +64,8 @@ def check(command: str, arguments: list[str]) -> None:
         Exception: a word is unknown, or a value is wrong.
     """
     assert command in COMMANDS
+    if command == "new":
+        return
     config = compose(*(word for word in first_job(arguments) if not word.startswith("-")), config_name=command)
     if command == "train" and config.resume is None:
         RunConfig.parse(config)
@@ -72,7 +75,9 @@ NOT_RUN = [page for page in PAGES if page.parent.name != "course"]  # tests/scri
 
 
 @pytest.mark.parametrize("page", NOT_RUN, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_the_commands_of_a_page_are_accepted(page: Path) -> None:
+def test_the_commands_of_a_page_are_accepted(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page.name == "project.md":
+        monkeypatch.chdir(PROJECT)
     for command, arguments in commands(page.read_text()):
         try:
             check(command, arguments)
@@ -113,7 +118,7 @@ def test_the_keys_in_the_sentences_of_a_page_exist(page: Path) -> None:
 def test_the_options_in_the_sentences_of_the_guides_exist() -> None:
     for page in DOCS.glob("guides/*.md"):
         for group, name in re.findall(rf"`({'|'.join(sorted(GROUPS))})=(\w+)`", page.read_text()):
-            assert (group, name) in OPTIONS, f"{page.name}: {group}={name}"
+            assert (group, name) in OPTIONS | read_options(PROJECT / "configs"), f"{page.name}: {group}={name}"
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: f"{option.group}-{option.name}")

@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from firstlight.config.overrides import is_readable, quoted, with_quotes
+from firstlight.config.overrides import is_readable, quoted, value_of, with_quotes
 
 PLAIN = [
     "seed=3",
@@ -66,3 +66,15 @@ def test_a_value_that_is_free_text_is_always_read_as_text(prompt: str) -> None:
     assert OverridesParser.create().parse_override(word).value() == prompt
     assert with_quotes([word], texts=["prompt"]) == [word]
     assert other == "prompts=3"
+
+
+@pytest.mark.parametrize("text", ["one, two", 'a "b" c', "x=1", "", "ends in \\", "[a, b]"])
+def test_notes_are_free_text_in_every_command(text: str) -> None:
+    (word,) = with_quotes([f"notes={text}"])
+    assert OverridesParser.create().parse_override(word).value() == text
+    assert value_of(word) == text
+    assert with_quotes([word]) == [word]
+
+
+def test_the_value_of_a_word_without_quotes_is_what_stands_there() -> None:
+    assert [value_of(word) for word in ("seed=1", "a=[1,'b']", "a='b',c", "a")] == ["1", "[1,'b']", "'b',c", ""]

@@ -102,7 +102,7 @@ def test_an_override_may_contain_commas_and_equal_signs(tmp_path: Path) -> None:
     sweep.begin(0, ["model.hidden_sizes=[3,4]", 'name="a=b"'])
     sweep.finished(metrics("val/loss", 0.5))
     assert rows(sweep)[0]["model.hidden_sizes"] == "[3,4]"
-    assert rows(sweep)[0]["name"] == '"a=b"'
+    assert rows(sweep)[0]["name"] == "a=b"
 
 
 def test_the_summary_is_up_to_date_after_each_job(tmp_path: Path) -> None:

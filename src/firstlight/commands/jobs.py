@@ -25,9 +25,6 @@ from firstlight.runs import Sweep
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-NOTES = ("notes",)  # free text that a sweep does not separate at commas either
-
-
 def run_command(
     config_name: str, job: Job, texts: tuple[str, ...] = (), single: Mapping[str, str] | None = None
 ) -> None:
@@ -38,8 +35,7 @@ def run_command(
     Args:
         config_name: the name of the command and of its YAML file.
         job: takes the composed config and returns the metrics.
-        texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas. `notes`
-            is one of them in each command, and has one value for all jobs of a sweep.
+        texts: keys whose values are free text, such as a prompt. Only a sweep separates their values at commas.
         single: keys that a sweep cannot have, each with what to use instead.
     """
     tolerate_terminals()
@@ -50,7 +46,7 @@ def run_command(
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
-    overrides = with_quotes(map(_with_home, argv), texts=NOTES if is_sweep else NOTES + texts)
+    overrides = with_quotes(map(_with_home, argv), texts=() if is_sweep else texts)
     try:
         if is_sweep:
             _check_sweep(overrides, single or {})

@@ -12,9 +12,10 @@ def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str
 
     Args:
         overrides: words such as `key=value`, and options of Hydra.
-        texts: keys whose values are free text, such as a prompt. They are quoted unless they have quotes already.
+        texts: keys whose values are free text, such as a prompt. They are quoted unless they have quotes already. Notes
+            are always free text: they have one value for all jobs of a sweep.
     """
-    plain = re.compile(rf"({'|'.join(map(re.escape, texts)) or '(?!)'})=(?!['\"])")
+    plain = re.compile(rf"({'|'.join(map(re.escape, ('notes', *texts)))})=(?!['\"])")
     return [
         quoted(word) if plain.match(word) else next(filter(is_readable, (word, *_candidates(word))), word)
         for word in overrides
@@ -25,6 +26,17 @@ def quoted(word: str) -> str:
     """Return the override with quotes around its value."""
     key, equals, value = word.partition("=")
     return f"{key}{equals}{_text(value)}"
+
+
+def value_of(word: str) -> str:
+    """Return the value of an override as text, without the quotes around it."""
+    value = word.partition("=")[2]
+    if not value.startswith(('"', "'")):
+        return value
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_override(word).value()
+    return parsed if isinstance(parsed, str) else value
 
 
 def is_readable(word: str) -> bool:

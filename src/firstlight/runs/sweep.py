@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.config.monitor import mode_of
+from firstlight.config.overrides import value_of
 from firstlight.files import only_process, user_path, write_csv
 
 
@@ -45,7 +46,8 @@ class _Job:
         )
 
     def row(self) -> dict[str, Any]:
-        choices = dict(override.lstrip("+").split("=", 1) for override in self.overrides if "=" in override)
+        words = [word.lstrip("+") for word in self.overrides if "=" in word]
+        choices = {word.partition("=")[0]: value_of(word) for word in words}
         if self.error is None:
             return {"job": self.number, "status": "completed"} | choices | self.metrics
         return {"job": self.number, "status": "failed"} | choices | {"error": " ".join(self.error.split())}

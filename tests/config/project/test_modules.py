@@ -84,13 +84,13 @@ def test_a_module_that_is_not_python_or_cannot_be_imported_is_named_with_its_lin
     with pytest.raises(ValueError, match="must be") as caught:
         RunConfig.from_overrides("model._target_=broken.Net")
     assert str(caught.value) == f"model._target_=broken.Net: {path}, line 2: must be Python (invalid syntax)."
-    path = add_file(project, "missing.py", f"import math\nimport a_module_of_nobody\n{NETWORK}")
+    path = add_file(project, "missing.py", f"import math\nimport a_missing_module\n{NETWORK}")
     config = RunConfig.from_overrides("model._target_=missing.Net")
     with pytest.raises(ValueError, match="must be") as caught:
         bind("model", config.model)
     assert str(caught.value) == (
         f"model: must be importable, and line 2 of {path} raises ModuleNotFoundError:"
-        " No module named 'a_module_of_nobody'"
+        " No module named 'a_missing_module'"
     )
 
 
