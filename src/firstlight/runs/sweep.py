@@ -46,8 +46,8 @@ class _Job:
         )
 
     def row(self) -> dict[str, Any]:
-        words = [word.lstrip("+") for word in self.overrides if "=" in word]
-        choices = {word.partition("=")[0]: value_of(word) for word in words}
+        pairs = [word.lstrip("+") for word in self.overrides if "=" in word]
+        choices = {pair.partition("=")[0]: value_of(pair) for pair in pairs}
         if self.error is None:
             return {"job": self.number, "status": "completed"} | choices | self.metrics
         return {"job": self.number, "status": "failed"} | choices | {"error": " ".join(self.error.split())}
