@@ -79,6 +79,14 @@ def test_a_class_in_a_folder_without_init_is_checked_and_may_stand_in_a_run(proj
         RunConfig.from_overrides("model._target_=nets.deep.mine.Nett")
 
 
+def test_what_lies_beside_a_run_folder_is_no_code_of_the_project(project: Path) -> None:
+    add_file(project, "outputs/from_elsewhere/mine.py", NETWORK)
+    config = RunConfig.from_overrides("model._target_=outputs.from_elsewhere.mine.Net").to_plain()
+    with pytest.raises(ValueError, match=r"^model\._target_=outputs\.from_elsewhere\.mine\.Net: must be a subclass"):
+        check_targets(config, project / "outputs" / "from_elsewhere" / "run")
+    check_targets(config, project / "runs" / "run")
+
+
 def test_a_module_that_is_not_python_or_cannot_be_imported_is_named_with_its_line(project: Path) -> None:
     path = add_file(project, "broken.py", "import math\nclass Net(:\n")
     with pytest.raises(ValueError, match="must be") as caught:

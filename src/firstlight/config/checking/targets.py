@@ -185,15 +185,16 @@ def _is_listed(path: Path) -> bool:
 
 
 def _is_own(path: Path, run_dir: Path) -> bool:
-    """Return whether a file belongs to the project in the working directory, and is not an installed package."""
-    path = path.resolve()
+    """Return whether a file belongs to the project in the working directory, and is not an installed package.
+
+    The folder of the project that holds the run does not count: what lies beside a run folder may have come with it.
+    """
+    path, root, run_dir = path.resolve(), Path.cwd().resolve(), run_dir.resolve()
+    if run_dir.is_relative_to(root):
+        run_dir = root.joinpath(*run_dir.relative_to(root).parts[:1])
     installed = {"site-packages", "dist-packages"} & set(path.parts)
-    foreign = (run_dir, Path(sysconfig.get_path("stdlib")))
-    return (
-        not installed
-        and path.is_relative_to(Path.cwd().resolve())
-        and not any(path.is_relative_to(folder.resolve()) for folder in foreign)
-    )
+    foreign = (run_dir, Path(sysconfig.get_path("stdlib")).resolve())
+    return not installed and path.is_relative_to(root) and not any(path.is_relative_to(folder) for folder in foreign)
 
 
 def _check_path(key: str, value: str, run_dir: Path) -> None:
