@@ -3,6 +3,7 @@
 from firstlight.data.arrays import ArraySource as ArraySource
 from firstlight.data.asl import ASL as ASL
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
+from firstlight.data.dataset import TorchDataset as TorchDataset
 from firstlight.data.digits import Digits as Digits
 from firstlight.data.dogs import Dogs as Dogs
 from firstlight.data.folder import Folder as Folder
@@ -12,5 +13,6 @@ from firstlight.data.mnist import MNIST as MNIST
 from firstlight.data.source import Source as Source
 from firstlight.data.store import Split as Split
 from firstlight.data.store import Store as Store
+from firstlight.data.stored import Stored as Stored
 from firstlight.data.table import Table as Table
 from firstlight.data.text import Text as Text

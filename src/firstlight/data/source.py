@@ -1,16 +1,19 @@
 """Base class of data sets: finds the official files, builds the store, and splits it."""
 
+import hashlib
+import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
 from firstlight.checks import check_range
+from firstlight.data.contract import checked
 from firstlight.data.hold_out import hold_out
 from firstlight.data.relabel import relabelled
 from firstlight.data.statistics import describe
@@ -27,9 +30,19 @@ _MAX_REMARKS = 9
 class Source(ABC):
     """A data set that is read from its original files, once, into a store: a folder of arrays that training reads.
 
-    A subclass sets `name` and implements `files` and `read`. Its own options are arguments of its `__init__`, which
-    passes the remaining arguments to `super().__init__` and sets `options`: the options that change the content of
-    the store.
+    A subclass must define `read`, which returns arrays. It may define:
+
+    - `files`: the original files. Without them, the store is built again only when the options, `fingerprint` or the
+      code of the class change.
+    - `__init__` for options of its own. It passes the remaining arguments to `super().__init__`, and sets `options` to
+      those that change the content of the store.
+    - `fingerprint`, for data that lies in no files.
+    - `describe` and `summary`, for another spec and another line on the screen.
+    - `read_all`, `first_rows` and `original_texts`, which `evaluate.py input=` and `preview.py` ask for.
+    - the attributes below.
+
+    It is given `dir`, `batch_size` and `val_fraction` from the config, and an empty list `remarks`. What `read` returns
+    is checked, so a wrong shape, type or class is named before anything is trained.
 
     Args:
         dir: folder of the original files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
@@ -39,7 +52,8 @@ class Source(ABC):
         val_fraction: fraction of the training split that is held out for validation; at least one sample.
 
     Attributes:
-        name: name of the data set; the names of its stores begin with it.
+        name: name of the data set; the names of its stores begin with it. The name of the class in small letters, if
+            the class sets none.
         consecutive: whether each sample continues the one before it, so that batches must keep their order.
         remarks: lines for the user that say how the files were understood; `read` appends to them, and the store keeps
             them.
@@ -52,7 +66,7 @@ class Source(ABC):
     """
 
     name: ClassVar[str]
-    consecutive: ClassVar[bool] = False
+    consecutive: bool = False
     stratified: bool = False
     test_fraction: float = 0.2
     split_seed: int = 0
@@ -66,25 +80,47 @@ class Source(ABC):
         self.options: dict[str, Any] = {}
         self.remarks: list[str] = []
 
-    @abstractmethod
-    def files(self) -> list[Path]:
-        """Return the original files; missing files are downloaded.
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.__dict__.get("name", cls.__name__.lower())
+
+    @classmethod
+    def of(cls, found: Any) -> Self:
+        """Return what the `_target_` of a config has built, if it is a data set.
 
         Raises:
-            ValueError: the files are missing and cannot be downloaded.
+            ValueError: it is not. The message says how other data sets come in.
         """
+        if isinstance(found, cls):
+            return found
+        name = type(found).__name__
+        how = f"data=dataset data.train={{_target_: {type(found).__module__}.{name}, ...}}"
+        raise ValueError(f"data: must be a subclass of firstlight.data.Source, and {name} is not. To fix: {how}")
 
     @abstractmethod
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """Read the files.
 
         Returns:
-            The labels, and the arrays of `train` and, if they are official, of `val` and `test`. Without an official
-            `test`, `train` has all samples, and a part of its rows is for testing, see `test_fraction`.
+            The labels (names of the classes, tokens or targets), and the inputs and targets of `train` and, if they
+            are official, of `val` and `test`, with the shapes and types of `Split`. Without an official `test`, `train`
+            has all samples, and a part of its rows is for testing, see `test_fraction`.
 
         Raises:
             ValueError: a file is damaged; the message names the file.
         """
+
+    def files(self) -> list[Path]:
+        """Return the original files; missing files are downloaded. A changed file makes a new store.
+
+        Raises:
+            ValueError: the files are missing and cannot be downloaded.
+        """
+        return []
+
+    def fingerprint(self) -> Any:
+        """Return what identifies data that lies in no files, as JSON can represent it; None if the files are enough."""
+        return None
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
         """Compute the metadata of the data set from its training split."""
@@ -105,7 +141,7 @@ class Source(ABC):
         Raises:
             ValueError: the inputs or the labels do not fit to the spec.
         """
-        labels, splits = self.read()
+        labels, splits = self._read()
         whole = Arrays(*(np.concatenate(parts) for parts in zip(*splits.values(), strict=True)))
         split = Split(torch.from_numpy(whole.inputs), torch.from_numpy(whole.targets), consecutive=self.consecutive)
         return relabelled(split, self.describe(labels, whole), spec)
@@ -120,20 +156,28 @@ class Source(ABC):
 
     def store(self) -> Store:
         """Open the store of the data set; build it if it does not exist."""
-        path = self.cache_dir / f"{self.name}-{self._key()}"
+        path = self._store_path()
         found = open_store(path, self._read_and_describe, self.remarks)
         return found if "test" in found.splits else self._with_test(found, path)
 
     def _read_and_describe(self) -> tuple[DataSpec, dict[str, Arrays]]:
         self.remarks.clear()
-        labels, splits = self.read()
+        labels, splits = self._read()
         if "test" not in splits:
             self._is_test(labels, splits["train"].targets)  # a wrong fraction is reported before the store is written
-        return self.describe(labels, splits["train"]), splits
+        spec = self.describe(labels, splits["train"])
+        if spec.stored_shape != (shape := splits["train"].inputs.shape[1:]):
+            name = type(self).__name__
+            raise ValueError(f"data: {name}.describe must return the shape {shape}, and returns {spec.stored_shape}.")
+        return spec, splits
+
+    def _read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
+        return checked(type(self).__name__, *self.read())
 
     def _is_test(self, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
-        classes = targets if targets.dtype == np.int64 else np.zeros(len(targets))  # numbers form one class
-        return hold_out(classes, labels, self.test_fraction, self.split_seed)
+        if targets.dtype != np.int64:  # numbers form one class
+            targets, labels = np.zeros(len(targets)), labels[:1]
+        return hold_out(targets, labels, self.test_fraction, self.split_seed)
 
     def _with_test(self, store: Store, path: Path) -> Store:
         """Return the store with the part of `train` that is for testing as `test`. The arrays stay as they are."""
@@ -177,10 +221,30 @@ class Source(ABC):
         remarks = [*store.remarks[:_MAX_REMARKS], *self.summary(store.spec, splits)]
         return replace(store, remarks=tuple(remarks)), splits
 
-    def _key(self) -> str:
-        """Return a key that changes with every file and option of the store."""
-        files = [(self._relative_name(path), *_size_and_times(path)) for path in self.files()]
-        return content_key(_FORMAT, self.options, files)
+    def _store_path(self) -> Path:
+        """Return the path of the store, which changes with every file and option, and with the code of own classes."""
+        files: list[Any] = [(self._relative_name(path), *_size_and_times(path)) for path in self.files()]
+        others = [found for found in (self.fingerprint(), _own_code(type(self))) if found]
+        return self.cache_dir / f"{self.name}-{content_key(_FORMAT, self.options, files, *others)}"
+
+    def stored_node(self) -> dict[str, Any]:
+        """Return a node `data` for a config that opens the store of this object, which other processes do not have.
+
+        Raises:
+            ValueError: see `store`.
+        """
+        self.store()
+        return {
+            "_target_": "firstlight.data.Stored",
+            "dir": str(self.dir),
+            "store": self._store_path().name,
+            "batch_size": self.batch_size,
+            "val_fraction": self.val_fraction,
+            "test_fraction": self.test_fraction,
+            "split_seed": self.split_seed,
+            "stratified": self.stratified,
+            "consecutive": self.consecutive,
+        }
 
     def _relative_name(self, path: Path) -> str:
         return path.relative_to(self.dir).as_posix() if path.is_relative_to(self.dir) else path.name
@@ -222,6 +286,22 @@ def _folder(key: str, text: str) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{key}={text}: must be a folder, not a file.")
     return path
+
+
+def _own_code(cls: type) -> list[str]:
+    """Return the checksums of the modules of a class and its base classes outside of this package.
+
+    A class whose module has no file, as in a notebook, has none.
+    """
+    found = []
+    for base in cls.__mro__[: cls.__mro__.index(Source)]:
+        try:
+            path = Path(inspect.getfile(base))
+            if not path.is_relative_to(Path(__file__).parent):
+                found.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        except (TypeError, OSError):
+            continue
+    return found
 
 
 def _size_and_times(path: Path) -> tuple[int, int, int]:

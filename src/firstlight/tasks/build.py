@@ -43,11 +43,9 @@ def build_source(config: RunConfig) -> Source:
     """Return the data set of a config.
 
     Raises:
-        ValueError: an option of `data` is refused.
+        ValueError: an option of `data` is refused, or its class is no data set.
     """
-    source = build("data", config.data)
-    assert isinstance(source, Source)
-    return source
+    return Source.of(build("data", config.data))
 
 
 def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pretrained: bool = True) -> Task:

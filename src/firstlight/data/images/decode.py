@@ -59,7 +59,7 @@ def decode(
     labelled = [image for images in splits.values() for image in images]
     rows = {path: row for row, (path, _) in enumerate(labelled)}
     assert len(rows) == len(labelled)
-    pixels = _scratch_array((len(labelled), *shape), scratch_dir)
+    pixels = scratch_array((len(labelled), *shape), scratch_dir)
 
     problems: dict[int, str] = {}
     digests: dict[int, bytes] = {}
@@ -93,7 +93,8 @@ def decode(
     return {name: Arrays(*part) for name, part in zip(splits, parts, strict=True)}
 
 
-def _scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
+def scratch_array(shape: tuple[int, ...], folder: Path) -> np.ndarray:
+    """Return a uint8 array in a temporary file without a name in the folder, which is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # without it, a full disk kills the process when a page is written
