@@ -12,6 +12,8 @@ from firstlight.config.project import project_dir
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
 
+# The last words of arguments that name a place, such as `root` or `data_dir`.
+_PLACES = ("root", "dir", "folder", "path", "file")
 # The `_target_` of a class or function, and the values of its arguments.
 Node = dict[str, Any]
 
@@ -94,7 +96,7 @@ class RunConfig:
         return replace(
             self,
             project=self.project if project is None else str(project),
-            data=_absolute(self.data) | {"dir": str(user_path(self.data["dir"], "data.dir"))},
+            data=_with_places(_absolute(self.data)) | {"dir": str(user_path(self.data["dir"], "data.dir"))},
             augment=augment,
             transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
         )
@@ -136,6 +138,17 @@ class RunConfig:
     def num_nodes(self) -> int:
         """The number of machines that train the run together."""
         return self.trainer.get("num_nodes", 1)
+
+
+def _with_places(node: Any, key: str = "") -> Any:
+    """Make the paths of existing files and folders absolute that the nested nodes of `data` name as their place."""
+    if isinstance(node, dict):
+        return {name: _with_places(value, str(name)) for name, value in node.items()}
+    is_place = key.rpartition("_")[2] in _PLACES or (key == "name" and isinstance(node, str) and "/" in node)
+    if not is_place or not isinstance(node, str) or not node:
+        return node
+    path = user_path(node, key)
+    return str(path) if path.exists() else node
 
 
 def _absolute(node: Node, key: str = "file") -> Node:

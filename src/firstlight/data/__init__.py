@@ -7,6 +7,7 @@ from firstlight.data.dataset import TorchDataset as TorchDataset
 from firstlight.data.digits import Digits as Digits
 from firstlight.data.dogs import Dogs as Dogs
 from firstlight.data.folder import Folder as Folder
+from firstlight.data.huggingface import HuggingFace as HuggingFace
 from firstlight.data.line import Line as Line
 from firstlight.data.loader import BatchLoader as BatchLoader
 from firstlight.data.mnist import MNIST as MNIST
@@ -16,3 +17,4 @@ from firstlight.data.store import Store as Store
 from firstlight.data.stored import Stored as Stored
 from firstlight.data.table import Table as Table
 from firstlight.data.text import Text as Text
+from firstlight.data.torchvision import TorchVision as TorchVision

@@ -1,64 +1,28 @@
 """Data sets of PyTorch: any object with a length and numbered samples, from a config or from Python."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from firstlight.checks import check_range, choose
-from firstlight.data.images.reading import FITS
+from firstlight.data.numbered_samples import NumberedSamples
 from firstlight.data.samples.access import as_dataset
-from firstlight.data.samples.arrays import Columns, ImageOptions, Reader
-from firstlight.data.samples.labels import UNLABELLED, encode
-from firstlight.data.samples.names import class_names
-from firstlight.data.samples.probes import check_repeatable, digest, read_probes
-from firstlight.data.source import Source
-from firstlight.data.statistics import describe
-from firstlight.data.store import Arrays, Split, Store
-from firstlight.spec import DataSpec
 
 
-class TorchDataset(Source):
-    """Any `torch.utils.data.Dataset`, or arrays. Its samples are read once, in order, into a store.
-
-    A sample is a pair of an input and a label, or an input alone for autoencoders. The input is an image (of Pillow, or
-    an array or tensor (channels, height, width), (height, width, channels) or (height, width)), a vector of numbers, or
-    tokens, whose label are the next tokens. The label is a whole number or a text (a class), or one or several floats.
-    Names of classes are searched for by `class_names`.
-
-    Images of one size are stored as they are, and others as `image_size`, `channels` and `fit` say, as those of
-    `ImageFiles`. Floats from 0 to 1, as `ToTensor` returns, become 256 steps.
-
-    A store is built again if the number of samples, one of 32 samples of each split or the names of the classes change.
-    If something else has changed, set another `version`.
+class TorchDataset(NumberedSamples):
+    """Any `torch.utils.data.Dataset`, or arrays; see `NumberedSamples`.
 
     Args:
         dir: folder of the store.
         train: the training samples: a data set, a list of samples, or a tuple of inputs and labels.
         val: the validation samples; None selects a part of `train`.
         test: the test samples; None holds out a part of `train`.
-        labels: names of the classes by number, or of the targets; None for the names that the data set has.
         keys: names or places of the input and the label in a sample that is a dict or a longer tuple.
-        classes: whether labels are classes and not numbers; None: whole numbers and texts are classes.
-        image_size: height and width of a network's input; None keeps images of one size as they are.
-        mixed_size: `image_size` of images of different sizes, if that is None.
-        channels: 3 for colour, 1 for grey; None keeps them.
-        fit: see `ImageFiles`.
-        value_range: the values of black and white in images that are not uint8, such as [-1, 1].
-        version: any number or text; another one builds the store again.
-        test_fraction: fraction of each class for testing, if there is no `test`.
-        split_seed: seed that selects these samples.
-        kwargs: see `Source`.
+        kwargs: see `NumberedSamples` and `Source`.
 
     Raises:
-        ValueError: an argument is out of its range, or a split is no data set.
+        ValueError: an argument is out of its range.
     """
 
     name = "dataset"
-    stratified = True
 
     def __init__(
         self,
@@ -67,121 +31,21 @@ class TorchDataset(Source):
         train: Any = None,
         val: Any = None,
         test: Any = None,
-        labels: Sequence[str] | None = None,
         keys: Sequence[str | int] | None = None,
-        classes: bool | None = None,
-        image_size: int | None = None,
-        mixed_size: int = 64,
-        channels: int | None = None,
-        fit: str = "crop",
-        value_range: Sequence[float] | None = None,
-        version: str | int = 0,
-        test_fraction: float = 0.2,
-        split_seed: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(dir, **kwargs)
-        for key, value in {"image_size": image_size, "mixed_size": mixed_size, "channels": channels}.items():
-            check_range(f"data.{key}", 1 if value is None else value, at_least=1)
-        choose("data.fit", fit, FITS, "way to fit images")
         if keys is not None and len(keys) not in (1, 2):
             raise ValueError(f"data.keys={list(keys)}: must be the places of the input and the label, such as [0,1].")
-        if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
-            raise ValueError(f"data.value_range={list(value_range)}: must be the values of black and white.")
         self.given = {"train": train, "val": val, "test": test}
-        self.labels = None if labels is None else tuple(map(str, labels))
         self.keys = keys
-        self.classes = classes
-        self.image_size = image_size
-        self.mixed_size = mixed_size
-        self.channels = channels
-        self.fit = fit
-        self.value_range = value_range
-        self.test_fraction = test_fraction
-        self.split_seed = split_seed
-        self.margin = 0
-        names = ("labels", "keys", "classes", "image_size", "mixed_size", "channels", "fit", "value_range")
-        self.options = {name: getattr(self, name) for name in names} | {"version": version}
+        self.options |= {"keys": keys}
 
     def open(self) -> dict[str, Any]:
-        """Return the data set of each split; `train` is required.
+        """Return the data sets that were given.
 
         Raises:
-            ValueError: a split is no data set.
+            ValueError: one of them has no length or no numbered samples, or is empty.
         """
         given = {split: value for split, value in self.given.items() if split == "train" or value is not None}
         return {split: as_dataset(f"data.{split}", value) for split, value in given.items()}
-
-    @cached_property
-    def datasets(self) -> dict[str, Any]:
-        """The data set of each split."""
-        return self.open()
-
-    @cached_property
-    def names(self) -> tuple[str, ...] | None:
-        """Names of the classes by number, or of the targets; None if they are unknown."""
-        label = self.keys[1] if self.keys is not None and len(self.keys) == 2 else None
-        return self.labels or class_names(self.datasets["train"], label)
-
-    @cached_property
-    def _probes(self) -> dict[str, dict[int, Any]]:
-        return {split: read_probes(f"data.{split}", dataset, self.keys) for split, dataset in self.datasets.items()}
-
-    def fingerprint(self) -> Any:
-        """Return the names of the classes, and the number of samples and checksums of 32 samples of each split."""
-        probes = {
-            split: [len(self.datasets[split]), *map(digest, found.values())] for split, found in self._probes.items()
-        }
-        return [self.names, probes]
-
-    def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        """Read all samples.
-
-        Raises:
-            ValueError: samples differ in kind, are damaged, or differ whenever they are read.
-        """
-        for split, probes in self._probes.items():
-            found = {row: digest(sample) for row, sample in probes.items()}
-            check_repeatable(f"data.{split}", self.datasets[split], self.keys, found)
-        samples = {split: list(found.values()) for split, found in self._probes.items()}
-        reader = Reader(self.datasets, self.keys, samples, self.cache_dir)
-        if "test" not in self.datasets:
-            self.remarks.append(f"no test split is given: {self.test_fraction:g} of each class is held out for testing")
-        if reader.kind == "tokens":
-            return self._tokens(reader)
-        inputs, labels = self._images(reader) if reader.kind == "images" else reader.vectors(np.float32)
-        names, targets = encode(labels, self.names, self.classes, self.remarks)
-        return names, {split: Arrays(inputs[split], targets[split]) for split in inputs}
-
-    def _images(self, reader: Reader) -> Columns:
-        def stored(size: int) -> int:
-            return size + 2 * (size // 14 if self.fit == "crop" else 0)
-
-        size = None if self.image_size is None else stored(self.image_size)
-        options = ImageOptions(size, stored(self.mixed_size), self.channels, self.fit, self.value_range)
-        form, columns = reader.images(options)
-        self.margin = (form.size[0] - (self.image_size or self.mixed_size)) // 2 if form.fit else 0
-        if form.rounded:
-            self.remarks.append("float images were rounded to 256 steps from black to white")
-        return columns
-
-    def _tokens(self, reader: Reader) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        inputs, labels = reader.vectors(np.int32)
-        targets = {split: np.stack(found).astype(np.int32) for split, found in labels.items()}
-        highest = max(int(array.max()) for array in (*inputs.values(), *targets.values()))
-        names = self.names or tuple(map(str, range(highest + 1)))
-        return names, {split: Arrays(inputs[split], targets[split]) for split in inputs}
-
-    def _with_test(self, store: Store, path: Path) -> Store:
-        self.margin = store.spec.margin  # the store may be one of an earlier process
-        return super()._with_test(store, path)
-
-    def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
-        return replace(describe(labels, train, margin=self.margin), fit=self.fit)
-
-    def summary(self, spec: DataSpec, splits: Mapping[str, Split]) -> list[str]:
-        shape = "x".join(map(str, spec.input_shape))
-        (line,) = super().summary(spec, splits)
-        if spec.labels == (UNLABELLED,):
-            line = line.partition(", in ")[0] + " without labels"
-        return [f"{line}; {spec.kind} of {shape}" if spec.kind == "images" else line]

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class Source(ABC):
         ValueError: an argument is out of its range.
     """
 
-    name: ClassVar[str]
+    name: str
     consecutive: bool = False
     stratified: bool = False
     test_fraction: float = 0.2
@@ -133,7 +133,8 @@ class Source(ABC):
             return [f"{sizes}, in {spec.num_outputs:,} classes: {_first(spec.labels)}"]
         if spec.targets == "tokens":
             return [f"{sizes} windows of {spec.input_shape[0]:,} tokens; {spec.num_outputs:,} tokens are known"]
-        return [f"{sizes} rows of {spec.input_shape[0]:,} numbers, to predict {_first(spec.labels)}"]
+        samples = "images" if spec.kind == "images" else f"rows of {spec.input_shape[0]:,} numbers"
+        return [f"{sizes} {samples}, to predict {_first(spec.labels)}"]
 
     def read_all(self, spec: DataSpec) -> Split:
         """Read the samples of all splits for a run on other data, which knows the labels of `spec` alone.
@@ -234,9 +235,10 @@ class Source(ABC):
             ValueError: see `store`.
         """
         self.store()
+        is_beside = self.cache_dir.name == ".firstlight"
         return {
             "_target_": "firstlight.data.Stored",
-            "dir": str(self.dir),
+            "dir": str(self.cache_dir.parent if is_beside else self.dir),
             "store": self._store_path().name,
             "batch_size": self.batch_size,
             "val_fraction": self.val_fraction,
@@ -268,13 +270,18 @@ class Source(ABC):
     @property
     def cache_dir(self) -> Path:
         """Folder of the stores."""
-        beside = self.dir / ".firstlight"
-        nearest = next(parent for parent in (beside, *beside.parents) if parent.exists())
-        if os.access(nearest, os.W_OK):
-            return beside
-        import pooch  # takes a tenth of a second to import
+        return cache_beside(self.dir)
 
-        return Path(pooch.os_cache("firstlight"))
+
+def cache_beside(folder: Path) -> Path:
+    """Return the folder of the stores of data in a folder: inside of it, or the user's cache if it is read-only."""
+    inside = folder / ".firstlight"
+    nearest = next(parent for parent in (inside, *inside.parents) if parent.exists())
+    if os.access(nearest, os.W_OK):
+        return inside
+    import pooch  # takes a tenth of a second to import
+
+    return Path(pooch.os_cache("firstlight"))
 
 
 def _first(labels: tuple[str, ...], number: int = 10) -> str:

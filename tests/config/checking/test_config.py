@@ -104,7 +104,9 @@ def test_the_error_for_a_nested_target_names_its_path(config: dict[str, Any]) ->
 
 def test_the_error_for_an_unknown_target_names_its_key(config: dict[str, Any]) -> None:
     message = message_for(put(config, "optimizer._target_", "torch.optim.AdmaW"))
-    assert message == "optimizer._target_=torch.optim.AdmaW: 'AdmaW' must be defined in torch.optim."
+    assert (
+        message == "optimizer._target_=torch.optim.AdmaW: 'AdmaW' must be defined in torch.optim, did you mean 'AdamW'?"
+    )
 
 
 @pytest.mark.parametrize("value", [None, "lenet", {"hidden_sizes": [3]}])

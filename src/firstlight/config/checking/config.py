@@ -142,7 +142,8 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
     try:
         accepted = parameters(target)
     except ValueError as error:
-        raise ValueError(f"{path}._target_={target}: {error}.") from None
+        end = "" if str(error).endswith("?") else "."
+        raise ValueError(f"{path}._target_={target}: {error}{end}") from None
     if accepted is None:  # unknown from the source; the call raises an error itself
         return
     name = target.rsplit(".", 1)[-1]

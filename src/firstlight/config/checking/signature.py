@@ -3,8 +3,11 @@
 import ast
 import functools
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from firstlight.checks import nearest
 
 Parameters = dict[str, ast.expr | None]  # name -> annotation, or None
 
@@ -133,8 +136,27 @@ def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:
         original = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
         return _follow_import(path, statement, original)
     if statement is None and "*" not in bound and "__getattr__" not in bound and not _assigns(path, name):
-        raise ValueError(f"'{name}' must be defined in {target.rsplit('.', 1)[0]}")
+        raise _undefined(target, name, bound)
+    if statement is None and name not in (offered := _exports(path)) and nearest(name, offered):
+        raise _undefined(target, name, offered)
     return None
+
+
+def _undefined(target: str, name: str, known: Iterable[str]) -> ValueError:
+    found = nearest(name, (other for other in known if not other.startswith("_")))
+    hint = f", did you mean '{found}'?" if found else ""
+    return ValueError(f"'{name}' must be defined in {target.rsplit('.', 1)[0]}{hint}")
+
+
+def _exports(path: Path) -> list[str]:
+    """Return the names in the `__all__` of a module that computes other names by `__getattr__`; none of others."""
+    if "__getattr__" not in definitions(path):
+        return []
+    for statement in top_level(path):
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            with suppress(ValueError):  # it is computed
+                return list(ast.literal_eval(statement.value))
+    return []
 
 
 def _assigns(path: Path, name: str) -> bool:

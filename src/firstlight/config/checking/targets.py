@@ -34,8 +34,13 @@ _MODULES = (
     *(f"lightning.pytorch.{package}.*" for package in ("strategies", "trainer")),
     *(f"lightning.pytorch.loggers{module}" for module in ("", ".csv_logs", ".tensorboard")),
     "lightning.fabric.plugins.*",
+    "torch.utils.data",
+    "torch.utils.data.dataset",
+    "torchvision.datasets.*",
+    "torchvision.transforms.*",
 )
-_PACKAGES = ("firstlight", "torch", "torchmetrics", "lightning")
+_LEFT_OUT = ("torchvision.datasets.lsun",)  # unpickles a file that has no checksum
+_PACKAGES = ("firstlight", "torch", "torchmetrics", "lightning", "torchvision")
 
 _SCHEDULER = "firstlight.training.schedulers"
 _SIGNATURE = ["optimizer", "run_length"]  # the first arguments of a scheduler
@@ -43,9 +48,17 @@ _PLUGINS = tuple(
     f"lightning.pytorch.plugins.{name}"
     for name in ("CheckpointIO", "LayerSync", "Precision", "environments.ClusterEnvironment")
 )
+_DATASET = "torch.utils.data.Dataset"
+# Transforms: modules, and those of torchvision that are none.
+_TRANSFORMS = (
+    "torch.nn.Module",
+    *(f"torchvision.transforms.{name}" for name in ("Compose", "ToTensor", "PILToTensor", "ToPILImage")),
+)
 # The base classes that each place of a config asks for. A key stands for all places below it that have no key.
 _BASES: dict[str, tuple[str, ...]] = {
     "data": ("firstlight.data.source.Source",),
+    **{f"data.{split}": (_DATASET,) for split in ("train", "val", "test")},
+    **{f"data.{place}.": (_DATASET, *_TRANSFORMS) for place in ("train", "val", "test", "options")},
     "augment": ("firstlight.augment.pipeline.Augment", "firstlight.augment.step.Step"),
     "model": ("torch.nn.Module",),
     "task": ("firstlight.tasks.task.Task",),
@@ -72,9 +85,9 @@ _FOLDERS = ("default_root_dir", "dirpath", "log_dir", "root_dir", "save_dir")
 def check_targets(config: dict[str, Any], run_dir: Path) -> None:
     """Check that the config of a run folder calls only classes that are known, each in its place.
 
-    A class is known if it is defined in firstlight, torch, torchmetrics or Lightning, or in the project in whose folder
-    the user stands, and if it is a subclass of what its place asks for. Paths that the Trainer writes to must lie in
-    the run folder. Nothing is imported.
+    A class is known if it is defined in firstlight, torch, torchvision, torchmetrics or Lightning, or in the project in
+    whose folder the user stands, and if it is a subclass of what its place asks for. Paths that the Trainer writes to
+    must lie in the run folder. Nothing is imported.
 
     Args:
         config: the content of config.yaml.
@@ -116,7 +129,9 @@ def _check_target(place: str, target: Any, run_dir: Path, hint: str) -> None:
         return
     kind = f"a subclass of {' or '.join(asked)}" if asked else "left out, because its place takes no object"
     kind = kind.replace(f"a subclass of {_SCHEDULER}", f"a function as in {_SCHEDULER}")
-    origin = " that firstlight, torch, torchmetrics, Lightning or the project in the working directory defines"
+    origin = (
+        " that firstlight, torch, torchvision, torchmetrics, Lightning or the project in the working directory defines"
+    )
     raise ValueError(
         f"{printable(place, 80)}._target_={printable(target, 80)}: must be {kind}{origin if asked else ''},"
         f" unless you trust the author of the run folder and set trust=true.{hint}"
@@ -128,6 +143,9 @@ def _asked_for(place: str) -> tuple[str, ...]:
     group, _, inner = place.partition(".")
     if not inner:
         return _BASES.get(group, ())
+    if group == "data":
+        place, _, rest = inner.partition(".")
+        return _BASES.get(f"data.{place}." if rest else f"data.{place}", ())
     if group == "trainer":
         return _BASES.get(f"trainer.{inner.split('.')[0]}", ())
     if group in ("augment", "model", "task"):
@@ -164,8 +182,8 @@ def _fits(definition: Definition, asked: tuple[str, ...]) -> bool:
 
 
 @functools.cache
-def _listed_files() -> tuple[frozenset[Path], tuple[Path, ...]]:
-    """Return the files of the single modules and the folders of the packages that `_MODULES` names."""
+def _listed_files() -> tuple[frozenset[Path], tuple[Path, ...], frozenset[Path | None]]:
+    """Return files and folders of the modules and packages in `_MODULES`, and the files in `_LEFT_OUT`."""
     files, folders = set(), []
     for name in _MODULES:
         try:
@@ -176,12 +194,12 @@ def _listed_files() -> tuple[frozenset[Path], tuple[Path, ...]]:
             folders.append(path.parent)
         elif path is not None:
             files.add(path)
-    return frozenset(files), tuple(folders)
+    return frozenset(files), tuple(folders), frozenset(find_module(name)[0] for name in _LEFT_OUT)
 
 
 def _is_listed(path: Path) -> bool:
-    files, folders = _listed_files()
-    return path in files or any(folder in path.parents for folder in folders)
+    files, folders, left_out = _listed_files()
+    return path not in left_out and (path in files or any(folder in path.parents for folder in folders))
 
 
 def _is_own(path: Path, run_dir: Path) -> bool:
