@@ -26,6 +26,7 @@ from helpers.generate import write_all
 from helpers.runs import forbid_network
 
 KINDS = ("images", "numbers", "tokens")
+NAMED = ("dataset", "huggingface")  # they need a name or a class of the user's own; tests/data has their tests
 FOLDER = tempfile.TemporaryDirectory()  # the tests are collected before pytest makes folders
 write_all(Path(FOLDER.name))
 
@@ -61,7 +62,8 @@ def kinds_of_data(data: str) -> tuple[str, ...]:
 
 with pytest.MonkeyPatch.context() as patch:
     forbid_network(patch)
-    DATA = {path.stem: kinds_of_data(path.stem) for path in sorted((CONFIG_DIR / "data").glob("[!_]*.yaml"))}
+    NAMES = sorted(path.stem for path in (CONFIG_DIR / "data").glob("[!_]*.yaml"))
+    DATA = {name: kinds_of_data(name) for name in NAMES if name not in NAMED}
 MODELS = {path.stem: kinds_of_network(path.stem) for path in sorted((CONFIG_DIR / "model").glob("[!_]*.yaml"))}
 PAIRS = [(data, model) for data in DATA for model in MODELS if set(DATA[data]) & set(MODELS[model])]
 # For each kind of samples, a data set of this kind with a network that does not accept it.

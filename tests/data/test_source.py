@@ -1,4 +1,7 @@
+import importlib
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from firstlight.config import RunConfig
 from firstlight.data import MNIST, Source, Split
 from firstlight.data.store import Arrays
+from firstlight.tasks.build import build_source
 
 
 class Numbers(Source):
@@ -199,3 +204,122 @@ def test_val_has_the_same_fraction_of_every_class(folder: Path, monkeypatch: pyt
         _, splits = Numbers(str(folder), val_fraction=0.2).splits(seed)
         classes = splits["val"].take(torch.arange(20))[1]
         assert classes.bincount().tolist() == [10, 10]
+
+
+def arrays(*shape: int, dtype: str = "uint8") -> np.ndarray:
+    return np.ones(shape, dtype)
+
+
+CLASSES = np.array([0, 1])
+TOKENS = np.array([[0, 1], [1, 1]])
+
+
+class Own(Source):
+    """Only `read` is defined."""
+
+    def __init__(self, dir: str, result: Any) -> None:
+        super().__init__(dir, val_fraction=0.5)
+        self.result = result
+
+    def read(self) -> Any:
+        return self.result
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "kinds"),
+    [
+        (("a", "b"), {"train": (arrays(4, 1, 3, 3), [0, 1, 1, 0])}, ("images", "classes")),
+        (
+            ["a", "b"],
+            {"train": (torch.ones(4, 2, dtype=torch.float64), torch.tensor([0, 1, 1, 0]))},
+            ("numbers", "classes"),
+        ),
+        (("y",), {"train": (arrays(4, 2, dtype="float16"), [1.0, 2, 3, 4])}, ("numbers", "numbers")),
+        (("y", "z"), {"train": (arrays(4, 1, 2, 2), arrays(4, 2, dtype="float64"))}, ("images", "numbers")),
+        (("a", "b"), {"train": (np.tile(TOKENS, (2, 1)), np.tile(TOKENS, (2, 1)))}, ("tokens", "tokens")),
+    ],
+)
+def test_a_source_needs_nothing_but_read(tmp_path: Path, labels: Any, splits: Any, kinds: tuple[str, str]) -> None:
+    source = Own(str(tmp_path), (labels, splits | {"test": splits["train"]}))
+    store, found = source.splits(seed=1)
+    assert (store.spec.kind, store.spec.targets) == kinds
+    assert [len(found[name]) for name in ("train", "val", "test")] == [2, 2, 4]
+    assert [path.name.split("-")[0] for path in stores(tmp_path)] == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ((("a", "b"), {"train": (arrays(2, 1, 3, 3), [0])}), "a target for each input: train has 2 and 1"),
+        (
+            (("a", "b"), {"train": (arrays(2, 1, 3, 3, dtype="float32"), CLASSES)}),
+            r"\(2, 1, 3, 3\) of float32; they must be images .* uint8",
+        ),
+        ((("a", "b"), {"train": (arrays(2, 3, 3), CLASSES)}), r"inputs \(2, 3, 3\) of uint8; they must be images"),
+        ((("a", "b"), {"train": (np.array([[1.0], [np.nan]]), CLASSES)}), "train inputs with NaN .* in sample 1"),
+        ((("y",), {"train": (arrays(2, 1, dtype="float32"), [1.0, np.inf])}), "train targets with NaN or infinite"),
+        (
+            (("a",), {"train": (arrays(2, 1, 3, 3), CLASSES)}),
+            "train classes with the number 1; with 1 labels they must be 0 to 0",
+        ),
+        ((("a", "b"), {"train": (arrays(2, 1, 3, 3), [0, -1])}), "train classes with the number -1"),
+        ((("a", "b"), {"train": (arrays(2, 1, 3, 3), [0.0, 1.0])}), "1 targets for each sample, but 2 labels"),
+        ((("a", "b"), {"train": (arrays(0, 1, 3, 3), [])}), "must return samples for train, and it is empty"),
+        (
+            (("a", "b"), {"train": (arrays(2, 1, 3, 3), CLASSES), "test": (arrays(0, 1, 3, 3), [])}),
+            "samples for test, and",
+        ),
+        (
+            (("a", "b"), {"train": (arrays(2, 1, 3, 3), CLASSES), "test": (arrays(2, 1, 4, 3), CLASSES)}),
+            "shape of samples in test as in train",
+        ),
+        ((("a", "b"), {"train": (TOKENS, TOKENS), "val": (TOKENS + 1, TOKENS)}), "val tokens with the number 2"),
+        ((("a", "b"), {"train": (TOKENS, CLASSES)}), "which are tokens, and targets"),
+        ((("a", "b"), {"training": (TOKENS, TOKENS)}), "unknown split 'training', did you mean 'train'"),
+        ((("a", "b"), {"test": (TOKENS, TOKENS)}), "the split 'train', and returns only test"),
+        ((("a", "b"), {"train": TOKENS[0, 0]}), "a pair of inputs and targets for train"),
+        (("ab", {"train": (TOKENS, TOKENS)}), "the labels as texts"),
+        (((1, 2), {"train": (TOKENS, TOKENS)}), "the labels as texts"),
+    ],
+)
+def test_a_contract_that_is_broken_is_named(tmp_path: Path, result: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^data: Own.*{message}"):
+        Own(str(tmp_path), result).splits(seed=1)
+    assert not stores(tmp_path)
+
+
+def test_a_wrong_describe_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = ("a", "b"), {"train": (arrays(9, 1, 3, 3), [0, 1, 0, 1, 0, 1, 0, 1, 0])}
+    spec = Own(str(tmp_path / "one"), result).store().spec
+    monkeypatch.setattr(Own, "describe", lambda *_: spec.resized(4, 4))
+    with pytest.raises(ValueError, match=r"Own\.describe must return the shape \(1, 3, 3\), and returns \(1, 4, 4\)"):
+        Own(str(tmp_path / "two"), result).store()
+
+
+def test_changed_code_of_an_own_class_builds_the_store_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import numpy as np\nfrom firstlight.data import Source\nclass Mine(Source):\n    def read(self):\n"
+    code += "        inputs, targets = np.full((9, 1, 2, 2), 1, np.uint8), np.arange(9) % 2\n"
+    code += "        return ('a', 'b'), {'train': (inputs, targets)}\n"
+    path = tmp_path / "own_source.py"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for value in (1, 2):
+        path.write_text(code.replace(", 1, np", f", {value}, np"))
+        monkeypatch.delitem(sys.modules, "own_source", raising=False)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        module = importlib.import_module("own_source")
+        assert int(module.Mine(str(tmp_path)).store().splits["train"].inputs.max()) == value
+    monkeypatch.delitem(sys.modules, "own_source")
+
+
+def test_numbers_without_a_test_split_need_one_class_only(tmp_path: Path) -> None:
+    result = ("y", "z"), {"train": (arrays(10, 1, dtype="float32"), arrays(10, 2, dtype="float32"))}
+    _, splits = Own(str(tmp_path), result).splits(seed=1)
+    assert len(splits["test"]) == 2
+
+
+def test_a_config_that_names_another_class_is_answered_with_the_way(tmp_path: Path) -> None:
+    node = {"_target_": "torchvision.datasets.FakeData", "size": 3}
+    config = RunConfig.from_overrides(f"data.dir={tmp_path}")
+    with pytest.raises(ValueError, match=r"must be a subclass .*, and FakeData is not\..*data=dataset data\.train="):
+        build_source(replace(config, data=node))

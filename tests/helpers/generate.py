@@ -25,9 +25,9 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
 
 
-def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28) -> None:
-    """Write random images with bright rows that depend on the class, as the four IDX files in folder/MNIST/raw."""
-    raw = folder / "MNIST" / "raw"
+def write_mnist(folder: Path, num_train: int = 200, num_test: int = 50, size: int = 28, name: str = "MNIST") -> None:
+    """Write random images with bright rows that depend on the class, as the four IDX files in folder/`name`/raw."""
+    raw = folder / name / "raw"
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
     for prefix, number in (("train", num_train), ("t10k", num_test)):
@@ -112,6 +112,7 @@ def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
 def write_all(folder: Path) -> None:
     """Write every data set that has official files to the folder that its source reads."""
     write_mnist(folder)
+    write_mnist(folder, name="FashionMNIST")
     write_files(folder / "cifar-10-batches-bin", cifar10_binary())
     write_asl(folder / "sign-language-mnist", asl_table(ASL_CODES), asl_table(ASL_CODES, seed=1))
     write_classes(folder / "train", 8)

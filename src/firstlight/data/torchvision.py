@@ -74,6 +74,10 @@ class TorchVision(NumberedSamples):
             found["test"] = found.pop("val")
         return found
 
+    def fingerprint(self) -> Any:
+        found = super().fingerprint()
+        return [self.cls.__name__, self.test_is_val, found]
+
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         found = super().read()
         if self.test_is_val:
