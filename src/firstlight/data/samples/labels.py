@@ -95,7 +95,7 @@ def _kind_of_one(value: Any) -> str:
 
 def _unlabelled(labels: Labels, classes: bool | None) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     if classes is not None:
-        raise ValueError("data: must have labels, and its samples are inputs alone; an autoencoder needs no labels.")
+        raise ValueError("data: must have labels, and its samples are inputs alone; model=autoencoder needs none.")
     return (UNLABELLED,), {split: np.zeros(len(values), np.int64) for split, values in labels.items()}
 
 
