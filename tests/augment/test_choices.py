@@ -146,8 +146,8 @@ def test_evaluation_needs_no_thesaurus(tmp_path: Path) -> None:
     spec, file = DataSpec((4,), 2, ("big", "large"), (), ()), tmp_path / "thesaurus.txt"
     config = RunConfig.from_overrides("model=rnn", "task=language", f"+augment.replace_synonyms.file={file}")
     file.write_text("big large")
-    assert build_task(config, spec).augment.token_steps
+    assert build_task(config, spec).augment.samples
     file.unlink()
     with pytest.raises(ValueError, match=r"^augment\.replace_synonyms\.file=.*must be an existing file"):
         build_task(config, spec)
-    assert not build_task(config, spec, training=False).augment.token_steps
+    assert not build_task(config, spec, training=False).augment.samples

@@ -17,7 +17,7 @@ def normal_images(*shape: int) -> torch.Tensor:
 
 def test_noise_has_a_uniform_std_that_is_the_same_fraction_of_white_in_every_channel() -> None:
     images = normal_images(3000, 3, 24, 24)
-    noise = (Noise(std=0.1).apply(images, STD) - images) * STD[:, None, None]
+    noise = (Noise(std=0.1).filter(images, STD) - images) * STD[:, None, None]
     noise_std = noise.std((1, 2, 3))
     assert noise_std.max() < 0.11
     assert noise_std.mean().item() == pytest.approx(0.05, abs=0.003)
@@ -36,25 +36,25 @@ def test_blur_is_the_same_as_in_torchvision() -> None:
 def test_the_std_of_blur_is_uniform() -> None:
     points = torch.zeros(4000, 1, 25, 25)
     points[:, :, 12, 12] = 1
-    rows = Blur(low=1, high=2, p=1).apply(points, STD[:1]).sum((1, 2))
+    rows = Blur(low=1, high=2, p=1).filter(points, STD[:1]).sum((1, 2))
     assert_uniform((rows @ (torch.arange(25.0) - 12) ** 2).sqrt(), 1, 2)
 
 
 def test_blur_leaves_an_image_of_one_colour_unchanged() -> None:
     even = torch.full((2, 3, 9, 9), 1.5)
-    torch.testing.assert_close(Blur(p=1).apply(even, STD), even)
+    torch.testing.assert_close(Blur(p=1).filter(even, STD), even)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 1)])
 def test_images_smaller_than_the_kernel_are_blurred(size: tuple[int, int]) -> None:
     images = normal_images(2, 3, *size)
-    found = Blur(low=3, high=5, p=1).apply(images, STD)
+    found = Blur(low=3, high=5, p=1).filter(images, STD)
     assert found.shape == images.shape
     assert found.std() <= images.std()
 
 
 def test_cutout_fills_rectangles_of_uniform_height_and_width_with_the_mean_colour() -> None:
-    found = Cutout(low=0.2, high=0.6, p=1).apply(torch.ones(20_000, 3, 20, 40), STD)
+    found = Cutout(low=0.2, high=0.6, p=1).filter(torch.ones(20_000, 3, 20, 40), STD)
     is_cut = found == 0
     assert torch.equal(is_cut, is_cut[:, :1].expand_as(is_cut))
     assert ((found == 1) | is_cut).all()
@@ -84,7 +84,7 @@ def test_a_rectangle_can_be_empty_or_the_whole_image() -> None:
 @pytest.mark.parametrize("step", [Noise(p=0.3), Blur(low=0.5, p=0.3), Cutout(low=0.2, p=0.3)])
 def test_a_fraction_p_of_the_samples_is_changed_and_the_others_stay_equal(step: Noise | Blur | Cutout) -> None:
     images = normal_images(4000, 1, 8, 8)
-    untouched = (step.apply(images, STD[:1]) == images).all(3).all(2).all(1)
+    untouched = (step.filter(images, STD[:1]) == images).all(3).all(2).all(1)
     assert untouched.float().mean().item() == pytest.approx(0.7, abs=0.03)
 
 

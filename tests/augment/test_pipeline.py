@@ -240,8 +240,8 @@ AGES = DataSpec((1, 8, 8), 1, ("age",), (99.0,), (60.0,), target_mean=(30.0,), t
         (TOKENS, {"flip": augment.Flip()}, "augment.flip: must be a step for tokens; Flip is for images"),
         (TOKENS, {"mixup": augment.Mixup()}, "augment.mixup: must be a step for tokens; Mixup is for images"),
         (AGES, {"own": augment.Cutmix()}, "augment.own: must be null, because the data's targets are numbers"),
-        (GREY, {"flip": 0.5}, "augment.flip: must be a geometry, .* or token step, not an instance of float"),
-        (GREY, {"own": Step(1)}, "augment.own: must be a geometry, .* or token step, not an instance of Step"),
+        (GREY, {"flip": 0.5}, r"augment.flip: must be a step or a torch\.nn\.Module, not an instance of float"),
+        (GREY, {"own": Step(1)}, r"augment.own: must define apply\(samples\), see .*\.step\.Step; Step does not\."),
     ],
 )
 def test_options_and_steps_that_do_not_fit_raise_an_error(

@@ -27,6 +27,7 @@ Node = dict[str, Any]
 MADE = "../made"  # the file that a hostile config tries to make, seen from the working directory
 CALLBACKS = "lightning.pytorch.callbacks"
 LOGGERS = "lightning.pytorch.loggers"
+SCHEDULERS = "torch.optim.lr_scheduler"
 
 
 def node(target: Any, *args: Any, **values: Any) -> Node:
@@ -81,6 +82,14 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("model", node("firstlight.networks.lenet.nn.Linear", 1, 1), ""),
     ("scheduler", node("firstlight.training.run.train"), ""),
     ("scheduler", node("firstlight.training.schedulers.check_range"), ""),
+    ("scheduler", node("firstlight.training.schedulers.bound.BoundScheduler", {}), ""),
+    ("scheduler.lr_lambda", node("os.mkdir", MADE, _partial_=True), ""),
+    ("scheduler", node(f"{SCHEDULERS}.LambdaLR", lr_lambda=node("os.mkdir", _partial_=True)), "scheduler.lr_lambda"),
+    ("augment.own", node("torchvision.transforms.v2.Lambda", node("torch.nn.ReLU")), ""),
+    ("augment.own", node("torchvision.transforms.Lambda", node("torch.nn.ReLU")), ""),
+    ("augment.own", node("torchvision.transforms.v2.RandomApply", [TOUCH]), "augment.own._args_.0.0"),
+    ("augment.own", node("torchvision.transforms.v2.functional.resize", MADE), ""),
+    ("augment.own", node("torchvision.datasets.FakeData"), ""),
     # classes of known packages in a place that asks for another, or that do more than they should when they are built
     ("data", node("firstlight.runs.RunFolder", MADE), ""),
     ("data", node("torch.nn.Linear", 1, 1), ""),
@@ -359,6 +368,11 @@ def test_every_target_in_the_yaml_files_is_known(tmp_path: Path) -> None:
         ("data.options", {"transform": node("torchvision.transforms.v2.Grayscale")}),
         ("optimizer", node("torch.optim.NAdam", lr=1)),
         ("optimizer", node("torch.optim.Muon", lr=1)),
+        ("augment.jitter", node("torchvision.transforms.v2.ColorJitter", brightness=0.3)),
+        ("augment.some", node("torchvision.transforms.v2.RandomApply", [node("torchvision.transforms.GaussianBlur")])),
+        ("augment.wrapped", node("firstlight.augment.ModuleStep", module=node("torch.nn.Dropout"))),
+        ("scheduler", node("torch.optim.lr_scheduler.OneCycleLR")),
+        ("scheduler", node("torch.optim.lr_scheduler.ChainedScheduler", schedulers=[node(f"{SCHEDULERS}.StepLR")])),
     ],
     ids=lambda value: str(value)[:50],
 )

@@ -1,7 +1,8 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from firstlight.config.overrides import is_readable, quoted, value_of, with_quotes
+from firstlight.config.compose import compose
+from firstlight.config.overrides import is_readable, quoted, replacing_files, value_of, with_quotes
 
 PLAIN = [
     "seed=3",
@@ -78,3 +79,16 @@ def test_notes_are_free_text_in_every_command(text: str) -> None:
 
 def test_the_value_of_a_word_without_quotes_is_what_stands_there() -> None:
     assert [value_of(word) for word in ("seed=1", "a=[1,'b']", "a='b',c", "a")] == ["1", "[1,'b']", "'b',c", ""]
+NODE = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}"
+
+
+@pytest.mark.parametrize("word", ["scheduler=step", "optimizer={lr: 1}", f"model={NODE}", f"+scheduler.own={NODE}"])
+def test_words_that_replace_no_file_stay_as_they_are(word: str) -> None:
+    assert replacing_files([word]) == [word]
+
+
+@pytest.mark.parametrize("more", [[], ["data=line"]])
+def test_a_node_replaces_the_options_of_the_file_whatever_chose_it(more: list[str]) -> None:
+    config = compose(f"scheduler={NODE}", "optimizer={_target_: torch.optim.NAdam, lr: 1}", "optimizer.lr=2", *more)
+    assert config.scheduler == {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
+    assert config.optimizer == {"_target_": "torch.optim.NAdam", "lr": 2}

@@ -68,3 +68,13 @@ class Failing(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if batch_idx == 1:
             raise RuntimeError("out of luck")
+
+
+class Rates(Callback):
+    """Records the learning rate of each batch."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.found.append(trainer.optimizers[0].param_groups[0]["lr"])

@@ -30,7 +30,7 @@ def test_evaluation_needs_neither_the_thesaurus_nor_the_pretrained_weights_of_th
     thesaurus, weights = tmp_path / "thesaurus.txt", tmp_path / "weights.pth"
     words = ("model=rnn", "task=language", f"+augment.replace_synonyms.file={thesaurus}")
     thesaurus.write_text("big, large")
-    assert build_task(RunConfig.from_overrides(*words), TWO_WORDS).augment.token_steps
+    assert build_task(RunConfig.from_overrides(*words), TWO_WORDS).augment.samples
     thesaurus.unlink()
     config = RunConfig.from_overrides(*words, f"model.weights={weights}")
     task = build_task(config, TWO_WORDS, training=False)

@@ -143,22 +143,26 @@ def test_the_plateau_scheduler_lowers_the_rate_and_its_state_is_in_the_checkpoin
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(2e-3 * 0.1**2)
     checkpoint: dict[str, Any] = {}
     module.on_save_checkpoint(checkpoint)
-    assert checkpoint["plateau"]["last_epoch"] == 3
+    (state,) = checkpoint["schedules"]["by_epoch"]
+    assert state["last_epoch"] == 3
 
     resumed, trainer = TrainingModule(module.task, module.config), trainer
     resumed.on_load_checkpoint(checkpoint)
     resumed.trainer, resumed.train_loader = trainer, module.train_loader
     resumed.configure_optimizers()
     resumed.on_train_start()
-    assert resumed._plateau is not None
-    assert resumed._plateau.state_dict() == checkpoint["plateau"]
+    (scheduler,) = resumed._epoch_schedulers
+    assert scheduler.state_dict() == state
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((*GAN, "scheduler=plateau"), "scheduler=plateau: must be another scheduler with task=adversarial"),
         (("model=linear", "optimizer.lr=-1"), "optimizer: Invalid learning rate"),
+        (("model=linear", "optimizer={_target_: torch.optim.LBFGS}"), "optimizer: .* and LBFGS repeats it"),
+        (("model=linear", "optimizer={_target_: torch.nn.Identity}"), "optimizer: must be a subclass of torch.optim"),
+        (("model=linear", "scheduler={_target_: torch.optim.lr_scheduler.StepLR}"), "scheduler: .*'step_size'"),
+        (("model=linear", "scheduler={_target_: torch.optim.SGD}"), "scheduler._target_=torch.optim.SGD: must be a"),
     ],
 )
 def test_invalid_optimizers_and_schedulers_raise_an_error_before_the_training(

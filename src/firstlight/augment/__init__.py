@@ -23,6 +23,7 @@ from firstlight.augment.geometry import Zoom as Zoom
 from firstlight.augment.hue import Hue as Hue
 from firstlight.augment.mixing import Cutmix as Cutmix
 from firstlight.augment.mixing import Mixup as Mixup
+from firstlight.augment.module_step import ModuleStep as ModuleStep
 from firstlight.augment.pipeline import Augment as Augment
 from firstlight.augment.preprocess import Preprocess as Preprocess
 from firstlight.augment.preprocess import preprocess_for as preprocess_for

@@ -28,6 +28,7 @@ class Colour(Step, ABC):
         mixes_channels: whether the step needs three channels; it leaves images with other channels unchanged.
     """
 
+    stage = "colour"
     needs_means: ClassVar[bool] = False
     mixes_channels: ClassVar[bool] = False
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.augment.step import Step, check_order
 from firstlight.checks import check_range
 
@@ -13,8 +14,11 @@ from firstlight.checks import check_range
 class Filter(Step, ABC):
     """A step on normalised images at the network's size."""
 
+    def apply_normalised(self, images: Tensor, preprocess: ImagePreprocess) -> Tensor:
+        return self.filter(images, 1 / (255 * preprocess.scale.flatten()))
+
     @abstractmethod
-    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+    def filter(self, images: Tensor, std: Tensor) -> Tensor:
         """Return the changed images.
 
         Args:
@@ -38,7 +42,7 @@ class Noise(Filter):
         check_range("std", std, at_least=0)
         self.std = std
 
-    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+    def filter(self, images: Tensor, std: Tensor) -> Tensor:
         noise_std = self.for_chosen(self.uniform((len(images),), 0, self.std, images.device), 0.0)
         scale = noise_std[:, None] / std
         return torch.addcmul(images, torch.randn_like(images), scale[:, :, None, None])
@@ -59,7 +63,7 @@ class Blur(Filter):
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
-    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+    def filter(self, images: Tensor, std: Tensor) -> Tensor:
         sigmas = self.uniform((len(images),), self.low, self.high, images.device)
         # At 0.01 pixels the kernel's weights beside its centre are 0, so that the image stays as it is.
         return blur(images, self.for_chosen(sigmas, 0.01), radius=round(3 * self.high + 0.5))
@@ -86,7 +90,7 @@ class Cutout(Filter):
         check_order(low=low, high=high)
         self.low, self.high = low, high
 
-    def apply(self, images: Tensor, std: Tensor) -> Tensor:
+    def filter(self, images: Tensor, std: Tensor) -> Tensor:
         fractions = self.uniform((len(images), 2), self.low, self.high, images.device)
         return images * ~random_rectangles(self.for_chosen(fractions, 0.0), images)
 

@@ -23,6 +23,7 @@ class Geometry(Step, ABC):
         exact: whether the step only mirrors images or shifts them by whole pixels, so that no pixel is interpolated.
     """
 
+    stage = "geometry"
     exact: ClassVar[bool] = False
 
     @abstractmethod

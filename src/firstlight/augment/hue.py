@@ -32,6 +32,7 @@ class Hue(Colour):
         check_range("turns", turns, at_least=0, at_most=0.5)
         self.turns = turns
         self.exact = exact
+        self.stage = "hue" if exact else "colour"
 
     def draw(self, num_samples: int, device: torch.device) -> Tensor:
         """Draw a turn for each sample: (samples,)."""

@@ -23,6 +23,8 @@ class Mixing(Step, ABC):
         ValueError: `alpha` is less than 0.01.
     """
 
+    stage = "mixing"
+
     def __init__(self, *, alpha: float = 0.2, p: float = 1.0) -> None:
         super().__init__(p)
         check_range("alpha", alpha, at_least=0.01)

@@ -4,23 +4,21 @@ All geometry steps together are one 3x3 matrix per sample, so that each image is
 together are one affine transform per sample, which includes the normalisation.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import colour
-from firstlight.augment.colour import Colour
-from firstlight.augment.filters import Filter
-from firstlight.augment.geometry import Geometry
-from firstlight.augment.hue import Hue, turn_hues
+from firstlight.augment.hue import turn_hues
 from firstlight.augment.matrices import identity
-from firstlight.augment.mixing import Mixing
+from firstlight.augment.module_step import ModuleStep
 from firstlight.augment.preprocess import ImagePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
-from firstlight.augment.step import Step
-from firstlight.augment.token_steps import TokenStep
+from firstlight.augment.step import STAGES, Step
 from firstlight.checks import check_range, choose
 from firstlight.spec import DataSpec
 
@@ -31,8 +29,9 @@ _CHUNK = 2**19
 class Augment(nn.Module):
     """Convert a raw batch of the training split to a network's input, with random changes of each sample.
 
-    The kinds of steps are applied in this order: geometry, colour, exact hues, filters, mixing. Steps of the same kind
-    are applied in the order of the arguments. The work is fused:
+    The stages of steps are applied in this order: geometry, colour, exact hues, samples (filters, modules and all steps
+    that override `Step.apply`), mixing. Steps of the same stage are applied in the order of the arguments. The work is
+    fused:
 
     - All geometry steps and the resize to the network's size become one resampling of each image. Steps that only
       mirror, or shift by whole pixels, move pixels without interpolation instead.
@@ -49,15 +48,16 @@ class Augment(nn.Module):
         views: number of augmented views of each sample. A frozen backbone computes their features once, for all
             epochs. 0 augments the samples again in each epoch.
         padding: values beyond the edges of an image that is moved: zero (black), mirror or border.
-        steps: the steps by their names, in order; None leaves a step out.
+        steps: the steps by their names, in order; None leaves a step out. A module of torch becomes a `ModuleStep`.
 
     Attributes:
         preprocess: converts samples without augmentation.
         has_steps: whether there is any step.
-        geometry, colour, hue, filters, mixing, token_steps: the steps of each kind; `hue` holds the exact ones.
+        geometry, colour, hue, mixing: the steps of these stages; `hue` holds the exact ones.
+        samples: the steps of the stage "samples", by their names.
 
     Raises:
-        ValueError: an option is invalid, or a step is of no known kind or does not fit the data.
+        ValueError: an option is invalid, or a step is of no known stage or does not fit the data.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Augment(nn.Module):
         size: int | None = None,
         views: int = 0,
         padding: str = "mirror",
-        **steps: Step | None,
+        **steps: Step | nn.Module | None,
     ) -> None:
         super().__init__()
         choose("augment.padding", padding, PADDINGS, "padding")
@@ -77,24 +77,24 @@ class Augment(nn.Module):
         self.views = views
         self.padding = padding
         self.preprocess = preprocess_for(spec, min_size=min_size, size=size)
-        named_steps = {name: step for name, step in steps.items() if step is not None}
-        for name, step in named_steps.items():
+        named = {name: _as_step(name, step) for name, step in steps.items() if step is not None}
+        for name, step in named.items():
             _check_step(name, step, spec, views)
-        self.has_steps = bool(named_steps)
-        self._group(list(named_steps.values()))
-        for step in self.token_steps:
-            step.learn(spec.labels)
+            _call(name, step.prepare, self.preprocess.output_spec)
+        self.has_steps = bool(named)
+        self._group(named)
 
-    def _group(self, steps: list[Step]) -> None:
-        """Set a list of steps for each kind. Colour steps that need three channels are left out for other images."""
-        self.geometry = [step for step in steps if isinstance(step, Geometry)]
-        self.filters = [step for step in steps if isinstance(step, Filter)]
-        self.mixing = [step for step in steps if isinstance(step, Mixing)]
-        self.token_steps = [step for step in steps if isinstance(step, TokenStep)]
+    def _group(self, steps: dict[str, Step]) -> None:
+        """Set the steps of each stage. Colour steps that need three channels are left out for other images."""
+        of_stage: dict[str, list[Any]] = {stage: [] for stage in STAGES}
+        for step in steps.values():
+            of_stage[step.stage].append(step)
         has_rgb = self.spec.kind == "images" and self.spec.input_shape[0] == 3
-        colour = [step for step in steps if isinstance(step, Colour) and (has_rgb or not step.mixes_channels)]
-        self.hue = [step for step in colour if isinstance(step, Hue) and step.exact]
-        self.colour = [step for step in colour if step not in self.hue]
+        self.geometry, self.mixing = of_stage["geometry"], of_stage["mixing"]
+        self.colour, self.hue = (
+            [step for step in of_stage[stage] if has_rgb or not step.mixes_channels] for stage in ("colour", "hue")
+        )
+        self.samples = {name: step for name, step in steps.items() if step.stage == "samples"}
 
     @torch.no_grad()
     def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,26 +107,32 @@ class Augment(nn.Module):
             return self._augment(raw, targets)
 
     def _augment(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        if self.token_steps:
-            return self._augment_tokens(raw, targets)
         if not isinstance(self.preprocess, ImagePreprocess):
-            return self.preprocess(raw), targets
+            return self._augment_others(raw, targets)
         raw = self.preprocess.expand_channels(raw)
         images = self._move_and_colour(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
-        for step in self.filters:
-            images = step.apply(images, 1 / (255 * self.preprocess.scale.flatten()))
+        for name, step in self.samples.items():
+            images = _call(name, step.apply_normalised, images, self.preprocess)
         if self.mixing:
             targets = F.one_hot(targets, self.spec.num_outputs).float()
             for mixing in self.mixing:
                 images, targets = mixing.mix(images, targets)
         return images, targets
 
-    def _augment_tokens(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Change windows of tokens, including the last target, so that each target is still the next token."""
-        windows = torch.cat([raw, targets[:, -1:]], 1).long()
-        for step in self.token_steps:
-            windows = step.change(windows)
+    def _augment_others(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Change standardised columns, or windows of tokens.
+
+        Windows include the last target, so that each target is still the next token.
+        """
+        if not self.samples or self.spec.kind == "numbers":
+            return self._changed(self.preprocess(raw)), targets
+        windows = self._changed(torch.cat([raw, targets[:, -1:]], 1).long())
         return windows[:, :-1], windows[:, 1:]
+
+    def _changed(self, samples: Tensor) -> Tensor:
+        for name, step in self.samples.items():
+            samples = _call(name, step.apply_checked, samples)
+        return samples
 
     def _move_and_colour(self, raw: Tensor) -> Tensor:
         """Apply geometry, colour, exact hues and the normalisation."""
@@ -190,20 +196,48 @@ class Augment(nn.Module):
         return transforms
 
 
-def _check_step(name: str, step: object, spec: DataSpec, views: int) -> None:
-    """Raise a ValueError if a step is of no known kind, or does not fit the data or the number of views."""
-    if not isinstance(step, Geometry | Colour | Filter | Mixing | TokenStep):
+def _as_step(name: str, step: Step | nn.Module) -> Step:
+    """Return a step; a module becomes one.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(step, nn.Module):
+        return ModuleStep(step)
+    if not isinstance(step, Step):
         raise ValueError(
-            f"augment.{name}: must be a geometry, colour, filter, mixing or token step,"
-            f" not an instance of {type(step).__name__}."
+            f"augment.{name}: must be a step or a torch.nn.Module, not an instance of {type(step).__name__}."
         )
-    if step.accepts != spec.kind:
+    return step
+
+
+def _call(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a method of a step, and complete the message of its ValueError with the name of the step."""
+    try:
+        return function(*args)
+    except ValueError as error:
+        dot = "." if re.match(r"\w+=", str(error)) else ": "  # an option of the step
+        raise ValueError(f"augment.{name}{dot}{error}") from error
+
+
+def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
+    """Raise a ValueError if a step cannot be applied, or does not fit the data or the number of views."""
+    class_name = type(step).__name__
+    if step.accepts not in ("anything", spec.kind):
+        raise ValueError(f"augment.{name}: must be a step for {spec.kind}; {class_name} is for {step.accepts}.")
+    if step.stage not in STAGES:
+        raise ValueError(f"augment.{name}: must be of the stage {' or '.join(STAGES)}; {class_name} is {step.stage}.")
+    if (
+        step.stage == "samples"
+        and type(step).apply_normalised is Step.apply_normalised
+        and type(step).apply is Step.apply
+    ):
         raise ValueError(
-            f"augment.{name}: must be a step for {spec.kind}; {type(step).__name__} is for {step.accepts}."
+            f"augment.{name}: must define apply(samples), see firstlight.augment.step.Step; {class_name} does not."
         )
-    if isinstance(step, Mixing) and spec.targets != "classes":
+    if step.stage == "mixing" and spec.targets != "classes":
         raise ValueError(f"augment.{name}: must be null, because the data's targets are {spec.targets}, not classes.")
-    if isinstance(step, Mixing) and views:
+    if step.stage == "mixing" and views:
         raise ValueError(f"augment.views={views}: must be 0, because augment.{name} mixes the samples of each batch.")
 
 

@@ -1,11 +1,16 @@
-"""The base class of all augmentation steps: a probability, and random numbers per sample."""
+"""The protocol of augmentation steps: what a step is, when it is applied, and where its random numbers come from."""
 
-from typing import ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.checks import check_range
+from firstlight.spec import DataSpec
+
+STAGES = ("geometry", "colour", "hue", "samples", "mixing")
+"""The stages of a pipeline, in the order in which they are applied, see `Augment`."""
 
 Size = tuple[int, int]  # height and width, in pixels
 
@@ -13,24 +18,66 @@ Size = tuple[int, int]  # height and width, in pixels
 class Step:
     """One step of an augmentation pipeline.
 
+    A subclass overrides `apply`, and changes a whole batch at a time. Or it inherits from `Geometry` or `Colour`, whose
+    work is fused into one pass over the pixels, from `Filter`, `Mixing` or `TokenStep`.
+
     A step draws its random numbers from torch's default generator. Each training step reseeds this generator from
-    (seed, epoch, step, rank). The same step of a run therefore always gets the same random numbers.
+    (seed, epoch, step, rank). The same step of a run therefore always gets the same random numbers. A step keeps
+    nothing from one batch to the next, because a resumed run could not restore it.
 
     Args:
         p: probability that a sample is changed; each sample is decided separately.
 
     Attributes:
-        accepts: the kind of data that the step changes, "images" or "tokens".
+        accepts: the kind of data that the step changes: "images", "tokens", "numbers" or "anything".
+        stage: the stage of the pipeline in which the step is applied, one of `STAGES`. Steps of the same stage are
+            applied in the order of the config.
 
     Raises:
         ValueError: `p` is outside 0 to 1.
     """
 
-    accepts: ClassVar[str] = "images"
+    accepts: str = "images"
+    stage: str = "samples"
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float = 1.0) -> None:
         check_range("p", p, at_least=0, at_most=1)
         self.p = p
+
+    def prepare(self, spec: DataSpec) -> None:
+        """Prepare what depends on the data. `Augment` calls this once, before the first batch.
+
+        Args:
+            spec: the data, with images at the network's size.
+
+        Raises:
+            ValueError: the step does not fit the data.
+        """
+
+    def apply(self, samples: Tensor) -> Tensor:
+        """Return the changed samples of a batch, in the same shape and type.
+
+        Args:
+            samples: images (samples, channels, height, width) from 0 (black) to 1 (white), float32, at the network's
+                size, before the normalisation; windows of token ids (samples, length + 1), int64, whose last column is
+                the last target; or standardised columns of a table (samples, columns), float32. They may be modified.
+
+        Raises:
+            NotImplementedError: the step is of another stage than "samples".
+        """
+        raise NotImplementedError
+
+    def apply_checked(self, samples: Tensor) -> Tensor:
+        """Call `apply`, and check what it returns.
+
+        Raises:
+            ValueError: it returns anything but a tensor of the same shape and type.
+        """
+        return check_output(type(self).__name__, samples, self.apply(samples))
+
+    def apply_normalised(self, images: Tensor, preprocess: ImagePreprocess) -> Tensor:
+        """Call `apply` for images that are normalised already: (samples, channels, height, width), float32."""
+        return preprocess.normalise(255 * self.apply_checked(preprocess.to_pixels(images)))
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:
         """Draw numbers uniformly from `low` to `high`."""
@@ -51,6 +98,29 @@ class Step:
             return values
         chosen = self.chosen(len(values), values.device)
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), values, neutral)
+
+
+def check_output(name: str, samples: Tensor, changed: Any) -> Tensor:
+    """Return what a step has made of samples.
+
+    Args:
+        name: the name of the step, for the message.
+        samples: what the step got.
+        changed: what it has returned.
+
+    Raises:
+        ValueError: it has returned anything but a tensor of the same shape and type.
+    """
+    if not isinstance(changed, Tensor):
+        raise ValueError(f"{name} must return a tensor, not an instance of {type(changed).__name__}.")
+    if changed.shape != samples.shape:
+        raise ValueError(
+            f"{name} must return samples of the shape that it gets, {tuple(samples.shape)}, not"
+            f" {tuple(changed.shape)}. augment.size resizes images."
+        )
+    if changed.dtype != samples.dtype:
+        raise ValueError(f"{name} must return samples of the type that it gets, {samples.dtype}, not {changed.dtype}.")
+    return changed
 
 
 def check_order(**bounds: float) -> None:

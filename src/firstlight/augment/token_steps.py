@@ -1,7 +1,6 @@
 """Steps that replace, insert, delete and swap tokens of texts (Wei & Zou 2019, "EDA")."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,6 +8,7 @@ from torch import Tensor
 from firstlight.augment.step import Step
 from firstlight.checks import check_range
 from firstlight.files import read_text, user_path
+from firstlight.spec import DataSpec
 
 
 class TokenStep(Step, ABC):
@@ -22,15 +22,23 @@ class TokenStep(Step, ABC):
         ValueError: `rate` or `p` is outside 0 to 1.
     """
 
-    accepts: ClassVar[str] = "tokens"
+    accepts = "tokens"
 
     def __init__(self, *, rate: float = 0.05, p: float = 1.0) -> None:
         super().__init__(p)
         check_range("rate", rate, at_least=0, at_most=1)
         self.rate = rate
 
+    def prepare(self, spec: DataSpec) -> None:
+        """Prepare what depends on the vocabulary, see `learn`."""
+        self.learn(spec.labels)
+
+    def apply(self, samples: Tensor) -> Tensor:
+        """Return the changed windows, see `change`."""
+        return self.change(samples)
+
     def learn(self, vocabulary: tuple[str, ...]) -> None:
-        """Prepare tables that depend on the vocabulary. `Augment` calls this once, before the first batch.
+        """Prepare tables that depend on the vocabulary, before the first batch.
 
         Args:
             vocabulary: all tokens; the index of a token is its id.

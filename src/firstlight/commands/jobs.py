@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from firstlight.config.compose import composed_by_hydra, extend_with_project, to_plain
 from firstlight.config.help import help_text
-from firstlight.config.overrides import with_quotes
+from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR
 from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
@@ -46,7 +46,7 @@ def run_command(
     is_sweep = bool({"-m", "--multirun"} & set(argv))
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     jobs = _Jobs(job, config_name, argv)
-    overrides = with_quotes(map(_with_home, argv), texts=() if is_sweep else texts)
+    overrides = replacing_files(with_quotes(map(_with_home, argv), texts=() if is_sweep else texts))
     try:
         if is_sweep:
             _check_sweep(overrides, single or {})

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from firstlight.config.checking.steps import add_targets
-from firstlight.config.overrides import with_quotes
+from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR, use_project
 from firstlight.files import user_path
 
@@ -58,7 +58,7 @@ def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfi
 
     extend_with_project()
     with _own_hydra(), initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return hydra_compose(config_name, with_quotes(overrides), return_hydra_config=True)
+        return hydra_compose(config_name, replacing_files(with_quotes(overrides)), return_hydra_config=True)
 
 
 @contextmanager

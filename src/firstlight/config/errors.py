@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.checks import nearest, suggestion
-from firstlight.config.checking.config import GROUPS, SUPPLIED
+from firstlight.config.checking.config import GROUPS
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import add_targets, step_names, step_target
+from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
 from firstlight.config.project import is_own, replaced_files
@@ -101,8 +102,7 @@ def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
         node = node.get(part) if isinstance(node, dict) else None
     if not isinstance(node, dict):  # the parent is unknown too
         return f"{key}: unknown key{suggestion(key, list(_dotted_keys(config)))}"
-    accepted = parameters(str(node["_target_"])) if "_target_" in node else None
-    arguments = [option for option in accepted or () if option not in SUPPLIED.get(parent, ())]
+    arguments = _arguments(parent, str(node.get("_target_")))
     if parent == "augment":
         arguments.extend(step_names())
     if name in arguments:
@@ -113,6 +113,16 @@ def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
     everywhere = [] if parent else list(_dotted_keys(config))  # `lr` alone may stand for `optimizer.lr`
     known = everywhere if nearest(name, everywhere) else list(dict.fromkeys(siblings))
     return f"{key}: unknown key{suggestion(name, known, prefix=parent)}"
+
+
+def _arguments(path: str, target: str) -> list[str]:
+    """Return the arguments of a class or function that a config can set; none if the source does not show them."""
+    try:
+        accepted = parameters(target) or {}
+    except ValueError:  # no `_target_`, or an unknown one
+        return []
+    passed = supplied(path, target, accepted)
+    return [option for option in with_interval(path, target, accepted) if option not in passed]
 
 
 def _dotted_keys(node: dict[Any, Any], path: str = "") -> Iterator[str]:

@@ -1,7 +1,10 @@
-"""Put quotes around values on the command line that Hydra's grammar cannot read, such as `photo (1).png`."""
+"""Rewrite words of the command line for Hydra: quotes that its grammar needs, and nodes that replace a group's file."""
 
 import re
 from collections.abc import Iterable
+
+# Groups of which no name of a file is used elsewhere, as those of `data` and `model` are in the name of a run.
+_REPLACEABLE = ("augment", "optimizer", "scheduler")
 
 
 def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
@@ -19,6 +22,20 @@ def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str
     return [
         quoted(word) if plain.match(word) else next(filter(is_readable, (word, *_candidates(word))), word)
         for word in overrides
+    ]
+
+
+def replacing_files(overrides: Iterable[str]) -> list[str]:
+    """Return the overrides, in which a node with a `_target_` takes the place of an option of its group.
+
+    Hydra would merge `scheduler={_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}` with the default scheduler,
+    whose options StepLR does not have. So this word becomes `~scheduler` and `+scheduler={...}`.
+    """
+    pattern = re.compile(rf"({'|'.join(_REPLACEABLE)})=\{{.*\b_target_:")
+    return [
+        part
+        for word in overrides
+        for part in ((f"~{word.split('=')[0]}", f"+{word}") if pattern.match(word) else (word,))
     ]
 
 

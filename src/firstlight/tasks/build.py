@@ -86,6 +86,7 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
 
 def _build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:
     node = config.augment if with_steps else without_steps(config.augment)
+    reseed(derive(config.seed, "augment"), torch.device("cpu"))  # for modules whose weights are random
     augment = build("augment", node, spec, min_size=min_size)
     assert isinstance(augment, Augment)
     return augment

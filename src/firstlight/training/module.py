@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import LBFGS, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.config import RunConfig
 from firstlight.config.instantiate import bind, build
@@ -16,7 +17,7 @@ from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.meters import Meter
 from firstlight.training.recovery.loss_guard import LossGuard, Place
-from firstlight.training.schedulers import RunLength, plateau
+from firstlight.training.schedulers import BoundScheduler, RunLength
 
 
 class TrainingModule(LightningModule):
@@ -38,7 +39,7 @@ class TrainingModule(LightningModule):
             it was stopped between two epochs.
 
     Raises:
-        ValueError: an option of the optimizer is out of its range, or the scheduler does not fit the task.
+        ValueError: an option of the optimizer or the scheduler is refused.
     """
 
     def __init__(self, task: Task, config: RunConfig) -> None:
@@ -47,11 +48,9 @@ class TrainingModule(LightningModule):
         self.config = config
         self.automatic_optimization = not task.has_multiple_optimizers
         self.optimizer_class = bind("optimizer", config.optimizer)
-        self.scheduler_function = bind("scheduler", config.scheduler)
+        self.scheduler = BoundScheduler(config.scheduler)
         # An optimizer of a dummy parameter reports wrong options now, and not when Lightning asks for the optimizer.
-        build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])
-        if task.has_multiple_optimizers and self.scheduler_function.func is plateau:
-            raise ValueError(f"scheduler=plateau: must be another scheduler with task={task.task_name}.")
+        self.scheduler.rehearse(_checked(build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])))
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
@@ -59,22 +58,24 @@ class TrainingModule(LightningModule):
         self.unfinished_epoch: list[dict[str, Any]] | None = None
         self._meter: Meter | None = None
         self._train_meter: Meter | None = None
-        self._plateau: ReduceLROnPlateau | None = None
-        self._plateau_state: dict[str, Any] | None = None  # from a checkpoint, until the scheduler exists
+        # Lightning would step these after the checkpoint of the epoch, and a resumed run would lose an epoch.
+        self._epoch_schedulers: list[LRScheduler] = []
+        self._length: RunLength | None = None
+        self._saved_schedules: dict[str, Any] = {}  # from a checkpoint, until the schedulers exist
+        self._last_batch = (-1, -1)  # epoch and batch
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers and schedulers. Lightning calls this before the first step."""
-        length = self._run_length()
+        length = self._length = self._run_length()
         if self.task.has_multiple_optimizers:
             optimizers = [self.optimizer_class(part.parameters()) for part in self.task.optimized_parts()]
-            return optimizers, [self.scheduler_function(optimizer, length) for optimizer in optimizers]
-        optimizer = self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))
-        scheduler = self.scheduler_function(optimizer, length)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            # Lightning would step it after the checkpoint of the epoch, and a resumed run would lose an epoch.
-            self._plateau = scheduler
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        else:
+            optimizers = [self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))]
+        schedulers = [self.scheduler(optimizer, length) for optimizer in optimizers]
+        if self.scheduler.counts_epochs(schedulers[0]):
+            self._epoch_schedulers = schedulers
+            return optimizers
+        return optimizers, [{"scheduler": scheduler, "interval": "step"} for scheduler in schedulers]
 
     def _run_length(self) -> RunLength:
         batches = self._batches_per_epoch()
@@ -94,14 +95,21 @@ class TrainingModule(LightningModule):
         """Train on one raw batch."""
         reseed(derive(self.config.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
         if self.automatic_optimization:
+            self._check_first_evaluation(batch_idx)
             loss = self.task.batch_loss(batch, self._meter)
             self._guard(loss)
             return loss
         loss = self.task.alternating_step(batch, self._meter, self._update)
-        schedulers: Any = self.lr_schedulers()
+        schedulers: Any = self.lr_schedulers() or ()
         for scheduler in schedulers:
             scheduler.step()
         return loss
+
+    def _check_first_evaluation(self, batch_idx: int) -> None:
+        """Refuse an optimizer that computes the loss of a batch again: the metrics would count the batch twice."""
+        if self._last_batch == (self.current_epoch, batch_idx):
+            raise _refused(self.optimizer_class.func)
+        self._last_batch = (self.current_epoch, batch_idx)
 
     def _guard(self, loss: Tensor) -> None:
         """Check that the loss of this step is finite."""
@@ -153,8 +161,11 @@ class TrainingModule(LightningModule):
         """Compute the training metrics over all batches, each with the weights before its step."""
         self.loss_guard.read(self.trainer)
         self._finish(self._train_meter, "train")
-        if self._plateau is not None and self.config.monitor in self.metrics:
-            self._plateau.step(self.metrics[self.config.monitor])
+        for scheduler in self._epoch_schedulers:
+            if not isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step()
+            elif self.config.monitor in self.metrics:
+                scheduler.step(self.metrics[self.config.monitor])
 
     def on_validation_epoch_end(self) -> None:
         """Compute the validation metrics, and restore the state of the training epoch."""
@@ -192,8 +203,9 @@ class TrainingModule(LightningModule):
         """Add the config and the spec, as plain values, so that a checkpoint describes itself."""
         checkpoint["config"] = self.config.to_plain()
         checkpoint["spec"] = self.task.spec.to_dict()
-        if self._plateau is not None:
-            checkpoint["plateau"] = self._plateau.state_dict()
+        if self._length is not None:
+            states = [scheduler.state_dict() for scheduler in self._epoch_schedulers]
+            checkpoint["schedules"] = {"steps": self._length.total_steps, "by_epoch": states}
         if self.is_within_epoch:
             checkpoint["unfinished_epoch"] = self._epoch_state()
 
@@ -229,19 +241,53 @@ class TrainingModule(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the states that Lightning does not know. It calls this before it asks for the optimizers."""
-        self._plateau_state = checkpoint.get("plateau")
+        self._saved_schedules = checkpoint.get("schedules", {})
         self.unfinished_epoch = checkpoint.get("unfinished_epoch")
         for state in checkpoint.get("lr_schedulers", ()):  # the length of the run may be another one now
             for name in ("total_steps", "_schedule_phases"):  # of OneCycleLR
                 state.pop(name, None)
 
     def on_train_start(self) -> None:
-        """Restore the states that Lightning does not know: the plateau scheduler, and an epoch that has not ended."""
-        if self._plateau is not None and self._plateau_state is not None:
-            self._plateau.load_state_dict(self._plateau_state)
+        """Restore the states that Lightning does not know: schedulers, and an epoch that has not ended."""
+        self._restore_schedulers()
         if self.unfinished_epoch is not None:
             self._continue_epoch(self.unfinished_epoch)
             self.unfinished_epoch = None
+
+    def _restore_schedulers(self) -> None:
+        """Restore the schedulers that count epochs, and put those that depend on the run's length at their place."""
+        if not self._saved_schedules:
+            return
+        for scheduler, state in zip(self._epoch_schedulers, self._saved_schedules["by_epoch"], strict=True):
+            scheduler.load_state_dict(state)
+        assert self._length is not None
+        if self._saved_schedules["steps"] != self._length.total_steps and self.scheduler.depends_on_length:
+            by_step = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+            num_steps = self.trainer.current_epoch if self._epoch_schedulers else self.global_step
+            for scheduler, optimizer in zip(self._epoch_schedulers or by_step, self.trainer.optimizers, strict=True):
+                self.scheduler.replay(scheduler, optimizer, self._length, num_steps)
+        self._saved_schedules = {}
+
+
+def _checked(optimizer: Any) -> Optimizer:
+    """Return what `optimizer` has built.
+
+    Raises:
+        ValueError: it is no optimizer, or one that computes the loss of a batch several times.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            f"optimizer: must be a subclass of torch.optim.Optimizer, and not return a {type(optimizer).__name__}."
+        )
+    if isinstance(optimizer, LBFGS):
+        raise _refused(type(optimizer))
+    return optimizer
+
+
+def _refused(optimizer: type[Optimizer]) -> ValueError:
+    return ValueError(
+        f"optimizer: must be one that computes the loss once in each step, and {optimizer.__name__} repeats it."
+    )
 
 
 def _moved(state: Any, device: torch.device) -> Any:

@@ -9,6 +9,7 @@ from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.shadows import shadowed_file
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
+from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
 from firstlight.config.transfer import OPTIONS as TRANSFER
@@ -29,14 +30,6 @@ SETTINGS = {
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
 DEFAULTS: dict[str, Any] = {"tags": [], "notes": "", "project": None}
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
-# Arguments that the code passes itself, so a config cannot.
-SUPPLIED: dict[str, tuple[str, ...]] = {
-    "augment": ("spec", "min_size"),
-    "model": ("spec",),
-    "task": ("spec", "network", "augment", "transfer"),
-    "optimizer": ("params",),
-    "scheduler": ("optimizer", "run_length"),
-}
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
 # Keys that Hydra's `instantiate` reads itself.
 _HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
@@ -147,13 +140,14 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
     if accepted is None:  # unknown from the source; the call raises an error itself
         return
     name = target.rsplit(".", 1)[-1]
-    supplied = SUPPLIED.get(path, ())
+    passed = supplied(path, target, accepted)
+    accepted = with_interval(path, target, accepted)
     for key, value in node.items():
         if key in _HYDRA_KEYS:
             continue
         full_key = f"{path}.{key}" if path else key
-        if key not in accepted or key in supplied:
-            options = [option for option in accepted if option not in supplied]
+        if key not in accepted or key in passed:
+            options = [option for option in accepted if option not in passed]
             options += TRANSFER if path == "model" else ()
             raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]

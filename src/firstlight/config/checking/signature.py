@@ -135,7 +135,9 @@ def _parameters_in(path: Path, name: str, target: str) -> Parameters | None:
     if isinstance(statement, ast.ImportFrom):
         original = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
         return _follow_import(path, statement, original)
-    if statement is None and "*" not in bound and "__getattr__" not in bound and not _assigns(path, name):
+    if statement is None and "*" in bound:
+        return _through_stars(path, name)
+    if statement is None and "__getattr__" not in bound and not _assigns(path, name):
         raise _undefined(target, name, bound)
     if statement is None and name not in (offered := _exports(path)) and nearest(name, offered):
         raise _undefined(target, name, offered)
@@ -157,6 +159,19 @@ def _exports(path: Path) -> list[str]:
             with suppress(ValueError):  # it is computed
                 return list(ast.literal_eval(statement.value))
     return []
+
+
+def _through_stars(path: Path, name: str) -> Parameters | None:
+    """Return the parameters of a name that one of the star imports of a file may bind."""
+    for statement in top_level(path):
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+            try:
+                found = _follow_import(path, statement, name)
+            except ValueError:  # this module does not define it
+                continue
+            if found is not None:
+                return found
+    return None
 
 
 def _assigns(path: Path, name: str) -> bool:

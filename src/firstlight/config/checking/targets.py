@@ -21,7 +21,7 @@ from firstlight.files import user_path
 # reach the network, run code or write files when they are built: most loggers, and metrics that download networks.
 _MODULES = (
     *(f"firstlight.{package}.*" for package in ("augment", "data", "networks", "tasks")),
-    "firstlight.training.schedulers",
+    "firstlight.training.schedulers.*",
     "torch.nn.*",
     "torch.optim.*",
     "torchmetrics",
@@ -38,9 +38,12 @@ _MODULES = (
     "torch.utils.data.dataset",
     "torchvision.datasets.*",
     "torchvision.transforms.*",
+    "kornia.augmentation.*",
 )
 _LEFT_OUT = ("torchvision.datasets.lsun",)  # unpickles a file that has no checksum
-_PACKAGES = ("firstlight", "torch", "torchmetrics", "lightning", "torchvision")
+_PACKAGES = ("firstlight", "torch", "torchmetrics", "lightning", "torchvision", "kornia")
+# Classes of these modules that call whatever function they get.
+_EXCLUDED = ("Lambda",)
 
 _SCHEDULER = "firstlight.training.schedulers"
 _SIGNATURE = ["optimizer", "run_length"]  # the first arguments of a scheduler
@@ -60,11 +63,12 @@ _BASES: dict[str, tuple[str, ...]] = {
     **{f"data.{split}": (_DATASET,) for split in ("train", "val", "test")},
     **{f"data.{place}.": (_DATASET, *_TRANSFORMS) for place in ("train", "val", "test", "options")},
     "augment": ("firstlight.augment.pipeline.Augment", "firstlight.augment.step.Step"),
+    "augment.": ("firstlight.augment.step.Step", "torch.nn.Module"),
     "model": ("torch.nn.Module",),
     "task": ("firstlight.tasks.task.Task",),
     "task.": ("torch.nn.Module",),
     "optimizer": ("torch.optim.Optimizer",),
-    "scheduler": (_SCHEDULER,),
+    "scheduler": (_SCHEDULER, "torch.optim.lr_scheduler.LRScheduler"),
     "trainer": ("lightning.pytorch.Trainer",),
     "trainer.accelerator": ("lightning.pytorch.accelerators.Accelerator",),
     "trainer.callbacks": ("lightning.pytorch.Callback",),
@@ -85,9 +89,9 @@ _FOLDERS = ("default_root_dir", "dirpath", "log_dir", "root_dir", "save_dir")
 def check_targets(config: dict[str, Any], run_dir: Path) -> None:
     """Check that the config of a run folder calls only classes that are known, each in its place.
 
-    A class is known if it is defined in firstlight, torch, torchvision, torchmetrics or Lightning, or in the project in
-    whose folder the user stands, and if it is a subclass of what its place asks for. Paths that the Trainer writes to
-    must lie in the run folder. Nothing is imported.
+    A class is known if it is defined in firstlight, torch, torchvision, torchmetrics or Lightning, among the transforms
+    of Kornia, or in the project in whose folder the user stands, and if it is a subclass of what its place asks for.
+    Paths that the Trainer writes to must lie in the run folder. Nothing is imported.
 
     Args:
         config: the content of config.yaml.
@@ -128,7 +132,7 @@ def _check_target(place: str, target: Any, run_dir: Path, hint: str) -> None:
     if isinstance(target, str) and _is_known(target, asked, run_dir):
         return
     kind = f"a subclass of {' or '.join(asked)}" if asked else "left out, because its place takes no object"
-    kind = kind.replace(f"a subclass of {_SCHEDULER}", f"a function as in {_SCHEDULER}")
+    kind = kind.replace(f"a subclass of {_SCHEDULER} or", f"a function as in {_SCHEDULER} or a subclass of")
     origin = (
         " that firstlight, torch, torchvision, torchmetrics, Lightning or the project in the working directory defines"
     )
@@ -148,7 +152,7 @@ def _asked_for(place: str) -> tuple[str, ...]:
         return _BASES.get(f"data.{place}." if rest else f"data.{place}", ())
     if group == "trainer":
         return _BASES.get(f"trainer.{inner.split('.')[0]}", ())
-    if group in ("augment", "model", "task"):
+    if group in ("augment", "model", "task", "scheduler"):
         return _BASES.get(f"{group}.", _BASES[group])
     return ()
 
@@ -169,14 +173,15 @@ def _is_known(target: str, asked: tuple[str, ...], run_dir: Path) -> bool:
     if not is_allowed(module):  # Hydra would import it
         return False
     definition = find_definition(target)
-    return definition is not None and is_allowed(definition.path) and _fits(definition, asked)
+    is_excluded = names[0] in _PACKAGES and names[-1] in _EXCLUDED
+    return definition is not None and is_allowed(definition.path) and _fits(definition, asked) and not is_excluded
 
 
 def _fits(definition: Definition, asked: tuple[str, ...]) -> bool:
     """Return whether a definition is a subclass of one of the classes, or a scheduler if that is what is requested."""
-    if asked == (_SCHEDULER,):
-        function = definition.statement
-        return isinstance(function, ast.FunctionDef) and [a.arg for a in function.args.args[:2]] == _SIGNATURE
+    function = definition.statement
+    if _SCHEDULER in asked and isinstance(function, ast.FunctionDef):
+        return [a.arg for a in function.args.args[:2]] == _SIGNATURE
     bases = [find_definition(base) for base in asked]
     return any(found in bases for found in ancestors(definition))
 

@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 _NAMES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+_NAMES |= {"Callable": "a function, as {_target_: module.name, _partial_: true}"}
 _PLURALS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
 
@@ -49,6 +50,8 @@ def _description(annotation: ast.expr) -> str:
             return f"a list of {_PLURALS.get(ast.unparse(inner)) or f'items, each {_description(inner)}'}"
         case ast.Subscript(value=ast.Name(id="tuple" | "Tuple"), slice=ast.Tuple(elts=inner)):
             return f"a list of {' and '.join(map(_description, inner))}"
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name):
+        return _NAMES.get(annotation.value.id, ast.unparse(annotation))
     return _NAMES.get(ast.unparse(annotation), ast.unparse(annotation))
 
 
@@ -62,6 +65,8 @@ def _alternatives(options: list[ast.expr]) -> str:
 
 def _accepts(annotation: ast.expr, value: Any) -> bool:
     """Return whether a value from YAML fits an annotation. An annotation of an unknown form fits every value."""
+    if isinstance(value, dict) and "_target_" in value:  # an item of a list, whose type is unknown
+        return True
     match annotation:
         case ast.Constant(value=None):
             return value is None
@@ -78,6 +83,8 @@ def _accepts(annotation: ast.expr, value: Any) -> bool:
         case ast.Name(id="str" | "Path" | "_PATH"):
             return isinstance(value, str)
         case ast.Name(id=name) if name in _NEVER_IN_YAML:
+            return False
+        case ast.Name(id="Callable") | ast.Subscript(value=ast.Name(id="Callable")):
             return False
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
             return value is None or _accepts(inner, value)

@@ -1,13 +1,15 @@
 """Give a run more epochs or steps than it was begun with.
 
-With `scheduler=constant`, `step` and `plateau`, a prolonged run ends like a run that had the new length from the
-beginning. The rates of `cosine` and `onecycle`, and warm-ups, depend on the length of the run: the steps so far had the
-rates of the old length, and the next ones have those of the new length, at their place in it.
+With `scheduler=constant`, `step` and `plateau`, and classes of torch whose options give the length themselves, a
+prolonged run ends like a run that had the new length from the beginning. The rates of all others, and warm-ups, depend
+on the length of the run: the steps so far had the rates of the old length, and the next ones have those of the new
+length, at their place in it.
 """
 
 from typing import Any
 
 from firstlight.config import RunConfig
+from firstlight.config.checking.signature import parameters
 from firstlight.runs import RunFolder
 
 
@@ -49,4 +51,8 @@ def _reaches(trained: int, limit: int) -> bool:
 
 def _depends_on_length(scheduler: dict[str, Any]) -> bool:
     name = str(scheduler["_target_"]).rsplit(".", 1)[-1]
-    return name in ("cosine", "onecycle") or (name == "constant" and scheduler.get("warmup", 0) > 0)
+    if name in ("cosine", "onecycle") or (name == "constant" and scheduler.get("warmup", 0) > 0):
+        return True
+    # Classes of torch get these from the length of the run, unless the config gives them.
+    needed = (parameters(str(scheduler["_target_"])) or {}).keys() & {"T_max", "total_steps"}
+    return bool(needed - scheduler.keys()) and "epochs" not in scheduler

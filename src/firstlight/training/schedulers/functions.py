@@ -1,42 +1,12 @@
-"""Learning rate schedules. Each depends on the optimizer step alone; `plateau` depends on the metrics so far.
-
-A scheduler is built as `scheduler(optimizer, run_length, *, options)`.
-"""
+"""Our own schedules of the rate. Each depends on the optimizer step alone; `plateau` depends on the metrics so far."""
 
 import math
-from dataclasses import dataclass
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from firstlight.checks import check_range
-
-
-@dataclass(frozen=True)
-class RunLength:
-    """The length of a run in optimizer steps. With gradient accumulation, a step takes several batches.
-
-    Attributes:
-        total_steps: steps of the run; infinite if neither its epochs nor its steps are limited.
-        steps_per_epoch: steps of one epoch.
-        mode: "min" or "max", the direction in which the run's `monitor` improves.
-    """
-
-    total_steps: float
-    steps_per_epoch: int
-    mode: str
-
-    def finite_steps(self, scheduler: str) -> int:
-        """Return `total_steps` for a scheduler that needs it.
-
-        Raises:
-            ValueError: the run has no limit.
-        """
-        if math.isinf(self.total_steps):
-            raise ValueError(
-                f"scheduler={scheduler}: must be used with trainer.max_epochs or trainer.max_steps, which set the end."
-            )
-        return int(self.total_steps)
+from firstlight.training.schedulers.protocol import RunLength
 
 
 def constant(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.0) -> LRScheduler:
