@@ -24,7 +24,7 @@ _IN_RANGE = 0.75  # fraction of the pixels that a module may not move out of 0 t
 
 
 class ModuleStep(Step):
-    """Applies a module that maps a batch to a batch of the same shape.
+    """Applies a module that turns a batch into one of the same shape.
 
     A module that stands in the config where a step is expected becomes a `ModuleStep` with the default options. It gets
     what `Step.apply` describes: images from 0 to 1 at the network's size. It is tried once when the run starts, on a

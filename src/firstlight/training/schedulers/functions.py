@@ -43,6 +43,9 @@ def onecycle(
     The first rate is `start` times, the highest 1 times, and the last `final` times the rate of the optimizer. The
     momentum, if the optimizer has one, does the opposite: it falls from 0.95 to 0.85 and rises again.
     Source: Smith & Topin 2018, "Super-convergence", section 3.
+
+    Raises:
+        ValueError: an option is out of its range, or the run has no limit.
     """
     total_steps = max(2, run_length.finite_steps("onecycle"))  # torch divides by total_steps - 1
     check_range("scheduler.warmup", warmup, at_least=0, below=1)
@@ -63,7 +66,11 @@ def onecycle(
 
 
 def step(optimizer: Optimizer, run_length: RunLength, *, every: int = 10, factor: float = 0.1) -> LRScheduler:
-    """Multiply the rate by `factor` after every `every` epochs."""
+    """Multiply the rate by `factor` after every `every` epochs.
+
+    Raises:
+        ValueError: `every` is less than 1.
+    """
     check_range("scheduler.every", every, at_least=1)
     return LambdaLR(optimizer, lambda step: factor ** (step // (every * run_length.steps_per_epoch)))
 
