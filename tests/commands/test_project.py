@@ -23,7 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     with pytest.MonkeyPatch.context() as patch:
         project = enter_project(tmp_path_factory.mktemp("projects") / "stripy", patch)
         words = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "data.dir=data", *TAGS]
-        return project, Path(fl.train(compose(*words))["run_dir"])
+        return project, fl.train(compose(*words)).path
 
 
 def test_a_run_evaluates_and_predicts_in_the_folder_of_its_project(
@@ -33,7 +33,7 @@ def test_a_run_evaluates_and_predicts_in_the_folder_of_its_project(
     monkeypatch.chdir(project)
     assert run.parent == project / "outputs" / "stripes-two_layers"
     recorded = json.loads((run / "metrics.json").read_text())
-    assert fl.evaluate(run)["test/accuracy"] == pytest.approx(recorded["test/accuracy"])
+    assert fl.load_run(run).evaluate()["test/accuracy"] == pytest.approx(recorded["test/accuracy"])
     assert type(fl.load_run(run).network).__module__ == "stripy.network"
 
 

@@ -79,6 +79,8 @@ def test_notes_are_free_text_in_every_command(text: str) -> None:
 
 def test_the_value_of_a_word_without_quotes_is_what_stands_there() -> None:
     assert [value_of(word) for word in ("seed=1", "a=[1,'b']", "a='b',c", "a")] == ["1", "[1,'b']", "'b',c", ""]
+
+
 NODE = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}"
 
 

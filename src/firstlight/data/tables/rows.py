@@ -85,7 +85,8 @@ def _are_binary(spec: DataSpec) -> list[bool]:
 def _missing(cells: "Cells", names: Sequence[str], missing: Sequence[str]) -> ValueError:
     """Return the error for a table that lacks columns."""
     width, needed = cells.frame.width, f"{len(names)} columns: {_listed(names)}"
-    found = suggestion(missing[0], [name for name in cells.frame.columns if name not in names])
+    others = [name for name in cells.frame.columns if name not in names]
+    found = suggestion(missing[0], others) if others else ""
     why = f"{len(missing)} of {len(names)} columns are missing, such as '{missing[0]}'{found}".rstrip(".")
     fix = "name the columns as in training."
     if not cells.has_header:
