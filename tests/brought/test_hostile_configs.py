@@ -28,6 +28,7 @@ MADE = "../made"  # the file that a hostile config tries to make, seen from the 
 CALLBACKS = "lightning.pytorch.callbacks"
 LOGGERS = "lightning.pytorch.loggers"
 SCHEDULERS = "torch.optim.lr_scheduler"
+OURS = "firstlight.training.loggers"
 
 
 def node(target: Any, *args: Any, **values: Any) -> Node:
@@ -136,6 +137,13 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("trainer.logger", node(f"{LOGGERS}.WandbLogger"), ""),
     ("trainer.logger", [node(f"{LOGGERS}.MLFlowLogger")], "trainer.logger.0"),
     ("trainer.logger", node("logging.FileHandler", MADE), ""),
+    ("logger.wandb", node(f"{LOGGERS}.WandbLogger"), ""),
+    ("logger.mlflow", node(f"{LOGGERS}.MLFlowLogger"), ""),
+    ("logger.csv", node("os.mkdir", MADE), ""),
+    ("logger.csv.experiment", node("os.mkdir", MADE), ""),
+    ("logger.csv", node("firstlight.training.loggers.event_log.EventLog", "made"), ""),
+    ("logger.csv", node("firstlight.training.loggers.build.build_loggers"), ""),
+    ("logger.csv", node("canary.Network"), ""),
     ("trainer.profiler", node("cProfile.run", "open('made', 'w')"), ""),
     ("trainer.plugins", [node("os.mkdir", MADE)], "trainer.plugins.0"),
     ("trainer.strategy", node("os.mkdir", MADE), ""),
@@ -158,6 +166,11 @@ PATHS: list[tuple[str, Any, str]] = [
     ("trainer.default_root_dir", "..", ""),
     ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir=".."), "trainer.logger.save_dir"),
     ("trainer.logger", node(f"{LOGGERS}.TensorBoardLogger", save_dir="logs"), "trainer.logger.save_dir"),
+    ("logger.csv", node(f"{LOGGERS}.CSVLogger", save_dir=".."), "logger.csv.save_dir"),
+    ("logger.mlflow", node(f"{OURS}.MLflow", tracking_uri="http://made.example"), "logger.mlflow.tracking_uri"),
+    ("logger.mlflow", node(f"{OURS}.MLflow", tracking_uri="sqlite:///made.db"), "logger.mlflow.tracking_uri"),
+    ("logger.mlflow", node(f"{OURS}.MLflow", tracking_uri="databricks"), "logger.mlflow.tracking_uri"),
+    ("logger.mlflow", node(f"{OURS}.MLflow", tracking_uri="file:made"), "logger.mlflow.tracking_uri"),
     ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir="RUN", name="/made"), "trainer.logger.name"),
     (
         "trainer.callbacks",
@@ -341,6 +354,8 @@ def test_every_target_in_the_yaml_files_is_known(tmp_path: Path) -> None:
         ("trainer.callbacks", [node(f"{CALLBACKS}.EarlyStopping", monitor="val/loss"), node(f"{CALLBACKS}.Timer")]),
         ("trainer.callbacks", [node(f"{CALLBACKS}.model_checkpoint.ModelCheckpoint", filename="{epoch}-{val/loss}")]),
         ("trainer.logger", node(f"{LOGGERS}.CSVLogger", save_dir="RUN/csv", name="all")),
+        ("logger", {name: node(f"{OURS}.{name}") for name in ("TensorBoard", "CSV", "WandB", "MLflow")}),
+        ("logger.lightning", node(f"{LOGGERS}.CSVLogger", save_dir="RUN/csv")),
         ("trainer.logger", [node("lightning.pytorch.loggers.tensorboard.TensorBoardLogger", save_dir="RUN")]),
         ("trainer.profiler", node("lightning.pytorch.profilers.SimpleProfiler", dirpath="RUN")),
         ("trainer.plugins", [node("lightning.pytorch.plugins.environments.SLURMEnvironment")]),

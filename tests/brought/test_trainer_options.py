@@ -51,6 +51,11 @@ def run(folder: Path, *words: str, callbacks: str = "") -> Run:
     return Run(folder / "run", Probe.latest, metrics)
 
 
+def profiled(r: Run, text: str) -> bool:
+    """Return whether the table of a profiler, with this text, is in the log and in a file of its own."""
+    return text in r.log and text in (r.folder / "profile.txt").read_text()
+
+
 @pytest.fixture(autouse=True)
 def _same_modes() -> Any:
     yield
@@ -150,8 +155,12 @@ WORKS: list[tuple[str, list[str], Check]] = [
     ("precision", ["trainer.precision=bf16-mixed", ONE], lambda r: r.trainer.precision == "bf16-mixed"),
     ("precision", ["trainer.precision=bf16", ONE], lambda r: r.trainer.precision == "bf16-mixed"),
     ("precision", ["trainer.precision=32", ONE], lambda r: r.trainer.precision == "32-true"),
-    ("profiler", ["+trainer.profiler=simple", ONE], lambda r: "FIT Profiler Report" in r.log),
-    ("profiler", ["+trainer.profiler=advanced", "trainer.max_steps=2"], lambda r: "cumtime" in r.log),
+    (
+        "profiler",
+        ["+trainer.profiler=simple", ONE],
+        lambda r: "FIT Profiler Report" in r.log and profiled(r, "|  Total"),
+    ),
+    ("profiler", ["+trainer.profiler=advanced", "trainer.max_steps=2"], lambda r: profiled(r, "cumtime")),
     (
         "profiler",
         ["+trainer.profiler={_target_: lightning.pytorch.profilers.SimpleProfiler, filename: times}", ONE],
@@ -246,11 +255,15 @@ MODEL_CHECKPOINT = "ModelCheckpoint, monitor: val/loss, filename: 'at-{epoch}', 
 CALLBACKS_WORK: list[tuple[str, list[str], Check]] = [
     ("Callback", [ONE], lambda r: True),
     ("Checkpoint", [ONE], lambda r: True),
-    ("DeviceStatsMonitor, cpu_stats: false", ["+trainer.logger=true", ONE], lambda r: True),
+    ("DeviceStatsMonitor, cpu_stats: false", ["logger=csv", ONE], lambda r: True),
     ("EarlyStopping, monitor: val/loss, stopping_threshold: 99", [], lambda r: len(history(r.folder)) == 1),
     ("EMAWeightAveraging, decay: 0.5", [], lambda r: averages(r)),
     ("LambdaCallback, on_fit_end: {_target_: builtins.print, _partial_: true}", [ONE], lambda r: True),
-    ("LearningRateMonitor", ["+trainer.logger=true", ONE], lambda r: (r.folder / "lightning_logs").is_dir()),
+    (
+        "LearningRateMonitor",
+        ["logger=csv", "trainer.log_every_n_steps=10", ONE],
+        lambda r: "lr-AdamW" in (r.folder / "csv/metrics.csv").read_text(),
+    ),
     (MODEL_CHECKPOINT, [], lambda r: files(r.folder / "model_checkpoints") <= {"at-0.ckpt", "at-1.ckpt"}),
     (
         "ModelCheckpoint, dirpath: FOLDER/new/folder, save_last: true, save_top_k: -1",
@@ -268,12 +281,12 @@ CALLBACKS_REFUSED: list[tuple[str, list[str], str]] = [
     ("BaseFinetuning", [], "=BaseFinetuning: must be replaced by the options model.freeze=backbone"),
     ("BasePredictionWriter", [], "=BasePredictionWriter: must be replaced by predict.py"),
     ("BatchSizeFinder", [], "=BatchSizeFinder: must be replaced by the option data.batch_size."),
-    ("DeviceStatsMonitor", [], "=DeviceStatsMonitor: must be used with a logger that it can write to."),
-    ("DeviceStatsMonitor", ["+trainer.logger=true"], "=DeviceStatsMonitor: must be used with the package psutil."),
+    ("DeviceStatsMonitor", ["logger=none"], "=DeviceStatsMonitor: must be used with a logger that it can write to."),
+    ("DeviceStatsMonitor", [], "=DeviceStatsMonitor: must be used with the package psutil."),
     ("EarlyStopping, monitor: val/los", [], ".monitor=val/los: unknown metric, did you mean 'val/loss'?"),
     ("GradientAccumulationScheduler, scheduling: {1: 2}", [], "must be replaced by the option trainer.accumulate_grad"),
     ("LearningRateFinder", [], "=LearningRateFinder: must be replaced by a sweep, such as -m optimizer.lr=1e-4,1e-3"),
-    ("LearningRateMonitor", [], "=LearningRateMonitor: must be used with a logger that it can write to."),
+    ("LearningRateMonitor", ["logger=none"], "=LearningRateMonitor: must be used with a logger that it can write to."),
     ("ModelCheckpoint, dirpath: FOLDER/run/checkpoints", [], "must be another folder, because the run keeps its"),
     ("ModelCheckpoint, monitor: nothing", [], ".monitor=nothing: unknown metric; known: epoch, step, train/accuracy"),
     ("ModelPruning, pruning_fn: l1_unstructured", [], "=ModelPruning: must be replaced by torch.nn.utils.prune"),

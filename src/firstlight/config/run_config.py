@@ -39,6 +39,7 @@ class RunConfig:
         task: the node of the task.
         optimizer: the node of the optimizer.
         scheduler: the node of the scheduler.
+        logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
     """
 
@@ -58,6 +59,7 @@ class RunConfig:
     task: Node
     optimizer: Node
     scheduler: Node
+    logger: dict[str, Node]
     trainer: Node
 
     @classmethod
@@ -73,6 +75,9 @@ class RunConfig:
         plain = DEFAULTS | (to_plain(config) if isinstance(config, DictConfig) else dict(config))
         for option in ("resume", "trust"):  # of the command, not settings of the run
             plain.pop(option, None)
+        plain.setdefault(
+            "logger", {"tensorboard": {"_target_": "firstlight.training.loggers.TensorBoard"}}
+        )  # older runs
         check(plain)
         if isinstance(plain["tags"], str):
             plain["tags"] = [plain["tags"]]

@@ -170,7 +170,9 @@ class RunFolder:
             ValueError: there is such a link.
         """
         inside = self.path.resolve()
-        for path in (self.log_path, self.history_path, self.checkpoint_dir, *self.checkpoint_dir.glob("*")):
+        written = [self.path / name for name in ("csv", "mlflow", "wandb", "profile.txt")]
+        written += [self.log_path, self.history_path, self.checkpoint_dir, *self.checkpoint_dir.glob("*")]
+        for path in written:
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise ValueError(
                     f"{path}: must lie in the run folder, and it is a link to {path.resolve()},"

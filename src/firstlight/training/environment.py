@@ -7,6 +7,7 @@ import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import lightning.fabric
 import lightning.pytorch
@@ -30,6 +31,9 @@ def restored_settings() -> Iterator[None]:
             yield
     finally:
         for each, (level, propagate, handlers) in zip(loggers, before, strict=True):
+            for handler in each.handlers:
+                if handler not in handlers:
+                    handler.close()
             each.setLevel(level)
             each.propagate, each.handlers = propagate, handlers
         os.environ.pop(_CUDA_CHECK, None)
@@ -55,13 +59,22 @@ class _ToOurLog(logging.Handler):
         logger.handle(record)
 
 
-def log_tables() -> None:
-    """Write the tables of Lightning's profilers and model summaries to the log of the run, hence to the screen too."""
-    for name in _TABLES:
-        source = logging.getLogger(name)
-        source.setLevel(logging.INFO)
-        source.propagate = False
-        source.handlers = [_ToOurLog()]
+def log_tables(folder: Path) -> None:
+    """Write the tables of Lightning's profilers and model summaries to the log of the run, hence to the screen too.
+
+    Args:
+        folder: the run folder, in which the file profile.txt gets the tables of profilers.
+    """
+    profile = logging.FileHandler(folder / "profile.txt", encoding="utf-8", delay=True)  # made by the first table
+    _log("lightning.pytorch.profilers.profiler", [_ToOurLog(), profile])
+    _log("lightning.pytorch.callbacks.model_summary", [_ToOurLog()])
+
+
+def _log(name: str, handlers: list[logging.Handler]) -> None:
+    source = logging.getLogger(name)
+    source.setLevel(logging.INFO)
+    source.propagate = False
+    source.handlers = handlers
 
 
 def speed_up_cuda_checks() -> None:

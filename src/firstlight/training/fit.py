@@ -30,6 +30,7 @@ from firstlight.training.callbacks import (
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.features import cached_features
+from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.validation import ValidateLast
 from firstlight.training.recovery.loss_guard import Diverged
@@ -66,6 +67,14 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
         ValueError: the parts do not fit together. Raised before the first step.
     """
     session = _prepare(parts, started, signals)
+    with ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome:
+        outcome["status"] = _train_test_report(session)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _train_test_report(session: _Session) -> str:
+    """Train, test and report; return the status of the run."""
     started_training = time.perf_counter()
     status = _train(session)
     seconds = time.perf_counter() - started_training
@@ -73,14 +82,13 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
         _test(session)
     if session.trainer.is_global_zero:
         _report(session, status, seconds)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    return status
 
 
 def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     """Build the Trainer, the callbacks and the loaders, and write spec.json, which marks the start of the training."""
     silence_lightning()
-    log_tables()
+    log_tables(parts.folder.path)
     speed_up_cuda_checks()
     keep_freed_memory()
     config, task = parts.config, parts.task
@@ -96,7 +104,10 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     ]
     if config.max_steps is not None:
         callbacks.insert(0, StepLimit(config.max_steps))
-    trainer = build_trainer(config, task, RunCallbacks(callbacks), parts.folder.path)
+    trainer = build_trainer(
+        config, task, RunCallbacks(callbacks), parts.folder.path, build_loggers(config, parts.folder)
+    )
+    recorder.loggers = as_run_loggers(trainer.loggers)
     warnings = task.adapt_to(parts.splits["train"], parts.splits["val"])
     if trainer.is_global_zero:
         logger.info(opening_text(config.name, config.seed, task, parts.splits))

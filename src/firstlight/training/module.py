@@ -185,7 +185,8 @@ class TrainingModule(LightningModule):
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
         found = {f"{split}/{name}": value for name, value in meter.compute().items()}
         self.metrics |= found
-        self.log_dict(found, sync_dist=True)  # for the callbacks of the config; all ranks have the same values already
+        # For the callbacks of the config; the Recorder logs the metrics. All ranks have the same values already.
+        self.log_dict(found, sync_dist=True, logger=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the samples out of copies, which `WeightAveraging` makes."""

@@ -1,12 +1,13 @@
 """Lightning's Trainer, as firstlight uses it."""
 
 import os
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelSummary, ProgressBar
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.plugins import CheckpointIO, Precision
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -22,7 +23,11 @@ from firstlight.training.options.precision import Bfloat16
 
 
 def build_trainer(
-    config: RunConfig, task: Task, callback: Callback | None = None, run_dir: Path | None = None
+    config: RunConfig,
+    task: Task,
+    callback: Callback | None = None,
+    run_dir: Path | None = None,
+    loggers: Sequence[Logger] = (),
 ) -> Trainer:
     """Return the Trainer of a config.
 
@@ -35,6 +40,7 @@ def build_trainer(
         task: the task to train.
         callback: called after the callbacks of the config; None for no further callback and no checkpoints.
         run_dir: the folder for what Lightning writes; None for the working directory.
+        loggers: the loggers of the run. Those of the argument `trainer.logger` come after them.
 
     Raises:
         ValueError: an option of `trainer` is refused.
@@ -50,7 +56,7 @@ def build_trainer(
         "max_epochs": _max_epochs(config, given),
         "max_steps": -1,
         "strategy": _strategy(config, task, given),
-        "logger": given.get("logger") or False,
+        "logger": [*loggers, *_loggers(given.get("logger"), user_path(root) if root else run_dir)],
         "enable_checkpointing": callback is not None,
         "enable_progress_bar": any(isinstance(each, ProgressBar) for each in callbacks),
         "enable_model_summary": False,  # it would draw a table that the log does not get
@@ -66,9 +72,6 @@ def build_trainer(
         trainer = call("trainer", bound, **changed)
     except MisconfigurationException as error:
         raise ValueError(f"trainer: must be options that Lightning accepts. {error}") from error
-    if trainer.enable_autolog_hparams:
-        for logger in trainer.loggers:
-            logger.log_hyperparams(config.to_plain())
     return trainer
 
 
@@ -136,6 +139,11 @@ def _precision_and_plugins(config: RunConfig, given: dict[str, Any], device_type
     if config.precision == "bf16-mixed":
         return {"precision": None, "plugins": [*plugins, Bfloat16(device_type)]}
     return {"precision": config.precision, "plugins": plugins}
+
+
+def _loggers(given: Any, folder: Path | None) -> list[Logger]:
+    """Return the loggers of the argument `logger`; Lightning's own default for true."""
+    return [TensorBoardLogger(folder or Path())] if given is True else _as_list(given or None)
 
 
 def _as_list(value: Any) -> list[Any]:

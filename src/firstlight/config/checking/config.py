@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, suggestion
+from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.shadows import shadowed_file
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
@@ -41,14 +42,17 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ValueError: a key is missing or unknown, or a value has the wrong type. The message names the first one.
     """
-    for key in (*SETTINGS, *GROUPS):
+    known = [*SETTINGS, *GROUPS, "logger"]
+    for key in known:
         if key not in config | DEFAULTS:
             raise ValueError(f"{key}: must be in the config.")
     for key, value in config.items():
         if key in SETTINGS:
             check_value(key, value, _annotation(SETTINGS[key]))
-        elif key not in GROUPS:
-            raise ValueError(f"{key}: unknown key{suggestion(key, [*SETTINGS, *GROUPS])}")
+        elif key not in known:
+            raise ValueError(f"{key}: unknown key{suggestion(key, known)}")
+        elif key == "logger":
+            check_loggers(value)
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)

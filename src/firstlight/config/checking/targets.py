@@ -21,6 +21,7 @@ from firstlight.files import user_path
 # reach the network, run code or write files when they are built: most loggers, and metrics that download networks.
 _MODULES = (
     *(f"firstlight.{package}.*" for package in ("augment", "data", "networks", "tasks")),
+    "firstlight.training.loggers.*",
     "firstlight.training.schedulers.*",
     "torch.nn.*",
     "torch.optim.*",
@@ -69,6 +70,7 @@ _BASES: dict[str, tuple[str, ...]] = {
     "task.": ("torch.nn.Module",),
     "optimizer": ("torch.optim.Optimizer",),
     "scheduler": (_SCHEDULER, "torch.optim.lr_scheduler.LRScheduler"),
+    "logger.": ("lightning.pytorch.loggers.Logger",),
     "trainer": ("lightning.pytorch.Trainer",),
     "trainer.accelerator": ("lightning.pytorch.accelerators.Accelerator",),
     "trainer.callbacks": ("lightning.pytorch.Callback",),
@@ -82,8 +84,8 @@ _BASES: dict[str, tuple[str, ...]] = {
     ),
 }
 _MAX_LENGTH = 200  # of a dotted path; file systems refuse long names
-# Arguments of the Trainer and of its parts that name a folder to write to.
-_FOLDERS = ("default_root_dir", "dirpath", "log_dir", "root_dir", "save_dir")
+# Arguments of the Trainer, its parts and the loggers that name a folder to write to.
+_FOLDERS = ("default_root_dir", "dirpath", "log_dir", "root_dir", "save_dir", "tracking_uri")
 
 
 def check_targets(config: dict[str, Any], run_dir: Path) -> None:
@@ -91,7 +93,7 @@ def check_targets(config: dict[str, Any], run_dir: Path) -> None:
 
     A class is known if it is defined in firstlight, torch, torchvision, torchmetrics or Lightning, among the transforms
     of Kornia, or in the project in whose folder the user stands, and if it is a subclass of what its place asks for.
-    Paths that the Trainer writes to must lie in the run folder. Nothing is imported.
+    Paths that the Trainer and the loggers write to must lie in the run folder. Nothing is imported.
 
     Args:
         config: the content of config.yaml.
@@ -103,7 +105,7 @@ def check_targets(config: dict[str, Any], run_dir: Path) -> None:
     for key, value in _items(config):
         if key.rpartition(".")[2] == "_target_":
             _check_target(key.rpartition(".")[0], value, run_dir, elsewhere(config))
-        elif key.startswith("trainer.") and isinstance(value, str):
+        elif key.startswith(("logger.", "trainer.")) and isinstance(value, str):
             _check_path(key, value, run_dir)
 
 
@@ -152,6 +154,8 @@ def _asked_for(place: str) -> tuple[str, ...]:
         return _BASES.get(f"data.{place}." if rest else f"data.{place}", ())
     if group == "trainer":
         return _BASES.get(f"trainer.{inner.split('.')[0]}", ())
+    if group == "logger":
+        return () if "." in inner else _BASES["logger."]
     if group in ("augment", "model", "task", "scheduler"):
         return _BASES.get(f"{group}.", _BASES[group])
     return ()
@@ -221,7 +225,7 @@ def _is_own(path: Path, run_dir: Path) -> bool:
 
 
 def _check_path(key: str, value: str, run_dir: Path) -> None:
-    """Check that a text in the node of the Trainer is not a path that leads out of the run folder."""
+    """Check that a text in the node of the Trainer or of a logger is not a path that leads out of the run folder."""
     leads_away = value.startswith("~") or Path(value).is_absolute() or ".." in Path(value).parts
     is_folder = key.rpartition(".")[2] in _FOLDERS
     if "://" in value or ((leads_away or is_folder) and not _lies_in(value, run_dir)):

@@ -95,7 +95,7 @@ def check_trainer(config: dict[str, Any]) -> None:
     _check_length(trainer)
     _check_combinations(config)
     for place, name in _callbacks(trainer):
-        _check_callback(place, name, trainer)
+        _check_callback(place, name, config)
 
 
 def _check_batches(key: str, value: Any, may_be_zero: bool) -> None:
@@ -194,14 +194,14 @@ def _callbacks(trainer: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield (f"callbacks.{index}" if isinstance(callbacks, list) else "callbacks"), target.rsplit(".", 1)[-1]
 
 
-def _check_callback(place: str, name: str, trainer: dict[str, Any]) -> None:
+def _check_callback(place: str, name: str, config: dict[str, Any]) -> None:
     if name in _REPLACED:
         raise _refused(place, name, f"replaced by {_REPLACED[name]}")
-    package = _NEEDS_PACKAGE.get(name)
+    trainer, package = config["trainer"], _NEEDS_PACKAGE.get(name)
     if package and importlib.util.find_spec(package) is None:
         raise _refused(place, name, f"used with the package {package}. To fix: pip install {package}")
-    if name in _NEEDS_LOGGER and not trainer.get("logger"):
-        raise _refused(place, name, "used with a logger that it can write to. To fix: add +trainer.logger=true")
+    if name in _NEEDS_LOGGER and not trainer.get("logger") and not config.get("logger"):
+        raise _refused(place, name, "used with a logger that it can write to. To fix: add logger=tensorboard")
 
 
 def _or(options: tuple[str, ...] | list[str]) -> str:

@@ -1,12 +1,12 @@
-"""The records of a training: metrics.csv, TensorBoard's event file, and times."""
+"""The records of a training: metrics.csv, what the loggers get, and times."""
 
 import csv
 import io
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from omegaconf import OmegaConf
@@ -19,15 +19,16 @@ from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.runs.preview import augmentation_sheet
 from firstlight.tasks import Task
-from firstlight.training.callbacks.event_log import BY_EPOCH, EventLog
 from firstlight.training.callbacks.run_callbacks import RunCallback
+from firstlight.training.loggers.hyperparameters import hyperparameters
+from firstlight.training.loggers.run_logger import RunLogger
 from firstlight.training.module import TrainingModule
 
 
 class Recorder(RunCallback):
-    """Writes the metrics of each epoch to metrics.csv and to TensorBoard, on the first rank only.
+    """Writes the metrics of each epoch to metrics.csv and to the loggers, on the first rank only.
 
-    Both are on the disk before the checkpoint of the epoch is written. So after a kill they hold at least the epochs of
+    They are on the disk before the checkpoint of the epoch is written. So after a kill they hold at least the epochs of
     the checkpoint, and `begin` drops the rest.
 
     Args:
@@ -37,6 +38,7 @@ class Recorder(RunCallback):
         samples: raw samples for the image that shows the augmentation.
 
     Attributes:
+        loggers: the loggers of the run, which are set once the Trainer exists.
         row: the row of the latest epoch: its number, counted from 1, its last step, its metrics, the learning rate of
             that step, and its seconds.
         seconds_to_first_step: seconds from `started` to the end of the first step; NaN before.
@@ -57,7 +59,7 @@ class Recorder(RunCallback):
         self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
         self._is_within_epoch = False
         self._seconds = 0.0  # of the epoch before it was stopped
-        self._events = EventLog(folder.path)
+        self.loggers: Sequence[RunLogger] = ()
 
     @property
     def samples_per_second(self) -> float:
@@ -77,7 +79,10 @@ class Recorder(RunCallback):
         self._columns = ["epoch", "step", *names, "lr", "seconds"]
         kept = [row for row in self.folder.history() if int(row["epoch"]) <= epochs]
         write_text(self.folder.history_path, self._csv(kept, header=True))
-        self._events.rewind(epochs, steps)
+        for each in self.loggers:
+            each.begin(epochs, steps)
+            if self.config.trainer.get("enable_autolog_hparams", True):
+                each.log_hyperparams(hyperparameters(self.config, task))
         if kept:
             self.row = {"epoch": int(kept[-1]["epoch"]), "step": int(kept[-1]["step"])}
 
@@ -100,28 +105,25 @@ class Recorder(RunCallback):
         self._seconds = state.get("seconds", 0.0)
 
     def add_text(self, name: str, text: str) -> None:
-        """Write a text to TensorBoard."""
-        from torch.utils.tensorboard import summary
-
-        self._events.add(summary.text(name, f"```\n{text}\n```"))
+        """Log a text."""
+        for each in self.loggers:
+            each.add_text(name, text)
 
     def add_image(self, name: str, image: Image.Image) -> None:
-        """Write an image to TensorBoard."""
-        from torch.utils.tensorboard import summary
-
-        self._events.add(summary.image(name, np.asarray(image), dataformats="HWC"))
-
-    def _add_scalar(self, name: str, value: float, step: int) -> None:
-        from torch.utils.tensorboard import summary  # after the first epoch, because the import takes time
-
-        self._events.add(summary.scalar(name, value), step)
+        """Log an image."""
+        for each in self.loggers:
+            each.add_image(name, image)
 
     def _add_settings(self, task: Task) -> None:
-        """Write what does not change to a new event file."""
-        if self._events.is_new:
-            self.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
-            if task.spec.kind == "images" and task.augment.has_steps:
-                self.add_image("augmentation", augmentation_sheet(task, self.samples, self.config.seed))
+        """Log what does not change, with the loggers that have not got it yet."""
+        new = [each for each in self.loggers if each.is_new]
+        if new and task.spec.kind == "images" and task.augment.has_steps:
+            sheet = augmentation_sheet(task, self.samples, self.config.seed)
+            for each in new:
+                each.add_image("augmentation", sheet)
+        for each in new:
+            each.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
+            each.is_new = False
 
     def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
         self._epoch_started = self._training_ended = time.perf_counter()
@@ -154,12 +156,11 @@ class Recorder(RunCallback):
         with naming(self.folder.history_path), self.folder.history_path.open("a", newline="") as file:
             file.write(self._csv([self.row]))
         self._add_settings(module.task)
-        for name, value in (metrics | {"lr": self._lr}).items():
-            self._add_scalar(name, value, trainer.global_step)
-            self._add_scalar(BY_EPOCH + name, value, trainer.current_epoch + 1)
-        for step, loss in self._step_losses:
-            self._add_scalar("train/loss_of_step", float(loss), step)
-        self._events.flush()
+        for each in self.loggers:
+            for step, loss in self._step_losses:
+                each.log_metrics({"train/loss_of_step": float(loss)}, step)
+            each.log_epoch(metrics | {"lr": self._lr}, trainer.global_step, trainer.current_epoch + 1)
+            each.save()
         self._step_losses, self._seconds, self._is_within_epoch = [], 0.0, False
 
     @property
@@ -167,32 +168,16 @@ class Recorder(RunCallback):
         return self._seconds + time.perf_counter() - self._epoch_started
 
     def finish(self, metrics: dict[str, Any], task: Task) -> None:
-        """Write the final metrics together with the config.
+        """Log the final metrics.
 
         Args:
             metrics: the content of metrics.json.
             task: the trained task.
         """
-        from torch.utils.tensorboard.summary import hparams
-
         self._add_settings(task)
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-        tested = {name: value for name, value in numbers.items() if name.startswith("test/")}
-        for name, value in tested.items():
-            self._add_scalar(name, value, self.row.get("step", 0))
-            self._add_scalar(BY_EPOCH + name, value, self.row.get("epoch", 0))
-        shown = {name: value for name, value in numbers.items() if "/" in name and math.isfinite(value)}
-        for summary in hparams(_flat(self.config.to_plain()), shown):
-            self._events.add(summary)
-        self._events.flush()
-
-
-def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the config as hyperparameters for TensorBoard: dotted keys, and values of types that it can show."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
-        elif value not in (None, "", []) and key not in ("_target_", "dir", "run_dir", "output_dir", "project"):
-            found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
-    return found
+        for each in self.loggers:
+            if self.config.trainer.get("enable_autolog_hparams", True) and "flops_per_sample" in numbers:
+                each.log_hyperparams({"flops_per_sample": numbers["flops_per_sample"]})
+            each.log_results(numbers, self.row.get("step", 0), self.row.get("epoch", 0))
+            each.save()

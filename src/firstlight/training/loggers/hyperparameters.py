@@ -1,0 +1,47 @@
+"""The hyperparameters that a logger gets: the config, the size of the network, and the state of the code."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from firstlight.config import RunConfig
+from firstlight.networks.flops import num_parameters
+from firstlight.tasks import Task
+
+_LEFT_OUT = ("dir", "run_dir", "output_dir", "logger")
+
+
+def hyperparameters(config: RunConfig, task: Task) -> dict[str, Any]:
+    """Return names and values: the config with dotted keys, `parameters` and, in a git repository, `git_commit`."""
+    commit = _git_commit()
+    found = flat(config.to_plain()) | {"parameters": num_parameters(task.network)}
+    return found | ({"git_commit": commit} if commit else {})
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a config with dotted keys, and without paths and empty values. A class is the value of its node's key."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "_target_":
+            found[prefix.rstrip(".")] = value
+        elif isinstance(value, dict) and key not in _LEFT_OUT:
+            found |= flat(value, f"{prefix}{key}.")
+        elif value not in (None, [], {}) and key not in _LEFT_OUT:
+            found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return found
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the working directory, with "-dirty" if tracked files have changed; None without git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path.cwd(),
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
