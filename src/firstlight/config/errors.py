@@ -88,7 +88,8 @@ def conflict_with_resume(argv: Sequence[str]) -> str | None:
 def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
     """Return the message for an unknown key; None if the config cannot be composed from the chosen options alone."""
     # A sweep names several options of a group. The message uses the first one.
-    choices = [word.split(",")[0] for word in argv if word.split("=")[0] in GROUPS]
+    groups = (*GROUPS, "logger")
+    choices = [word if "[" in word else word.split(",")[0] for word in argv if word.split("=")[0] in groups]
     try:
         config = OmegaConf.to_container(compose_unresolved(*choices, config_name=config_name))
     except (HydraException, OmegaConfBaseException):

@@ -3,15 +3,23 @@
 import csv
 import importlib.util
 import json
+import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
+from firstlight.config import RunConfig
 from firstlight.config.compose import compose
+from firstlight.tasks.build import build_task
+from firstlight.training.loggers.hyperparameters import hyperparameters
 from firstlight.training.run import resume, train
 from helpers.failing import FailingOnce, Mine
 from helpers.runs import TINY, history
+from helpers.small import IMAGES
 from helpers.wandb_files import read_wandb
 
 SERVICES = [
@@ -55,6 +63,7 @@ class Records:
     def _read_mlflow(self, folder: Path) -> None:
         from mlflow.tracking import MlflowClient
 
+        os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
         client = MlflowClient((folder / "mlflow").as_uri())
         run_id = json.loads((folder / "loggers.json").read_text())["mlflow"]["id"]
         (run,) = client.search_runs([client.get_experiment_by_name("digits-linear").experiment_id])
@@ -189,3 +198,36 @@ def test_a_missing_package_and_a_wrong_logger_are_named(monkeypatch: pytest.Monk
             run_dir=tmp_path / "run",
         )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_several_loggers_at_once_end_without_a_traceback(
+    devices: int, script: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    services = [name for name in ("wandb", "mlflow") if importlib.util.find_spec(name) is not None]
+    words = [*TINY, f"trainer.devices={devices}", f"logger=[tensorboard,csv,{','.join(services)}]".replace(",]", "]")]
+    done = script("train", *words, "run_dir=run")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    for service in ("csv", *services):
+        records = Records(service, tmp_path / "run")
+        check_epochs(records, tmp_path / "run")
+        assert len(records.points["test/accuracy"]) == 1
+        assert float(records.hyperparameters["optimizer.lr"]) == 2e-3
+    if "wandb" in services:
+        assert len(list((tmp_path / "run").glob("wandb/offline-run-*"))) == 1
+
+
+def test_hyperparameters_have_the_git_commit(tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    task = build_task(RunConfig.from_overrides("model=linear"), IMAGES)
+    found = hyperparameters(RunConfig.from_overrides("model=linear", "augment=light"), task)
+    assert found["git_commit"] == head.stdout.strip()
+    assert found["parameters"] == 195
+    assert found["model"] == "firstlight.networks.Linear"
+    assert found["augment.rotate.degrees"] == 10
+    assert not {"data.dir", "logger", "run_dir", "patience"} & found.keys()

@@ -49,6 +49,7 @@ class CSV(RunLogger):
         plain = {name: float(value) if hasattr(value, "item") else value for name, value in metrics.items()}
         self._rows.append({"step": step} | plain)
 
+    @rank_zero_only
     def save(self) -> None:
         """Append the new rows. The file is written anew if they have another column."""
         if not {name for row in self._rows for name in row} <= {*self._columns}:

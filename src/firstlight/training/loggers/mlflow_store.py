@@ -107,6 +107,7 @@ class MLflow(RunLogger, MLFlowLogger):
     def add_image(self, name: str, image: Image.Image) -> None:
         self._mlflow_client.log_image(self.run_id, image, f"{name}.png")
 
+    @rank_zero_only
     def save(self) -> None:
         if self._initialized:
             self._sent.save()

@@ -79,6 +79,7 @@ class TensorBoard(RunLogger):
 
         self._events.add(summary.image(name, np.asarray(image), dataformats="HWC"))
 
+    @rank_zero_only
     def save(self) -> None:
         self._events.flush()
         self._writer.flush()

@@ -58,7 +58,7 @@ class WandB(RunLogger, WandbLogger):
         """Start the run; offline if its server cannot be used."""
         import wandb
 
-        mode = "offline" if self._offline else os.environ.get("WANDB_MODE", "online")
+        mode: Any = "offline" if self._offline else os.environ.get("WANDB_MODE", "online")
         if mode == "online" and not _is_reachable(wandb.Settings().base_url):
             logger.warning("logger=wandb: the server cannot be reached, so the run is logged offline.")
             mode = "offline"
@@ -107,6 +107,7 @@ class WandB(RunLogger, WandbLogger):
 
         self._log({name: wandb.Image(image)})
 
+    @rank_zero_only
     def save(self) -> None:
         self._sent.save()
 
