@@ -156,10 +156,12 @@ class Recorder(RunCallback):
         with naming(self.folder.history_path), self.folder.history_path.open("a", newline="") as file:
             file.write(self._csv([self.row]))
         self._add_settings(module.task)
+        # A LightningModule of the user may have logged some with `self.log`.
+        unlogged = {name: value for name, value in metrics.items() if name not in trainer.logged_metrics}
         for each in self.loggers:
             for step, loss in self._step_losses:
                 each.log_metrics({"train/loss_of_step": float(loss)}, step)
-            each.log_epoch(metrics | {"lr": self._lr}, trainer.global_step, trainer.current_epoch + 1)
+            each.log_epoch(unlogged | {"lr": self._lr}, trainer.global_step, trainer.current_epoch + 1)
             each.save()
         self._step_losses, self._seconds, self._is_within_epoch = [], 0.0, False
 
