@@ -148,6 +148,8 @@ class Recorder(RunCallback):
     def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
         """Write the row of the epoch."""
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
+        # What a LightningModule of the user has logged itself. All ranks ask, because Lightning reduces it over them.
+        logged = set(trainer.logged_metrics)
         if not trainer.is_global_zero:
             return
         numbers = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
@@ -156,8 +158,7 @@ class Recorder(RunCallback):
         with naming(self.folder.history_path), self.folder.history_path.open("a", newline="") as file:
             file.write(self._csv([self.row]))
         self._add_settings(module.task)
-        # A LightningModule of the user may have logged some with `self.log`.
-        unlogged = {name: value for name, value in metrics.items() if name not in trainer.logged_metrics}
+        unlogged = {name: value for name, value in metrics.items() if name not in logged}
         for each in self.loggers:
             for step, loss in self._step_losses:
                 each.log_metrics({"train/loss_of_step": float(loss)}, step)
