@@ -40,8 +40,8 @@ def test_limits_overfitting_and_the_profiler() -> None:
     assert "FIT Profiler Report" in (run("debug=profiler") / "profile.txt").read_text()
 
 
-def test_words_and_experiments_win_and_nan_is_found() -> None:
+def test_words_win_over_debug_and_debug_over_an_experiment() -> None:
     config = compose("debug=overfit", "experiment=mnist_lenet", "trainer.devices=2", "output_dir=elsewhere")
-    assert (config.trainer.max_epochs, config.trainer.overfit_batches, config.trainer.devices) == (32, 3, 2)
+    assert (config.trainer.max_epochs, config.trainer.overfit_batches, config.trainer.devices) == (20, 3, 2)
     assert (config.output_dir, config.trainer.detect_anomaly) == ("elsewhere", True)
     assert compose("debug=default").trainer.accelerator == "cpu"
