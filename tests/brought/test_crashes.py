@@ -298,7 +298,7 @@ def test_two_sweeps_cannot_use_one_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"hydra\.sweep\.dir=.*no other process writes to, and process"):
         Sweep.open(tmp_path)
     sweep.begin(0, ["seed=1"])
-    sweep.finished({"status": "completed", "monitor": "val/loss", "val/loss": 0.5})
+    sweep.finished({"status": "completed", "monitor": "val/loss", "monitor_mode": "min", "val/loss": 0.5})
     sweep.print_ranking()
     before = sweep.summary_path.read_text()
     with pytest.raises(ValueError, match=r"hydra\.sweep\.dir=.*must be a new folder, because it holds the summary"):

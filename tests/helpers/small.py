@@ -9,6 +9,7 @@ from torch import Tensor
 from firstlight.augment import Augment
 from firstlight.config import RunConfig
 from firstlight.data import BatchLoader, Split
+from firstlight.runs.evaluate import compute_metrics
 from firstlight.spec import DataSpec
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.build import build_task
@@ -41,14 +42,9 @@ def text(number: int, spec: DataSpec = TOKENS, seed: int = 0) -> Batch:
     return tokens[:-1].view(number, length), tokens[1:].view(number, length)
 
 
-@torch.no_grad()
 def metrics_of(task: Task, *batches: Batch) -> dict[str, float]:
     """Return the metrics of a task over these batches."""
-    task.eval()
-    meter = task.new_meter()
-    for batch in batches:
-        task.batch_loss(batch, meter)
-    return meter.compute()
+    return compute_metrics(task.eval(), batches)
 
 
 def train_on(task: Task, batch: Batch, steps: int, lr: float) -> float:

@@ -18,7 +18,8 @@ def order(sweep: Sweep) -> list[str]:
 
 
 def metrics(monitor: str, value: float | None) -> dict[str, Any]:
-    return {"status": "completed", "monitor": monitor, monitor: value}
+    mode = "max" if monitor == "val/accuracy" else "min"
+    return {"status": "completed", "monitor": monitor, "monitor_mode": mode, monitor: value}
 
 
 @pytest.mark.parametrize(("monitor", "best_first"), [("val/loss", ["1", "2", "0"]), ("val/accuracy", ["0", "2", "1"])])
@@ -91,10 +92,10 @@ def test_the_columns_are_rank_job_status_choices_metrics_and_error(tmp_path: Pat
     sweep.begin(1, ["model=mlp", "+trainer.min_epochs=1", "~experiment"])
     sweep.failed("no\n  luck")
     good, bad = rows(sweep)
-    columns = ["rank", "job", "status", "model", "trainer.min_epochs", "monitor", "val/loss", "run_dir", "error"]
-    assert list(good) == columns
-    assert list(good.values()) == ["1", "0", "completed", "linear", "1", "val/loss", "0.5", "somewhere", ""]
-    assert list(bad.values()) == ["2", "1", "failed", "mlp", "1", "", "", "", "no luck"]
+    recorded = ["monitor", "monitor_mode", "val/loss", "run_dir", "error"]
+    assert list(good) == ["rank", "job", "status", "model", "trainer.min_epochs", *recorded]
+    assert list(good.values()) == ["1", "0", "completed", "linear", "1", "val/loss", "min", "0.5", "somewhere", ""]
+    assert list(bad.values()) == ["2", "1", "failed", "mlp", "1", "", "", "", "", "no luck"]
 
 
 def test_an_override_may_contain_commas_and_equal_signs(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from firstlight.networks import GAN, Linear
 from firstlight.networks.flops import flops_per_sample
 from firstlight.tasks import Adversarial
 from firstlight.tasks.build import build_task
-from firstlight.tasks.sliced_wasserstein import sliced_wasserstein
+from firstlight.tasks.metrics.sliced_wasserstein import sliced_wasserstein
 from helpers.small import IMAGES, augment, fit, images, metrics_of
 
 SMALL = ("model=gan", "model.base_channels=4", "model.latent_dim=3")

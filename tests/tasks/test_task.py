@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from firstlight.augment import Augment, Noise
+from firstlight.config import RunConfig
 from firstlight.config.transfer import Transfer
 from firstlight.networks import CNN, Linear
-from firstlight.tasks import Adversarial, Classification, Language, Reconstruction, Regression, Task
+from firstlight.tasks import Adversarial, Classification, Language, Metric, Reconstruction, Regression, Task
+from firstlight.tasks.build import build_task
 from helpers.small import IMAGES, NUMBERS, TOKENS, augment, images
 
 
@@ -57,8 +59,8 @@ def test_targets_of_another_kind_raise_an_error_that_names_the_fitting_task(
 
 
 def test_a_network_for_another_task_raises_an_error() -> None:
-    network = Linear(IMAGES)
-    network.task = "adversarial"  # type: ignore[assignment]  # modules take any attribute
+    network: Any = Linear(IMAGES)
+    network.task = "adversarial"
     with pytest.raises(ValueError, match="task=classification: must be adversarial, which trains Linear"):
         Classification(IMAGES, network, augment(IMAGES))
 
@@ -71,6 +73,38 @@ def test_a_task_whose_network_has_no_head_accepts_no_option_for_heads(
     name = task_class.__name__.lower()
     with pytest.raises(ValueError, match=f"model: must have neither head, freeze nor lr_decay with task={name}"):
         task_class(IMAGES, CNN(IMAGES), augment(IMAGES), transfer)
+
+
+class WGAN(Adversarial):
+    metrics = (*Adversarial.metrics, Metric("gap", "max"))
+
+
+def test_a_subclass_of_a_task_inherits_its_name_and_so_its_networks() -> None:
+    config = RunConfig.from_overrides("model=gan", "monitor=val/gap", f"task._target_={__name__}.WGAN")
+    task = build_task(config, IMAGES)
+    assert (type(task).__name__, task.task_name, task.monitored("val/gap").direction) == ("WGAN", "adversarial", "max")
+    assert task.sample(number=2).shape == (2, 1, 8, 8)  # type: ignore[union-attr]  # images, not a text
+
+
+class Ranking(Task):
+    metrics = (Metric("loss", "min"), Metric("wer", "min"), Metric("hits", "max"))
+
+    def new_meter(self) -> Any:
+        raise NotImplementedError
+
+    def batch_loss(self, batch: Any, meter: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_a_task_of_ones_own_has_its_class_as_name_and_a_default_for_everything_else() -> None:
+    task = Ranking(IMAGES, nn.Linear(1, 1), augment(IMAGES))
+    assert [task.monitored(f"val/{name}").direction for name in task.metric_names] == ["min", "min", "max"]
+    assert (task.task_name, task.can_predict, task.can_sample, task.headline) == ("ranking", False, False, ())
+    with pytest.raises(ValueError, match=r"^monitor=val/ter: unknown metric, did you mean 'val/wer'"):
+        task.monitored("val/ter")
+    for call in (task.sample, lambda: task.predict_rows(images(1)[0]), lambda: task.use_group("dog_cat")):
+        with pytest.raises(ValueError, match="task=ranking"):
+            call()
 
 
 def test_views_require_a_frozen_backbone_and_augmentation_steps() -> None:

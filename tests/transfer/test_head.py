@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.networks import ResNet
+from firstlight.networks import Network, ResNet
+from firstlight.networks.network import completed
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import Head, head_name, head_removed, replace_head
 
@@ -10,7 +11,7 @@ SPEC = DataSpec((1, 16, 16), 7, tuple("abcdefg"), (0.5,), (0.2,))
 INPUTS = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-class TwoHeads(nn.Module):
+class TwoHeads(Network):
     head_names = ("one", "two")
 
     def __init__(self) -> None:
@@ -18,7 +19,7 @@ class TwoHeads(nn.Module):
         self.one, self.two = nn.Linear(4, 2), nn.Linear(4, 2)
 
 
-class ConvolutionAtTheEnd(nn.Sequential):
+class ConvolutionAtTheEnd(nn.Sequential, Network):
     head_names = ("1",)
 
     def __init__(self) -> None:
@@ -26,11 +27,11 @@ class ConvolutionAtTheEnd(nn.Sequential):
 
 
 def test_the_head_is_the_last_linear_layer() -> None:
-    assert head_name(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Softmax(1))) == "2"
+    assert head_name(completed(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Softmax(1)))) == "2"
     assert head_name(ResNet(SPEC)) == "fc"
 
 
-@pytest.mark.parametrize("network", [nn.Conv2d(1, 1, 1), TwoHeads(), ConvolutionAtTheEnd()])
+@pytest.mark.parametrize("network", [completed(nn.Conv2d(1, 1, 1)), TwoHeads(), ConvolutionAtTheEnd()])
 def test_a_network_without_a_single_linear_output_layer_has_no_head(network: nn.Module) -> None:
     assert head_name(network) is None
     with pytest.raises(ValueError, match=r"model\.head=linear: must be null, because \w+ does not end in a linear"):

@@ -9,13 +9,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from firstlight.networks import Network
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.weights_file import load_weights_into, read_checkpoint, read_weights
 
 STATE = {"conv.weight": torch.arange(12.0).reshape(4, 3), "conv.bias": torch.ones(4)}
 
 
-class Small(nn.Module):
+class Small(Network):
     def __init__(self, num_outputs: int = 4, width: int = 8) -> None:
         super().__init__()
         self.first = nn.Linear(3, width)
@@ -23,7 +24,7 @@ class Small(nn.Module):
         self.last = nn.Linear(width, num_outputs)
 
 
-class Wrapped(nn.Module):
+class Wrapped(Network):
     weights_prefix = "inner."
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 """Build the object that a node of the config describes. No other module calls Hydra's `instantiate`."""
 
+import inspect
 import re
 import traceback
 from collections.abc import Callable
@@ -84,3 +85,23 @@ def _with_key(key: str, message: str) -> str:
         return message
     option, equals, _ = message.partition("=")
     return f"{key}.{message}" if equals and option.isidentifier() else f"{key}: {message}"
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a function or class by name; also those of base classes that get `**kwargs`."""
+    makers: list[Any] = [function]
+    if isinstance(function, type):
+        makers = [
+            vars(base)[name] for base in function.__mro__ for name in ("__new__", "__init__") if name in vars(base)
+        ]
+    found: dict[str, inspect.Parameter] = {}
+    for maker in makers:
+        try:
+            parameters = list(inspect.signature(maker).parameters.values())
+        except (TypeError, ValueError):  # compiled, without a signature
+            continue
+        own = parameters[1:] if isinstance(function, type) else parameters
+        found = {p.name: p for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)} | found
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break
+    return found

@@ -1,6 +1,6 @@
 """The config of one training run, checked and frozen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from omegaconf import DictConfig
@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from firstlight.config.checking.config import DEFAULTS, check
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
+from firstlight.config.metrics import split_metrics
 from firstlight.config.project import project_dir
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
@@ -36,11 +37,12 @@ class RunConfig:
         augment: the node of the augmentation; its steps are nodes too.
         model: the node of the network, without the options of `transfer`.
         transfer: pretrained weights, head and frozen layers.
-        task: the node of the task.
+        task: the node of the task, without `metrics`.
         optimizer: the node of the optimizer.
         scheduler: the node of the scheduler.
         logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
+        metrics: the nodes of `task.metrics`, by name.
     """
 
     name: str
@@ -61,6 +63,7 @@ class RunConfig:
     scheduler: Node
     logger: dict[str, Node]
     trainer: Node
+    metrics: dict[str, Node] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
@@ -82,7 +85,8 @@ class RunConfig:
         if isinstance(plain["tags"], str):
             plain["tags"] = [plain["tags"]]
         transfer, model = Transfer.split(plain["model"])
-        return cls(**plain | {"transfer": transfer, "model": model})
+        metrics, task = split_metrics(plain["task"])
+        return cls(**plain | {"transfer": transfer, "model": model, "task": task, "metrics": metrics})
 
     @classmethod
     def from_overrides(cls, *overrides: str) -> Self:
@@ -91,8 +95,9 @@ class RunConfig:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the config as plain dicts, lists, strings and numbers, in the form of config.yaml; see `parse`."""
-        plain = {key: value for key, value in vars(self).items() if key != "transfer"}
-        return plain | {"model": vars(self.transfer) | self.model}
+        plain = {key: value for key, value in vars(self).items() if key not in ("transfer", "metrics")}
+        task = {"metrics": self.metrics or None} | self.task
+        return plain | {"model": vars(self.transfer) | self.model, "task": task}
 
     def with_absolute_paths(self) -> Self:
         """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""

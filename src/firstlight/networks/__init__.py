@@ -13,6 +13,7 @@ from firstlight.networks.linear import Linear as Linear
 from firstlight.networks.live import LiveNetwork as LiveNetwork
 from firstlight.networks.mlp import MLP as MLP
 from firstlight.networks.mobilenet import MobileNet as MobileNet
+from firstlight.networks.network import Network as Network
 from firstlight.networks.recurrent import GRU as GRU
 from firstlight.networks.recurrent import LSTM as LSTM
 from firstlight.networks.recurrent import RNN as RNN

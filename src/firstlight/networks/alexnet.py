@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
 
-class AlexNet(nn.Module):
+class AlexNet(Network):
     """AlexNet: five convolutions with three poolings, then three linear layers.
 
     Source: Krizhevsky, Sutskever & Hinton 2012, "ImageNet classification with deep convolutional neural networks",

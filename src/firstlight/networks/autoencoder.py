@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation
+from firstlight.networks.network import Network
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 
 _Layers = tuple[nn.Sequential, nn.Sequential, int]  # encoder, decoder, number of features that the encoder returns
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Network):
     """An autoencoder: an encoder compresses an image to a short latent vector, and a decoder with the mirrored layers
     reconstructs the image (Hinton & Salakhutdinov 2006).
 

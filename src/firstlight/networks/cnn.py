@@ -9,10 +9,11 @@ from firstlight.checks import check_range
 from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout, build_pooling
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
-class CNN(nn.Module):
+class CNN(Network):
     """Blocks of convolution, batch normalisation, activation, dropout and pooling, followed by linear layers.
 
     Courses teach this form, a successor of LeNet-5 (LeCun et al. 1998), with these defaults.

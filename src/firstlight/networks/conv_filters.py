@@ -11,13 +11,14 @@ from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.kernels import stack_kernels
 from firstlight.networks.layers import build_activation
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 # Modes of `torch.nn.functional.pad`.
 _PADDINGS = {"zero": "constant", "mirror": "reflect", "none": None}
 
 
-class ConvFilters(nn.Module):
+class ConvFilters(Network):
     """Filters every channel with every kernel, then applies an activation and one linear layer.
 
     The kernels are fixed; only the linear layer learns. As usual in deep learning, "convolution" means

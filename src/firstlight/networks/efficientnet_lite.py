@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout
+from firstlight.networks.network import Network
 from firstlight.networks.same_padding import SameConv2d
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
@@ -95,7 +96,7 @@ class InvertedResidual(nn.Module):
         return inputs + outputs if self.adds else outputs
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(Network):
     """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, for small devices.
 
     Source: Tan & Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1.

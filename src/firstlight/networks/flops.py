@@ -1,11 +1,11 @@
 """The cost of a network: floating point operations and parameters."""
 
 import copy
-from typing import Any
 
 import torch
 from torch import nn
 
+from firstlight.networks.network import completed, example_of
 from firstlight.spec import DataSpec
 
 
@@ -14,16 +14,22 @@ def flops_per_sample(network: nn.Module, spec: DataSpec) -> int:
 
     A multiplication and an addition count as two operations. PyTorch's counter counts matrix products and
     convolutions. The forward pass runs on the meta device, which computes shapes only, so that it takes no time and no
-    memory. A network whose input is not a float tensor of the spec's shape has a method `example_input`.
+    memory. A network that needs values runs on the CPU. The input is a float tensor of the spec's shape, or the
+    network's `example_input`.
     """
+    try:
+        return _count(network, spec, "meta")
+    except (NotImplementedError, RuntimeError, ValueError):
+        return _count(network, spec, "cpu")
+
+
+def _count(network: nn.Module, spec: DataSpec, device: str) -> int:
     from torch.utils.flop_counter import FlopCounterMode  # imports triton, which takes a fifth of a second
 
-    meta_network: Any = copy.deepcopy(network).to("meta").eval()
+    twin = completed(copy.deepcopy(network).to(device).eval())
+    example = twin.example_input(1, device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        if hasattr(meta_network, "example_input"):
-            meta_network(meta_network.example_input(1, "meta"))
-        else:
-            meta_network(torch.empty(1, *spec.input_shape, device="meta"))
+        twin(example_of(spec, 1, device) if example is None else example)
     return counter.get_total_flops()
 
 

@@ -12,11 +12,12 @@ from firstlight.checks import check_range
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import replace_activations
+from firstlight.networks.network import Network
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 
 
-class GAN(nn.Module):
+class GAN(Network):
     """A generative adversarial network (Goodfellow et al. 2014).
 
     The generator turns random latents into images, and the discriminator classifies images as real or generated. Both

@@ -9,12 +9,13 @@ from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
 
 
-class GoogLeNet(nn.Sequential):
+class GoogLeNet(nn.Sequential, Network):
     """GoogLeNet: three convolutions and nine inception blocks.
 
     Shapes: (batch, channels, height, width) -> (batch, num_outputs).

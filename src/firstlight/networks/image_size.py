@@ -1,8 +1,7 @@
 """How networks adapt to the size of the images: smallest size, stem and poolings."""
 
-from typing import ClassVar, Protocol
-
 from firstlight.checks import choose
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 # Largest side in pixels for which the stem `auto` is small.
@@ -10,13 +9,7 @@ SMALL = 64
 _STEMS = ("auto", "imagenet", "small")
 
 
-class Sized(Protocol):
-    """A network whose images must have at least `min_size` pixels on each side."""
-
-    min_size: ClassVar[int]
-
-
-def image_shape(network: Sized, spec: DataSpec) -> tuple[int, int, int]:
+def image_shape(network: Network, spec: DataSpec) -> tuple[int, int, int]:
     """Return the (channels, height, width) of the images of a data set.
 
     Raises:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
@@ -63,7 +64,7 @@ class InceptionBlock(nn.Module):
         return torch.cat([branch(inputs) for branch in branches], dim=1)
 
 
-class Inception(nn.Module):
+class Inception(Network):
     """A 3x3 convolution and a few inception blocks with poolings between them, for small images.
 
     The branches divide a block's channels as in block 3a of GoogLeNet (Szegedy et al. 2015, table 1): a quarter for

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_pooling
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
-class LeNet(nn.Module):
+class LeNet(Network):
     """LeNet-5: three 5x5 convolutions of 6, 16 and 120 channels with two poolings, then two linear layers.
 
     Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition",

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.initialisation import initialise
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
-class Linear(nn.Module):
+class Linear(Network):
     """One linear layer.
 
     With cross entropy it is multinomial logistic regression, with squared errors linear regression. It derives from the
@@ -28,6 +29,7 @@ class Linear(nn.Module):
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
+    is_linear: ClassVar[bool] = True
 
     def __init__(
         self, spec: DataSpec, *, initialisation: str | None = None, start: Sequence[float] | None = None

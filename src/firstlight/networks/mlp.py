@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
-class MLP(nn.Module):
+class MLP(Network):
     """Linear layers with an activation and dropout after each hidden layer (Rumelhart, Hinton & Williams 1986).
 
     Args:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -61,7 +62,7 @@ class InvertedResidual(nn.Module):
         return inputs + self.conv(inputs) if self.adds else self.conv(inputs)
 
 
-class MobileNet(nn.Module):
+class MobileNet(Network):
     """MobileNetV2: inverted residual blocks with linear bottlenecks, which need few parameters and few operations.
 
     Source: Sandler, Howard, Zhu, Zhmoginov & Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks",

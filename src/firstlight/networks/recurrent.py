@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from firstlight.checks import check_range, choose
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 State = Tensor | tuple[Tensor, Tensor]
 _ACTIVATIONS = ("tanh", "relu")  # those of torch.nn.RNN
 
 
-class Recurrent(nn.Module):
+class Recurrent(Network):
     """Recurrent layers between an embedding and a linear output layer. Subclasses set the class of the layers.
 
     On tokens it is a language model, on images a classifier that reads one row per time step: see `_LanguageModel` and
@@ -44,6 +45,7 @@ class Recurrent(nn.Module):
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("tokens", "images")
+    has_state: ClassVar[bool] = True
     layer_class: Callable[..., nn.RNNBase]
 
     def __init__(

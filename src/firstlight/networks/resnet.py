@@ -8,6 +8,7 @@ from firstlight.checks import check_range, choose
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -87,7 +88,7 @@ def _build_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Modu
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """ResNet: four stages of residual blocks; each after the first halves height and width and doubles the channels.
 
     Source: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", section 3.3 and table 1. On

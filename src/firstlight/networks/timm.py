@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from firstlight.data.files.download import unreachable
 from firstlight.networks.layers import build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels
 from firstlight.transfer.pretrained import OFFLINE, Pretrained, unknown_weights
@@ -20,7 +21,7 @@ _SMALLEST = 64  # most networks halve height and width five times, which leaves 
 _FILE = "model.safetensors"  # name of the file in each of timm's repositories on the Hugging Face Hub
 
 
-class Timm(nn.Module):
+class Timm(Network):
     """A network of timm.
 
     Shapes: (batch, channels, height, width) -> (batch, num_outputs).
@@ -63,7 +64,7 @@ class Timm(nn.Module):
         return self.timm(inputs)
 
     @classmethod
-    def input_size_for(cls, spec: DataSpec, *, name: str, **_: Any) -> int | None:
+    def input_size_for(cls, spec: DataSpec, *, name: str = "", **_: Any) -> int | None:
         """Return the height and width to which the images are resized for the network; None keeps the size of the data.
 
         Images below 64 pixels are enlarged to 64. A network that does not accept the result gets the size of its
@@ -77,7 +78,7 @@ class Timm(nn.Module):
         return _SMALLEST if small else None
 
     @classmethod
-    def pretrained(cls, weights: str, *, name: str, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, *, name: str = "", **_: Any) -> Pretrained:
         """Return the weights of a tag; `timm.list_pretrained` lists the tags after the dot of each name.
 
         Raises:

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """A transformer language model: each position attends to itself and to earlier positions (Vaswani et al. 2017).
 
     It has the form of GPT-2 (Radford et al. 2019): layer normalisation precedes attention, the linear layers and the

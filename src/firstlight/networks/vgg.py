@@ -8,6 +8,7 @@ from firstlight.checks import choose
 from firstlight.networks.image_size import fitting_poolings, has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision
@@ -18,7 +19,7 @@ _DEPTHS = [str(depth) for depth in _CONVOLUTIONS]
 _CHANNELS = (64, 128, 256, 512, 512)
 
 
-class VGG(nn.Module):
+class VGG(Network):
     """VGG: 3x3 convolutions in five groups, each followed by a pooling, then linear layers.
 
     Source: Simonyan & Zisserman 2015, "Very deep convolutional networks for large-scale image recognition",

@@ -170,7 +170,8 @@ def compute_metrics(task: Task, batches: Batches, precision: str = "32-true") ->
         precision: the `trainer.precision` of the run.
     """
     meter = task.new_meter()
+    task.added.reset(task.device)
     with mixed_precision(precision, task.device):
         for inputs, targets in batches:
             task.batch_loss((inputs.to(task.device), targets.to(task.device)), meter)
-    return meter.compute()
+    return meter.compute() | task.added.compute()

@@ -10,6 +10,8 @@ from firstlight.config.instantiate import bind, call
 from firstlight.config.run_config import Node
 from firstlight.config.transfer import Transfer
 from firstlight.files import cannot_read
+from firstlight.networks.foreign import create
+from firstlight.networks.network import class_of
 from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
@@ -73,14 +75,15 @@ def load_pretrained(model: Node) -> Task:
         raise ValueError("model: must have neither head, freeze nor lr_decay, because nothing is trained.")
     network_class = bind("model", node)
     name = transfer.weights or "default"
-    weights = call("model", find_pretrained, network_class.func, name, network_class.keywords)
+    kind = class_of(network_class.func)
+    weights = call("model", find_pretrained, kind, name, network_class.keywords)
     if not weights.labels or weights.size is None:
         raise ValueError(
             f"model.weights={name}: must have known classes and image size. To fix: predict from a run, run=RUN."
         )
     spec = weights.spec()
-    augment = Augment(spec, min_size=getattr(network_class.func, "min_size", 1))
-    network = call("model", network_class, augment.preprocess.output_spec)
+    augment = Augment(spec, min_size=kind.min_size)
+    network = create(network_class, augment.preprocess.output_spec)
     load_weights_into(network, call("model", weights.load), weights.name, whole=True)
     network.to(memory_format=torch.channels_last)
     return Classification(spec, network, augment).eval()

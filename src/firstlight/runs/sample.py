@@ -9,7 +9,6 @@ from firstlight.data.images.contact_sheet import check_format, contact_sheet, wr
 from firstlight.files import output_file, user_path, write_text
 from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
-from firstlight.tasks import Adversarial, Language, Reconstruction
 
 
 def sample(
@@ -51,19 +50,15 @@ def sample(
             f"run={run}: must be a run with model=gan, model=vae or task=language,"
             f" because {type(task.network).__name__} cannot generate samples."
         )
-    is_text = isinstance(task, Language)
-    default = RunFolder(run).path / ("samples.txt" if is_text else "samples.png")
+    default = RunFolder(run).path / f"samples{task.sample_suffix}"
     target = user_path(default if output is None else output, "output")
-    if isinstance(task, Language):
-        text = task.sample(prompt, length, temperature, seed)
-        with output_file("output", target):
-            write_text(target, text)
-        print(text)
-        return text
-    assert isinstance(task, Adversarial | Reconstruction)
-    check_format("output", target)
-    images = task.generate(number, seed)
+    if task.sample_suffix != ".txt":
+        check_format("output", target)
+    made = task.sample(prompt=prompt, length=length, temperature=temperature, seed=seed, number=number)
     with output_file("output", target):
-        write_image(target, contact_sheet(images))
-    print(f"{number:,} images in {target}")
-    return images
+        if isinstance(made, str):
+            write_text(target, made)
+        else:
+            write_image(target, contact_sheet(made))
+    print(made if isinstance(made, str) else f"{number:,} images in {target}")
+    return made

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstlight.config.monitor import mode_of
 from firstlight.config.overrides import value_of
 from firstlight.files import only_process, user_path, write_csv
 
@@ -24,7 +23,7 @@ class _Job:
         value = self.monitored()
         if self.error is not None or math.isnan(value):
             return (1 if self.error is None else 2), 0.0
-        return 0, value if mode_of(self.metrics["monitor"]) == "min" else -value
+        return 0, value if self.metrics["monitor_mode"] == "min" else -value
 
     @property
     def monitor(self) -> str | None:

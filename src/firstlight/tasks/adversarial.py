@@ -13,8 +13,9 @@ from firstlight.config.transfer import Transfer
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
-from firstlight.tasks.meters import Sums, means
-from firstlight.tasks.sliced_wasserstein import random_directions, sliced_wasserstein
+from firstlight.tasks.metrics.meters import Sums, means
+from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.metrics.sliced_wasserstein import random_directions, sliced_wasserstein
 from firstlight.tasks.task import Batch, Task, Update
 
 LOSSES = ("non_saturating", "hinge")
@@ -46,7 +47,15 @@ class Adversarial(Task):
 
     has_multiple_optimizers = True
     supports_freezing = False
-    metric_names = ("loss", "generator_loss", "discriminator_loss", "distance")
+    metrics: tuple[Metric, ...] = (
+        LOSS,
+        Metric("generator_loss", "min"),
+        Metric("discriminator_loss", "min"),
+        Metric("distance", "min"),
+    )
+    headline = ("distance",)
+    needs = ("generator", "generate", "discriminate", "latent_dim")
+    needs_description = "generates images, such as model=gan"
 
     def __init__(
         self,
@@ -59,11 +68,6 @@ class Adversarial(Task):
         ema: float = 0.995,
     ) -> None:
         super().__init__(spec, network, augment, transfer)
-        if not hasattr(network, "discriminate"):
-            raise ValueError(
-                "task=adversarial: must have a network that generates images, such as model=gan;"
-                f" {type(network).__name__} does not."
-            )
         choose("loss", loss, LOSSES, "loss")
         check_range("ema", ema, at_least=0, below=1)
         self.loss = loss
@@ -169,6 +173,12 @@ class Adversarial(Task):
     def can_sample(self) -> bool:
         """Whether the trained network generates samples."""
         return True
+
+    def sample(
+        self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
+    ) -> Tensor:
+        """Return images of the averaged generator; see `generate`. Options for texts have no effect."""
+        return self.generate(number, seed)
 
     @torch.inference_mode()
     def generate(self, num_images: int, seed: int = 1) -> Tensor:

@@ -1,22 +1,22 @@
 """From a config to a task: network, preprocessing, loss and metrics, put together for the data."""
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 from torch import nn
 
 from firstlight.augment import Augment
-from firstlight.checks import choose
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.checking.steps import without_steps
 from firstlight.config.instantiate import bind, build, call
 from firstlight.data import Source
 from firstlight.log import logger
+from firstlight.networks.foreign import check_forward, create
+from firstlight.networks.network import Network, class_of
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks.classification import Classification
@@ -66,21 +66,26 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         ValueError: the parts do not fit together, or an option is refused. The message names the key.
     """
     network_class = bind("model", config.model)
-    _check_accepts(network_class.func, spec)
+    kind = class_of(network_class.func)
+    _check_accepts(kind, spec)
     weights = None
     if training and pretrained and config.transfer.weights is not None:
         options = network_class.keywords
-        weights = call("model", find_pretrained, network_class.func, config.transfer.weights, options)
+        weights = call("model", find_pretrained, kind, config.transfer.weights, options)
         spec = weights.apply_to(spec)
-    spec = _with_input_size(network_class, spec)
-    augment = _build_augment(config, spec, getattr(network_class.func, "min_size", 1), with_steps=training)
+    spec = _with_input_size(kind, network_class.keywords, spec)
+    augment = _build_augment(config, spec, kind.min_size, with_steps=training)
     task_class = bind("task", config.task)
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _build_network(config, network_class, network_spec, spec, weights)
     if training and not any(parameter.requires_grad for parameter in network.parameters()):
         raise ValueError(f"model: {type(network).__name__} must have parameters that learn.")
     task = call("task", task_class, spec, network, augment, config.transfer if training else None)
-    _check_monitor(config.monitor, task)
+    shape = task.output_shape()
+    if training and shape is not None:
+        check_forward(network, network_class, task.preprocess.output_spec, shape)
+    task.add_metrics(config.metrics)
+    task.monitored(config.monitor)  # raises an error if the task does not have it
     return task
 
 
@@ -96,7 +101,7 @@ def _build_network(
     config: RunConfig, network_class: Any, network_spec: DataSpec, spec: DataSpec, weights: Pretrained | None
 ) -> nn.Module:
     reseed(derive(config.seed, "network"), torch.device("cpu"))
-    network = call("model", network_class, network_spec)
+    network = create(network_class, network_spec)
     if config.transfer.head is not None:
         replace_head(network, config.transfer.head, network_spec.num_outputs)
     if weights is not None:
@@ -107,21 +112,20 @@ def _build_network(
     return network.to(memory_format=torch.channels_last)
 
 
-def _with_input_size(network_class: functools.partial[nn.Module], spec: DataSpec) -> DataSpec:
+def _with_input_size(network: type[Network], options: dict[str, Any], spec: DataSpec) -> DataSpec:
     """Return the spec with the input size that the network asks for; its options may decide, see `input_size_for`."""
-    function: Any = network_class.func
-    if spec.size is not None or not hasattr(function, "input_size_for"):
+    if spec.size is not None:
         return spec
-    return replace(spec, size=call("model", function.input_size_for, spec, **network_class.keywords))
+    return replace(spec, size=call("model", network.input_size_for, spec, **options))
 
 
-def _check_accepts(network: Any, spec: DataSpec) -> None:
-    """Check that a network class accepts the kind of samples; one without `accepts` accepts all."""
-    if spec.kind in getattr(network, "accepts", spec.kind):
+def _check_accepts(network: type[Network], spec: DataSpec) -> None:
+    """Check that a network class accepts the kind of samples."""
+    if spec.kind in network.accepts:
         return
     fitting = []
     for path in sorted((CONFIG_DIR / "model").glob("[!_]*.yaml")):
-        if spec.kind in getattr(get_class(_target(path)), "accepts", spec.kind):
+        if spec.kind in class_of(get_object(_target(path))).accepts:
             fitting.append(path.stem)
     raise ValueError(f"model: must accept {spec.kind}, and {network.__name__} does not; {', '.join(fitting)} do.")
 
@@ -131,8 +135,3 @@ def _target(path: Path) -> str:
     node = OmegaConf.load(path)
     target = OmegaConf.select(node, "_target_")
     return target or _target(path.with_name(f"{OmegaConf.select(node, 'defaults')[0]}.yaml"))
-
-
-def _check_monitor(monitor: str, task: Task) -> None:
-    known = [f"{split}/{name}" for split in ("val", "train") for name in task.metric_names]
-    choose("monitor", monitor, known, "metric")

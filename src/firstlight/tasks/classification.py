@@ -15,8 +15,9 @@ from firstlight.config.transfer import Transfer
 from firstlight.data import Split
 from firstlight.spec import DataSpec
 from firstlight.tasks import class_balance
-from firstlight.tasks.confusion import MACRO_METRICS, ConfusionMeter
-from firstlight.tasks.task import TOP, Batch, Task, ranked
+from firstlight.tasks.metrics.confusion import MACRO_METRICS, ConfusionMeter
+from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.task import TOP, Batch, Task, random_like, ranked
 from firstlight.transfer import imagenet_groups
 
 BALANCES = ("weights", "sampler")
@@ -47,6 +48,8 @@ class Classification(Task):
 
     target_kind = "classes"
     supports_feature_cache = True
+    headline = ("accuracy",)
+    can_predict = True
 
     def __init__(
         self,
@@ -72,7 +75,8 @@ class Classification(Task):
             choose("balance", balance, BALANCES, "way to balance classes")
         if balance == "weights" and class_weights is not None:
             raise ValueError("balance=weights: must be null if class_weights is set.")
-        self.metric_names = ("loss", "accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_METRICS)
+        fractions = ("accuracy", *(("top5",) if spec.num_outputs > 5 else ()), *MACRO_METRICS)
+        self.metrics = (LOSS, *(Metric(name, "max") for name in fractions))
         self.label_smoothing = label_smoothing
         self.binary = binary
         self.balance = balance
@@ -93,6 +97,10 @@ class Classification(Task):
         if spec.num_outputs != 2:
             raise ValueError(f"binary=true: must be false, because the data has {spec.num_outputs} classes, not 2.")
         return replace(spec, num_outputs=1)
+
+    def output_shape(self) -> tuple[int, ...]:
+        """Return the number of logits."""
+        return (1 if self.binary else self.spec.num_outputs,)
 
     def adapt_to(self, train: Split, val: Split) -> list[str]:
         """Set the class weights if `balance` is "weights". Return warnings about small classes."""
@@ -117,7 +125,29 @@ class Classification(Task):
         smoothing, weights = (self.label_smoothing, self.class_weights) if self.training else (0.0, None)
         loss = F.cross_entropy(logits, targets, weights, label_smoothing=smoothing)
         meter.update(logits, targets if targets.ndim == 1 else targets.argmax(1), loss)
+        self.compare(logits, targets)
         return loss
+
+    def example_comparison(self) -> Batch:
+        """Return random logits and the classes in turn."""
+        num_classes = self.spec.num_outputs
+        return random_like(8, num_classes), torch.arange(8) % num_classes
+
+    def metric_options(self) -> dict[str, Any]:
+        """Return the kind of classification and the number of classes."""
+        return {"task": "binary"} if self.binary else {"task": "multiclass", "num_classes": self.spec.num_outputs}
+
+    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
+        """Return the probabilities (batch, classes) and true classes (batch,).
+
+        Metrics for two classes may take the probability of the second class (batch,); with `binary`, they get it if
+        they can.
+        """
+        probabilities = outputs.softmax(1)
+        forms = [(probabilities, targets)]
+        if self.spec.num_outputs == 2:
+            forms.insert(0 if self.binary else 1, (probabilities[:, 1], targets))
+        return forms
 
     def class_logits(self, outputs: Tensor) -> Tensor:
         """Return one logit for each class (batch, classes); softmax turns them into probabilities.

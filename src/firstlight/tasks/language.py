@@ -14,14 +14,15 @@ from firstlight.config.transfer import Transfer
 from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
 from firstlight.spec import DataSpec
-from firstlight.tasks.meters import Sums, Totals
-from firstlight.tasks.task import Batch, Task, ranked
+from firstlight.tasks.metrics.meters import Sums, Totals
+from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.task import Batch, Task, random_like, ranked
 
 
 class Language(Task):
     """Minimizes the cross entropy between the logits (batch, length, vocabulary) and the tokens that follow.
 
-    A network with a method `step` is recurrent: it keeps its state from one batch to the next, because each batch
+    A network that `has_state` is recurrent: it keeps its state from one batch to the next, because each batch
     continues the text of the batch before it (Mikolov et al. 2010; truncated backpropagation through time).
 
     Metrics: `loss` in nats per token, `perplexity`, and `bits_per_character`, the bits of all tokens divided by the
@@ -36,13 +37,25 @@ class Language(Task):
     """
 
     target_kind = "tokens"
-    metric_names = ("loss", "perplexity", "bits_per_character", "accuracy")
+    metrics: tuple[Metric, ...] = (
+        LOSS,
+        Metric("perplexity", "min"),
+        Metric("bits_per_character", "min"),
+        Metric("accuracy", "max"),
+    )
+    headline = ("accuracy", "bits_per_character")
+    can_predict = True
+    sample_suffix = ".txt"
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
         super().__init__(spec, network, augment, transfer)
         lengths = [1 if token == UNKNOWN else len(token) for token in spec.labels]
         self.register_buffer("lengths", torch.tensor(lengths), persistent=False)
         self.lengths: Tensor
+
+    def output_shape(self) -> tuple[int, ...]:
+        """Return the length and the size of the vocabulary."""
+        return (*self.spec.input_shape, self.spec.num_outputs)
 
     def new_meter(self) -> Sums:
         """Return a meter of sums over tokens, at zero, and reset the network's state: a pass starts with the text."""
@@ -62,10 +75,24 @@ class Language(Task):
                 correct=(logits.argmax(2) == targets).sum(),
                 characters=self.lengths[targets].sum(),
             )
+        self.compare(logits, targets)
         return loss
 
+    def example_comparison(self) -> Batch:
+        """Return random logits, and the tokens in turn."""
+        (length,), size = self.spec.input_shape, self.spec.num_outputs
+        return random_like(2, length, size), (torch.arange(2 * length) % size).view(2, length)
+
+    def metric_options(self) -> dict[str, Any]:
+        """Return the kind of classification and the number of tokens in the vocabulary."""
+        return {"task": "multiclass", "num_classes": self.spec.num_outputs}
+
+    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
+        """Return logits and next tokens: (tokens, vocabulary) and (tokens,), or (batch, length, ...) as they are."""
+        return [(outputs.flatten(0, 1), targets.flatten()), (outputs, targets)]
+
     def _logits(self, tokens: Tensor) -> Tensor:
-        if not hasattr(self.network, "step"):
+        if not self.network.has_state:
             return self.network(tokens)
         # The last batch is smaller if some streams of text end before the others.
         state = self.stream_state
@@ -106,7 +133,7 @@ class Language(Task):
         A network without a state reads every token after half a window of other tokens, if there are as many.
         """
         (length,) = self.spec.input_shape
-        if hasattr(self.network, "step"):
+        if self.network.has_state:
             state: Any = None
             for start in range(0, tokens.shape[1], length):
                 logits, state = self.network.step(tokens[:, start : start + length], state)
@@ -134,7 +161,9 @@ class Language(Task):
         return self.sample()
 
     @torch.inference_mode()
-    def sample(self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1) -> str:
+    def sample(
+        self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 1
+    ) -> str:
         """Return the prompt and its continuation, token by token.
 
         Args:
@@ -143,6 +172,7 @@ class Language(Task):
             temperature: below 1, likely tokens become more likely; 0 chooses the most likely token, and infinity
                 chooses all tokens equally often.
             seed: seed of the random choice of tokens.
+            number: has no effect, as one text is generated.
 
         Raises:
             ValueError: `length` or `temperature` is negative.
@@ -161,7 +191,7 @@ class Language(Task):
         state: Any = None
         new = tokens
         for _ in range(length):
-            if hasattr(self.network, "step"):
+            if self.network.has_state:
                 logits, state = self.network.step(torch.tensor([new], device=self.device), state)
             else:
                 window = tokens[-self.spec.input_shape[0] :]

@@ -12,8 +12,9 @@ from firstlight.checks import check_range, choose
 from firstlight.config.transfer import Transfer
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
-from firstlight.tasks.meters import Sums, Totals, means
-from firstlight.tasks.task import Batch, Task
+from firstlight.tasks.metrics.meters import Sums, Totals, means
+from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.task import Batch, Task, random_like
 
 LOSSES = ("mse", "bce")
 
@@ -43,6 +44,10 @@ class Reconstruction(Task):
     """
 
     supports_freezing = False
+    can_predict = True
+    headline = ("mse",)
+    needs = ("reconstruct", "log_variance")
+    needs_description = "reconstructs images, such as model=autoencoder"
 
     def __init__(
         self,
@@ -55,16 +60,11 @@ class Reconstruction(Task):
         kl_weight: float = 1.0,
     ) -> None:
         super().__init__(spec, network, augment, transfer)
-        if not hasattr(network, "reconstruct"):
-            raise ValueError(
-                f"task=reconstruction: must have a network that reconstructs images, such as model=autoencoder;"
-                f" {type(network).__name__} does not."
-            )
         choose("loss", loss, LOSSES, "loss")
         check_range("kl_weight", kl_weight, at_least=0, below=math.inf)
         self.loss = loss
         self.kl_weight = kl_weight
-        self.metric_names = ("loss", "mse", *(("kl",) if self.can_sample else ()))
+        self.metrics = (LOSS, Metric("mse", "min"), *((Metric("kl", "min"),) if self.can_sample else ()))
 
     def new_meter(self) -> Sums:
         """Return a meter of sums over images, at zero."""
@@ -91,12 +91,22 @@ class Reconstruction(Task):
         if len(inputs):
             count = len(inputs)
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
+        self.compare(outputs, pixels)
         return loss
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         """Return `reconstructions` (batch, channels, height, width), from 0 to 1, and `latents` (batch, latent_dim)."""
         outputs, latents, _ = self.network.reconstruct(self.preprocess(raw))
         return {"reconstructions": self.as_pixels(outputs).clamp(0, 1), "latents": latents}
+
+    def example_comparison(self) -> Batch:
+        """Return random images."""
+        outputs, pixels = random_like(2, 2, *self.preprocess.output_spec.input_shape).sigmoid()
+        return outputs, pixels
+
+    def metric_options(self) -> dict[str, Any]:
+        """Return the range of the pixels."""
+        return {"data_range": 1.0}
 
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
@@ -125,6 +135,12 @@ class Reconstruction(Task):
     def can_sample(self) -> bool:
         """Whether the network generates images: a variational one does, because its latents have a distribution."""
         return self.network.log_variance is not None
+
+    def sample(
+        self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
+    ) -> Tensor:
+        """Return images decoded from random latents; see `generate`. Options for texts have no effect."""
+        return self.generate(number, seed)
 
     @torch.inference_mode()
     def generate(self, num_images: int, seed: int = 1) -> Tensor:

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
 from firstlight.config.transfer import Transfer
-from firstlight.networks import Linear
 from firstlight.spec import DataSpec
-from firstlight.tasks.meters import Sums, Totals
-from firstlight.tasks.task import Batch, Task
+from firstlight.tasks.metrics.meters import Sums, Totals
+from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.task import Batch, Task, random_like
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 
@@ -41,7 +41,9 @@ class Regression(Task):
     target_kind = "numbers"
     supports_feature_cache = True
     evaluates_untrained = True
-    metric_names = ("loss", "mse", "rmse", "mae", "r2")
+    metrics: tuple[Metric, ...] = (LOSS, *(Metric(name, "min") for name in ("mse", "rmse", "mae")), Metric("r2", "max"))
+    headline = ("mse", "r2")
+    can_predict = True
 
     def __init__(
         self,
@@ -62,9 +64,13 @@ class Regression(Task):
         self.target_mean: Tensor
         self.target_std: Tensor
 
+    def output_shape(self) -> tuple[int, ...]:
+        """Return the number of targets."""
+        return (self.spec.num_outputs,)
+
     def result_line(self) -> str | None:
         """Return the straight line that a linear network of one input represents, in the units of the data."""
-        if not isinstance(self.network, Linear) or self.spec.input_shape != (1,) or self.spec.num_outputs != 1:
+        if not self.network.is_linear or self.spec.input_shape != (1,) or self.spec.num_outputs != 1:
             return None
         with torch.inference_mode():
             ends = self.network(self.preprocess(torch.tensor([[0.0], [1.0]], device=self.device)))
@@ -104,10 +110,22 @@ class Regression(Task):
                 target=(standardized * self.target_std).sum(),
                 target_squared=(standardized * self.target_std).square().sum(),
             )
+        self.compare(outputs, targets)
         if self.training and self.l1:
             weights = [value for value in self.network.parameters() if value.ndim > 1]
             loss = loss + self.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
         return loss
+
+    def example_comparison(self) -> Batch:
+        """Return random outputs and targets."""
+        outputs, targets = random_like(2, 8, self.spec.num_outputs)
+        return outputs, targets
+
+    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
+        """Return predicted and true numbers in the units of the data: (batch, targets), or (batch,) for one target."""
+        device = outputs.device
+        predicted = outputs * self.target_std.to(device) + self.target_mean.to(device)
+        return [(predicted[:, 0], targets[:, 0])] if self.spec.num_outputs == 1 else [(predicted, targets)]
 
 
 def _metrics(sums: Totals) -> Totals:

@@ -2,17 +2,21 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
+from firstlight.checks import choose
 from firstlight.config.transfer import Transfer
 from firstlight.data import Split
+from firstlight.networks.network import completed
 from firstlight.spec import DataSpec
-from firstlight.tasks.meters import Meter
+from firstlight.tasks.metrics.added import AddedMetrics
+from firstlight.tasks.metrics.meters import Meter
+from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.transfer.freezing import Freezing
 
 Batch = tuple[Tensor, Tensor]
@@ -27,8 +31,10 @@ TOP = 5  # most likely classes in a prediction
 class Task(nn.Module, ABC):
     """A network with its preprocessing, loss and metrics. It trains, evaluates and predicts on raw batches.
 
-    A task is a plain module: `training.TrainingModule` connects it with Lightning. A subclass defines the metrics
-    (`new_meter`) and the loss of a batch (`batch_loss`), and may override the other methods.
+    A task is a plain module: `training.TrainingModule` connects it with Lightning. A subclass defines the loss of a
+    batch (`batch_loss`), the sums that its metrics follow from (`new_meter`), and the names and directions of these
+    (`metrics`). All other attributes and methods have defaults. A subclass of a task inherits its name, so networks
+    for that task fit the subclass too.
 
     Args:
         spec: the data.
@@ -37,6 +43,10 @@ class Task(nn.Module, ABC):
         transfer: which parts of the network learn, and when; None if all do.
 
     Attributes:
+        task_name: the word for this kind of task, in messages and as the `task` of a network; by default, the name of
+            the class that derives from `Task` itself, in lower case.
+        metrics: the metrics that `new_meter` computes, with their directions.
+        headline: names of the metrics that the screen shows after each epoch, besides the loss.
         target_kind: the kind of targets that the task needs: "classes", "numbers", "tokens" or "anything".
         evaluates_untrained: whether a run also evaluates the task before the first step.
         has_multiple_optimizers: whether the `optimized_parts` are trained alternately, each with its own optimizer;
@@ -44,45 +54,129 @@ class Task(nn.Module, ABC):
         supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
-        metric_names: names of the metrics, without the prefix `<split>/`.
+        can_predict: whether the task has `predict_rows`, see `runs.predict`.
+        sample_suffix: suffix of the file that holds the output of `sample`: ".png" for images, ".txt" for a text.
+        needs: attributes that the network must have besides `forward`; empty if any network will do.
+        needs_description: what a network with these attributes does and an example, for messages.
         freezing: which parts of the network learn in which epoch.
         reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
+        added: the metrics that `task.metrics` of the config adds.
         stream_state: state that a recurrent network keeps from one batch to the next; None for other networks.
     """
 
+    task_name: ClassVar[str] = "task"
+    metrics: tuple[Metric, ...] = (LOSS,)
+    headline: ClassVar[tuple[str, ...]] = ()
     target_kind: ClassVar[str] = "anything"
     evaluates_untrained: ClassVar[bool] = False
     has_multiple_optimizers: ClassVar[bool] = False
     supports_freezing: ClassVar[bool] = True
     supports_feature_cache: ClassVar[bool] = False
-    metric_names: tuple[str, ...] = ("loss",)
+    can_predict: ClassVar[bool] = False
+    sample_suffix: ClassVar[str] = ".png"
+    needs: ClassVar[tuple[str, ...]] = ()
+    needs_description: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.task_name == Task.task_name:
+            cls.task_name = cls.__name__.lower()
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
         super().__init__()
-        self._check(spec, network)
+        self._check(spec, completed(network))
         self.spec = spec
         self.network: Any = network  # some tasks call methods that only their networks have
         self.augment = augment
         self.reads_features = False
         self.stream_state: Any = None
+        self.added = AddedMetrics({}, {}, [])
         self.freezing = self._freezing(transfer)
-
-    @property
-    def task_name(self) -> str:
-        """The name of the task on the command line: task=<name>."""
-        return type(self).__name__.lower()
+        if not all(hasattr(network, need) for need in self.needs):
+            raise ValueError(
+                f"task={self.task_name}: must have a network that {self.needs_description};"
+                f" {type(network).__name__} does not."
+            )
 
     @property
     def device(self) -> torch.device:
         """The device of the parameters."""
         return next(itertools.chain(self.parameters(), self.buffers())).device
 
+    def metrics_of(self, split: str) -> tuple[Metric, ...]:
+        """Return the metrics of a split: "train", "val" or "test"."""
+        return self.metrics if split == "train" else (*self.metrics, *self.added.metrics)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of the metrics of every split, without the prefix `<split>/`."""
+        return tuple(metric.name for metric in self.metrics)
+
+    def monitored(self, monitor: str) -> Metric:
+        """Return the metric `<split>/<name>`, which decides which epoch is the best.
+
+        Raises:
+            ValueError: the task does not have it, or its direction is unknown.
+        """
+        known = {f"{split}/{each.name}": each for split in ("val", "train") for each in self.metrics_of(split)}
+        metric = known[choose("monitor", monitor, known, "metric")]
+        if metric.direction is None:
+            raise ValueError(
+                f"task.metrics.{metric.name}.direction: must be min or max with monitor={monitor}, because the metric"
+                " does not say which values are better."
+            )
+        return metric
+
+    def add_metrics(self, nodes: Mapping[str, dict[str, Any]]) -> None:
+        """Compute further metrics of validation and test, see `AddedMetrics`.
+
+        Args:
+            nodes: the node of each metric by its name, as in `task.metrics` of the config.
+
+        Raises:
+            ValueError: a name is taken, a metric does not fit the task, or the task compares nothing.
+        """
+        if not nodes:
+            return
+        example = self.example_comparison()
+        if example is None:
+            raise ValueError(
+                f"task.metrics: must be null with task={self.task_name}, which compares no outputs with targets."
+            )
+        for name in nodes:
+            if name in self.metric_names:
+                raise ValueError(
+                    f"task.metrics.{name}: must have another name; {self.task_name} has this metric itself."
+                )
+        self.added = AddedMetrics(nodes, self.metric_options(), self.comparisons(*example))
+
+    def example_comparison(self) -> Batch | None:
+        """Return random arguments of `compare`, on the CPU; None if the task does not call it."""
+        return None
+
+    def metric_options(self) -> dict[str, Any]:
+        """Return values for the parameters of added metrics that the config leaves out, such as `num_classes`."""
+        return {}
+
+    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
+        """Return predictions and targets in the forms that added metrics may take, the most common one first."""
+        return [(outputs, targets)]
+
+    def compare(self, outputs: Tensor, targets: Tensor) -> None:
+        """Update the added metrics, in evaluation only. `batch_loss` calls it with what `comparisons` takes."""
+        if self.added and not self.training:
+            self.added.update(self.comparisons(outputs.detach().float(), targets))
+
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
         """Return the spec that the network is built for. Options of the task may change the number of outputs."""
         return spec
 
-    def _check(self, spec: DataSpec, network: nn.Module) -> None:
+    def output_shape(self) -> tuple[int, ...] | None:
+        """Return the shape of the network's output for one sample; None if the task does not call it on samples."""
+        return None
+
+    def _check(self, spec: DataSpec, network: Any) -> None:
         name = self.task_name
         if self.target_kind not in ("anything", spec.targets):
             fitting = {"classes": "classification", "numbers": "regression", "tokens": "language"}[spec.targets]
@@ -90,8 +184,8 @@ class Task(nn.Module, ABC):
                 f"task={name}: must be {fitting}, because the targets of the data are {spec.targets},"
                 f" not {self.target_kind}."
             )
-        made_for = getattr(network, "task", name)
-        if made_for != name:
+        made_for = network.task
+        if made_for not in (None, name):
             raise ValueError(f"task={name}: must be {made_for}, which trains {type(network).__name__}.")
 
     def _freezing(self, transfer: Transfer | None) -> Freezing:
@@ -161,11 +255,6 @@ class Task(nn.Module, ABC):
         """
         return None
 
-    @property
-    def can_predict(self) -> bool:
-        """Whether the task predicts samples without targets, see `runs.predict`."""
-        return type(self).predict_rows is not Task.predict_rows
-
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return the results for each sample, as the columns of a table; all rows have the same columns.
 
@@ -227,6 +316,23 @@ class Task(nn.Module, ABC):
         """Whether the trained network generates samples, see `runs.sample`."""
         return False
 
+    def sample(
+        self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
+    ) -> Tensor | str:
+        """Return generated images (number, channels, height, width), from 0 to 1, or a generated text.
+
+        Args:
+            prompt: for texts: the beginning.
+            length: for texts: the number of new tokens.
+            temperature: for texts: divides the logits.
+            seed: seed of the random draws.
+            number: for images: how many.
+
+        Raises:
+            ValueError: the task generates nothing.
+        """
+        raise ValueError(f"task={self.task_name}: must be a task that generates samples.")
+
     def result_line(self) -> str | None:
         """Return the result of the training in one line, or None if one line cannot describe it."""
         return None
@@ -260,6 +366,11 @@ class Task(nn.Module, ABC):
         if mode:
             self.freezing.keep_modes()
         return self
+
+
+def random_like(*shape: int) -> Tensor:
+    """Return normally distributed numbers of a shape, the same in every call."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def ranked(probabilities: Tensor, names: Sequence[str], prefix: str) -> list[dict[str, str]]:

@@ -199,6 +199,7 @@ def _report(session: _Session, status: str, fit_seconds: float) -> None:
     metrics |= parts.config.annotations | {
         "status": status,
         "monitor": parts.config.monitor,
+        "monitor_mode": task.monitored(parts.config.monitor).direction,
         "seconds/total": time.perf_counter() - session.started,
         "seconds/fit": fit_seconds,
         "seconds/to_first_step": recorder.seconds_to_first_step,

@@ -11,11 +11,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.config import RunConfig
 from firstlight.config.instantiate import bind, build
-from firstlight.config.monitor import mode_of
 from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
-from firstlight.tasks.meters import Meter
+from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import LossGuard, Place
 from firstlight.training.schedulers import BoundScheduler, RunLength
 
@@ -83,7 +82,7 @@ class TrainingModule(LightningModule):
         if self.config.max_steps is not None:
             total_steps = min(total_steps, self.config.max_steps)
         steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
-        return RunLength(total_steps, steps_per_epoch, mode_of(self.config.monitor))
+        return RunLength(total_steps, steps_per_epoch, self.task.monitored(self.config.monitor).direction or "min")
 
     def _batches_per_epoch(self) -> int:
         """Return the number of training batches in an epoch. If `max_epochs` is -1, Lightning knows it only later."""
@@ -152,10 +151,12 @@ class TrainingModule(LightningModule):
         self.loss_guard.read(self.trainer)
         self._training_stream_state = self.task.stream_state
         self._meter = self.task.new_meter()
+        self.task.added.reset(self.device)
 
     def on_test_epoch_start(self) -> None:
         """Reset the metrics of the test split."""
         self._meter = self.task.new_meter()
+        self.task.added.reset(self.device)
 
     def on_train_epoch_end(self) -> None:
         """Compute the training metrics over all batches, each with the weights before its step."""
@@ -183,7 +184,8 @@ class TrainingModule(LightningModule):
         if self.trainer.world_size > 1:
             for total in meter.sums():
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
-        found = {f"{split}/{name}": value for name, value in meter.compute().items()}
+        values = meter.compute() | ({} if split == "train" else self.task.added.compute())
+        found = {f"{split}/{name}": value for name, value in values.items()}
         self.metrics |= found
         # For the callbacks of the config; the Recorder logs the metrics. All ranks have the same values already.
         self.log_dict(found, sync_dist=True, logger=False)

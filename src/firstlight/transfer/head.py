@@ -16,13 +16,13 @@ class Head(nn.Sequential):
     """Several layers that replace the last layer of a network."""
 
 
-def head_name(network: nn.Module) -> str | None:
+def head_name(network: Any) -> str | None:
     """Return the name of a network's `Head`, or else of its last linear layer; None if it has neither.
 
-    A network whose last linear layer is not its head lists its output layers in `head_names`. The result is None if
-    the list has several layers, or one that is not linear.
+    A network whose last linear layer is not its head lists its output layers in `head_names`, see
+    `networks.network.Network`. The result is None if the list has several layers, or one that is not linear.
     """
-    head_names: Any = getattr(network, "head_names", None)
+    head_names: Any = network.head_names
     if head_names is not None:
         linear = [path for path in head_names if isinstance(network.get_submodule(path), nn.Linear | Head)]
         return linear[0] if len(head_names) == len(linear) == 1 else None

@@ -81,7 +81,7 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
     """Return the weights that `model.weights` names.
 
     Args:
-        network: class of the network.
+        network: class of the network, with the attributes of `networks.network.Network`.
         weights: `default`, a name that the class knows, or a path: a `.ckpt` file is a checkpoint of a run, files
             with other `SUFFIXES` contain tensors alone.
         options: options of the network.
@@ -90,11 +90,9 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
         ValueError: the weights are unknown, or the file cannot be read.
     """
     is_file = weights.lower().endswith(SUFFIXES)
-    published: Pretrained | None = None
-    if hasattr(network, "pretrained"):
-        published = network.pretrained("default" if is_file else weights, **options)
+    published: Pretrained | None = network.pretrained("default" if is_file else weights, **options)
     if is_file:
-        return _from_file(user_path(weights, "model.weights"), published, getattr(network, "min_size", 1))
+        return _from_file(user_path(weights, "model.weights"), published, network.min_size)
     if published is None:
         raise ValueError(
             f"model.weights={weights}: must be a file or null, because {network.__name__} has no published weights."

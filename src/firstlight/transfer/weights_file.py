@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from firstlight.files import cannot_read
 from firstlight.spec import DataSpec
@@ -53,13 +53,12 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], DataSpec, int | None
 
 
 def load_weights_into(
-    network: nn.Module, weights: Mapping[str, Tensor], name: str, *, labels_differ: bool = False, whole: bool = False
+    network: Any, weights: Mapping[str, Tensor], name: str, *, labels_differ: bool = False, whole: bool = False
 ) -> bool:
     """Load weights into a network; a head for other classes keeps its initial weights.
 
     Args:
-        network: receives the weights. It may have two class attributes: `unused_prefixes`, the prefixes of tensors
-            that it ignores, and `weights_prefix`, which is put before names that lack it.
+        network: receives the weights; a `networks.network.Network`, or another module that is `completed`.
         weights: tensors with the names and shapes of the network's `state_dict`.
         name: name of the weights, for messages.
         labels_differ: whether the weights are for other classes, even if their number is the same.
@@ -90,19 +89,17 @@ def load_weights_into(
     return has_head
 
 
-def _align_names(
-    network: nn.Module, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
+def _align_names(network: Any, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights under the names of the network, without the tensors that it ignores."""
-    prefix: str = getattr(network, "weights_prefix", "")
+    prefix: str = network.weights_prefix
     named = {key if key.startswith(prefix) else prefix + key: value for key, value in weights.items()}
     # Files from before torch 0.4.1 lack these counts.
     counts = {key: value for key, value in expected.items() if key.endswith(".num_batches_tracked")}
-    return _without(counts | named, getattr(network, "unused_prefixes", ()))
+    return _without(counts | named, network.unused_prefixes)
 
 
-def _head_prefixes(network: nn.Module) -> tuple[str, ...]:
-    names = getattr(network, "head_names", None) or [head_name(network)]
+def _head_prefixes(network: Any) -> tuple[str, ...]:
+    names = network.head_names or [head_name(network)]
     return tuple(f"{name}." for name in names if name)
 
 

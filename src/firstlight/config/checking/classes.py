@@ -38,6 +38,14 @@ def ancestors(definition: Definition) -> Iterator[Definition]:
         waiting += [base for base in found if base is not None]
 
 
+def returned(definition: Definition) -> Definition | None:
+    """Return the class that the annotation of a function says it returns; None for a class, and if it says nothing."""
+    function = definition.statement
+    if not isinstance(function, ast.FunctionDef) or function.returns is None:
+        return None
+    return _resolve(definition.path, function.returns)
+
+
 def _module_of(target: str) -> tuple[Path | None, list[str]]:
     try:
         return find_module(target)

@@ -7,12 +7,15 @@ from typing import Any
 
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.loggers import check_loggers
+from firstlight.config.checking.metrics import check_metrics
 from firstlight.config.checking.shadows import shadowed_file
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
+from firstlight.config.metrics import KEY as METRICS
+from firstlight.config.metrics import split_metrics
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer
 
@@ -60,8 +63,10 @@ def check(config: dict[str, Any]) -> None:
         raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
     _check_augment(config["augment"])
     _, network = _check_transfer(config["model"])
-    for path, node in _targets(config | {"model": network}):
+    metrics, task = split_metrics(config["task"])
+    for path, node in _targets(config | {"model": network, "task": task}):
         _check_target(path, node)
+    check_metrics(metrics)
     check_trainer(config)
 
 
@@ -152,7 +157,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         full_key = f"{path}.{key}" if path else key
         if key not in accepted or key in passed:
             options = [option for option in accepted if option not in passed]
-            options += TRANSFER if path == "model" else ()
+            options += TRANSFER if path == "model" else [METRICS] if path == "task" else []
             raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         is_node = isinstance(value, dict) and "_target_" in value  # the type of the object that it describes is unknown

@@ -32,6 +32,17 @@ def parameters(target: str) -> Parameters | None:
     return _parameters_in(module, names[0], target)
 
 
+def takes_spec(accepted: Parameters) -> bool:
+    """Return whether parameters include the spec of the data, which the code passes: `spec`, of no other type."""
+    annotation = accepted.get("spec")
+    return "spec" in accepted and (annotation is None or is_spec(ast.unparse(annotation)))
+
+
+def is_spec(annotation: str) -> bool:
+    """Return whether an annotation allows a `DataSpec`."""
+    return "DataSpec" in annotation or annotation in ("Any", "typing.Any")
+
+
 def names(package: str) -> list[str]:
     """Return the names that a package's `__init__` defines or imports, in order."""
     path, _ = find_module(package)

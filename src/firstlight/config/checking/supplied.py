@@ -3,7 +3,7 @@
 import ast
 
 from firstlight.config.checking.classes import ancestors, find_definition
-from firstlight.config.checking.signature import Parameters
+from firstlight.config.checking.signature import Parameters, takes_spec
 
 # Arguments that are passed by name, or under this name by all classes of a place.
 _BY_NAME: dict[str, tuple[str, ...]] = {
@@ -19,7 +19,7 @@ def supplied(path: str, target: str, accepted: Parameters) -> tuple[str, ...]:
     """Return the arguments that the code passes to a target at a place of the config.
 
     An optimizer gets its parameters, a scheduler its optimizer, and the function of a scheduler also the length of the
-    run, whatever these arguments are called.
+    run, whatever these arguments are called. A network or a task that takes no spec gets no argument.
 
     Args:
         path: the dotted path of the node.
@@ -27,6 +27,8 @@ def supplied(path: str, target: str, accepted: Parameters) -> tuple[str, ...]:
         accepted: its parameters.
     """
     names = tuple(accepted)
+    if path in ("model", "task") and not takes_spec(accepted):
+        return ()
     if path == "optimizer":
         return names[:1]
     if path == "scheduler" and not is_scheduler_class(path, target):

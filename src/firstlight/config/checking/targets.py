@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.checks import printable
-from firstlight.config.checking.classes import Definition, ancestors, find_definition
+from firstlight.config.checking.classes import Definition, ancestors, find_definition, returned
 from firstlight.config.checking.signature import find_module
 from firstlight.config.project import project_dir
 from firstlight.files import user_path
 
+_TORCHVISION = (
+    *("alexnet", "convnext", "densenet", "efficientnet", "googlenet", "inception", "maxvit", "mnasnet", "mobilenetv2"),
+    *("mobilenetv3", "regnet", "resnet", "shufflenetv2", "squeezenet", "swin_transformer", "vgg", "vision_transformer"),
+)
 # Modules whose classes may be called; a star stands for all modules of a package. Left out are modules whose classes
 # reach the network, run code or write files when they are built: most loggers, and metrics that download networks.
 _MODULES = (
@@ -28,7 +32,13 @@ _MODULES = (
     "torchmetrics",
     *(f"torchmetrics.{package}.*" for package in ("classification", "regression", "retrieval", "segmentation")),
     "torchmetrics.aggregation",
+    "torchmetrics.clustering.*",
+    "torchmetrics.nominal.*",
+    *(f"torchmetrics.image{module}" for module in ("", ".psnr", ".scc", ".ssim", ".uqi", ".vif")),
+    *(f"torchmetrics.text{module}" for module in ("", ".perplexity")),
     "torchmetrics.collections",
+    "torchvision.models",
+    *(f"torchvision.models.{module}" for module in _TORCHVISION),
     "lightning",
     "lightning.pytorch",
     *(f"lightning.pytorch.{package}.*" for package in ("accelerators", "callbacks", "plugins", "profilers")),
@@ -68,6 +78,7 @@ _BASES: dict[str, tuple[str, ...]] = {
     "model": ("torch.nn.Module",),
     "task": ("firstlight.tasks.task.Task",),
     "task.": ("torch.nn.Module",),
+    "task.metrics": ("torchmetrics.Metric",),
     "optimizer": ("torch.optim.Optimizer",),
     "scheduler": (_SCHEDULER, "torch.optim.lr_scheduler.LRScheduler"),
     "logger.": ("lightning.pytorch.loggers.Logger",),
@@ -156,6 +167,8 @@ def _asked_for(place: str) -> tuple[str, ...]:
         return _BASES.get(f"trainer.{inner.split('.')[0]}", ())
     if group == "logger":
         return () if "." in inner else _BASES["logger."]
+    if group == "task" and inner.startswith("metrics."):
+        return _BASES["task.metrics"]
     if group in ("augment", "model", "task", "scheduler"):
         return _BASES.get(f"{group}.", _BASES[group])
     return ()
@@ -186,6 +199,8 @@ def _fits(definition: Definition, asked: tuple[str, ...]) -> bool:
     function = definition.statement
     if _SCHEDULER in asked and isinstance(function, ast.FunctionDef):
         return [a.arg for a in function.args.args[:2]] == _SIGNATURE
+    if asked == _BASES["model"]:  # a network may also be what a function returns
+        definition = returned(definition) or definition
     bases = [find_definition(base) for base in asked]
     return any(found in bases for found in ancestors(definition))
 

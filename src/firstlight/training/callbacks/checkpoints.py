@@ -8,7 +8,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from firstlight.checks import check_range
-from firstlight.config.monitor import is_better
 from firstlight.files import atomic_write
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.run_callbacks import RunCallback
@@ -128,7 +127,8 @@ class Checkpoints(RunCallback):
         """
         check_weights(module, epoch, trainer.global_step)
         value = module.metrics.get(self.monitor)
-        improved = value is not None and (not self.best or is_better(self.monitor, value, self.best[self.monitor]))
+        metric = module.task.monitored(self.monitor)
+        improved = value is not None and (not self.best or metric.is_better(value, self.best[self.monitor]))
         if improved:
             self.best = {"epoch": epoch} | module.metrics
             self.epochs_since_best = 0

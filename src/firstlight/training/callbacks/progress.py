@@ -10,9 +10,6 @@ from firstlight.training.callbacks.recorder import Recorder
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.module import TrainingModule
 
-# The line of an epoch shows the first four of these metrics that the task has.
-_SHOWN = ("train/loss", "val/loss", "val/distance", "val/accuracy", "val/bits_per_character", "val/mse", "val/r2")
-
 
 class Progress(RunCallback):
     """Prints a line for each epoch. In a notebook or on a terminal, it also shows a progress bar within each epoch.
@@ -45,7 +42,10 @@ class Progress(RunCallback):
             return
         width = len(str(trainer.max_epochs))
         of = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
-        shown = [name for name in _SHOWN if name in row][:4]
+        task = module.task
+        names = (*task.headline, *(metric.name for metric in task.added.metrics))
+        headline = ("train/loss", "val/loss", *(f"val/{name}" for name in names))
+        shown = [name for name in headline if name in row]
         values = "  ".join(f"{name} {row[name]:.4f}" for name in shown)
         logger.info(
             "epoch %*d%s  %s  lr %.1e  %.1f s", width, trainer.current_epoch + 1, of, values, row["lr"], row["seconds"]

@@ -75,7 +75,7 @@ class Recorder(RunCallback):
             epochs: epochs that have ended.
             steps: optimizer steps that have been taken.
         """
-        names = [f"{split}/{name}" for split in ("train", "val") for name in task.metric_names]
+        names = [f"{split}/{metric.name}" for split in ("train", "val") for metric in task.metrics_of(split)]
         self._columns = ["epoch", "step", *names, "lr", "seconds"]
         kept = [row for row in self.folder.history() if int(row["epoch"]) <= epochs]
         write_text(self.folder.history_path, self._csv(kept, header=True))

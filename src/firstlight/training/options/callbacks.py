@@ -30,7 +30,7 @@ def prepare_callbacks(
         ValueError: a callback monitors an unknown metric, needs a package, or would replace the run's checkpoints.
     """
     splits = ["train"] if config.trainer.get("limit_val_batches") == 0 else ["train", "val"]
-    metrics = [f"{split}/{name}" for split in splits for name in task.metric_names]
+    metrics = [f"{split}/{metric.name}" for split in splits for metric in task.metrics_of(split)]
     for index, callback in enumerate(callbacks):
         key = f"trainer.callbacks.{index}"
         if isinstance(callback, EarlyStopping | ModelCheckpoint) and callback.monitor is not None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from firstlight.tasks.meters import Sums, means
+from firstlight.tasks.metrics.meters import Sums, means
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ from sklearn import metrics as sklearn_metrics
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
 
-from firstlight.tasks.confusion import ConfusionMeter, classification_metrics
+from firstlight.tasks.metrics.confusion import ConfusionMeter, classification_metrics
 
 CPU = torch.device("cpu")
 Batch = tuple[torch.Tensor, torch.Tensor]

@@ -1,0 +1,86 @@
+"""What a network may say about itself, with defaults: the protocol between networks and the rest of firstlight."""
+
+import inspect
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from firstlight.spec import DataSpec
+from firstlight.transfer.pretrained import Pretrained
+
+
+class Network(nn.Module):
+    """Base class of networks: a plain module, and attributes that say what it accepts. All of them have defaults.
+
+    A network is built as `Network(spec, *, options)`, where `spec` is the `DataSpec` of the data. A class or function
+    whose parameters do not include `spec` is built from its options alone, such as those of torchvision. Any
+    `nn.Module` will do: `completed` gives it the attributes that it lacks.
+
+    Attributes:
+        accepts: kinds of samples: "images", "numbers", "tokens" or several of them.
+        min_size: smallest height and width of the images. Smaller images are enlarged.
+        task: the `task_name` of the task that the network is made for; None if any task fits.
+        is_linear: whether the outputs are a linear function of the inputs.
+        has_state: whether the network reads a text part by part: `step(tokens, state)` returns logits and a state.
+        head_names: paths of the output layers; None if the last linear layer is the output layer.
+        weights_prefix: put before the names of pretrained weights that lack it.
+        unused_prefixes: prefixes of the names of pretrained weights that the network ignores.
+    """
+
+    accepts: ClassVar[str | tuple[str, ...]] = ("images", "numbers", "tokens")
+    min_size: ClassVar[int] = 1
+    task: ClassVar[str | None] = None
+    is_linear: ClassVar[bool] = False
+    has_state: ClassVar[bool] = False
+    head_names: tuple[str, ...] | None = None
+    weights_prefix: ClassVar[str] = ""
+    unused_prefixes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def input_size_for(cls, spec: DataSpec, /, **options: Any) -> int | None:
+        """Return the height and width to which images are resized, given the options; None keeps those of the data."""
+        return None
+
+    @classmethod
+    def pretrained(cls, weights: str, /, **options: Any) -> Pretrained | None:
+        """Return published weights by their name, or by `default`; None if there are none.
+
+        Raises:
+            ValueError: the name is unknown.
+        """
+        return None
+
+    def example_input(self, batch_size: int, device: torch.device | str) -> Tensor | None:
+        """Return an input of `forward`; None if that is a float tensor of the spec's `input_shape`."""
+        return None
+
+
+_NAMES = tuple(name for name in vars(Network) if not name.startswith("_"))
+
+
+def class_of(target: Any) -> type[Network]:
+    """Return the class of a network with all attributes of `Network`, to ask it before a network is built.
+
+    Args:
+        target: the class of the network. A function that returns a network says nothing, so it has the defaults.
+    """
+    if not isinstance(target, type):
+        return type(getattr(target, "__name__", "network"), (Network,), {})
+    return target if issubclass(target, Network) else type(target.__name__, (target, Network), {})
+
+
+def completed(network: nn.Module) -> Any:
+    """Return a network that has all attributes of `Network`: those that it lacks are set to the defaults."""
+    for name in _NAMES:
+        if not hasattr(network, name):
+            default = inspect.getattr_static(Network, name)
+            bound = default.__get__(network, Network) if inspect.isfunction(default) else getattr(Network, name)
+            setattr(network, name, bound)
+    return network
+
+
+def example_of(spec: DataSpec, batch_size: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return zeros in the shape and type of a network's input: float, or int64 for tokens."""
+    dtype = torch.int64 if spec.kind == "tokens" else torch.float32
+    return torch.zeros(batch_size, *spec.input_shape, dtype=dtype, device=device)
