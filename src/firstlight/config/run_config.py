@@ -6,9 +6,9 @@ from typing import Any, Self
 from omegaconf import DictConfig
 
 from firstlight.config.checking.config import DEFAULTS, check
+from firstlight.config.checking.metrics import split_metrics
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
-from firstlight.config.metrics import split_metrics
 from firstlight.config.project import project_dir
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path

@@ -52,7 +52,7 @@ class Network(nn.Module):
         return None
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor | None:
-        """Return an input of `forward`; None if that is a float tensor of the spec's `input_shape`."""
+        """Return an input of `forward` (batch, ...); None if that is a float tensor (batch, *input_shape) of the spec."""
         return None
 
 

@@ -177,7 +177,7 @@ class Adversarial(Task):
     def sample(
         self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
     ) -> Tensor:
-        """Return images of the averaged generator; see `generate`. Options for texts have no effect."""
+        """Return images (number, channels, height, width), see `generate`. Options for texts have no effect."""
         return self.generate(number, seed)
 
     @torch.inference_mode()

@@ -139,7 +139,7 @@ class Reconstruction(Task):
     def sample(
         self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
     ) -> Tensor:
-        """Return images decoded from random latents; see `generate`. Options for texts have no effect."""
+        """Return images (number, channels, height, width), see `generate`. Options for texts have no effect."""
         return self.generate(number, seed)
 
     @torch.inference_mode()

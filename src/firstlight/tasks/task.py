@@ -62,6 +62,9 @@ class Task(nn.Module, ABC):
         reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
         added: the metrics that `task.metrics` of the config adds.
         stream_state: state that a recurrent network keeps from one batch to the next; None for other networks.
+
+    Raises:
+        ValueError: data, network, augmentation and transfer do not fit together.
     """
 
     task_name: ClassVar[str] = "task"
@@ -159,7 +162,7 @@ class Task(nn.Module, ABC):
         return {}
 
     def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
-        """Return predictions and targets in the forms that added metrics may take, the most common one first."""
+        """Return predictions (batch, ...) and targets in the forms that added metrics may take, the usual one first."""
         return [(outputs, targets)]
 
     def compare(self, outputs: Tensor, targets: Tensor) -> None:

@@ -7,15 +7,14 @@ from typing import Any
 
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.loggers import check_loggers
-from firstlight.config.checking.metrics import check_metrics
+from firstlight.config.checking.metrics import KEY as METRICS
+from firstlight.config.checking.metrics import check_metrics, split_metrics
 from firstlight.config.checking.shadows import shadowed_file
 from firstlight.config.checking.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
-from firstlight.config.metrics import KEY as METRICS
-from firstlight.config.metrics import split_metrics
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer
 
