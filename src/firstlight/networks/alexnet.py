@@ -86,7 +86,7 @@ class AlexNet(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
         """Return torchvision's weights of this name."""
         return from_torchvision("alexnet", weights)
 

@@ -146,7 +146,7 @@ class EfficientNetLite(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
         """Return Google's ImageNet weights, which a package of the extra `pretrained` contains.
 
         Raises:

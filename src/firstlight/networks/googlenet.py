@@ -82,6 +82,6 @@ class GoogLeNet(nn.Sequential, Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
         """Return torchvision's weights, which come from TensorFlow and expect pixels from -1 to 1."""
         return replace(from_torchvision("googlenet", weights), mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -112,7 +112,7 @@ class MobileNet(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:

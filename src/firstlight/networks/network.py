@@ -52,7 +52,7 @@ class Network(nn.Module):
         return None
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor | None:
-        """Return an input of `forward` (batch, ...); None if that is a float tensor (batch, *input_shape) of the spec."""
+        """Return an input of `forward` (batch, ...); None if that is a float tensor (batch, *input_shape)."""
         return None
 
 

@@ -154,7 +154,7 @@ class ResNet(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, *, depth: int = 18, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, *, depth: int = 18, **_: Any) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:

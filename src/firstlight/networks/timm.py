@@ -64,7 +64,7 @@ class Timm(Network):
         return self.timm(inputs)
 
     @classmethod
-    def input_size_for(cls, spec: DataSpec, *, name: str = "", **_: Any) -> int | None:
+    def input_size_for(cls, spec: DataSpec, /, *, name: str = "", **_: Any) -> int | None:
         """Return the height and width to which the images are resized for the network; None keeps the size of the data.
 
         Images below 64 pixels are enlarged to 64. A network that does not accept the result gets the size of its
@@ -78,7 +78,7 @@ class Timm(Network):
         return _SMALLEST if small else None
 
     @classmethod
-    def pretrained(cls, weights: str, *, name: str = "", **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, *, name: str = "", **_: Any) -> Pretrained:
         """Return the weights of a tag; `timm.list_pretrained` lists the tags after the dot of each name.
 
         Raises:

@@ -94,7 +94,7 @@ class VGG(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:
