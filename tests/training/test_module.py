@@ -1,5 +1,6 @@
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -131,7 +132,7 @@ def test_schedulers_get_the_length_of_the_run_in_optimizer_steps(
 
     monkeypatch.setattr(TrainingModule, "_run_length", record)
     words = ("model=linear", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=3", *limits)
-    callbacks = [RunCallbacks([StepLimit(int(run_length.total_steps))])]
+    callbacks = [RunCallbacks([StepLimit(int(run_length.total_steps))], Mock(unfinished_epoch=None))]
     _, trainer = fit(IMAGES, images(50), *words, batch_size=10, callbacks=callbacks)
     assert found == [run_length]
     assert trainer.global_step == run_length.total_steps

@@ -17,6 +17,6 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     check_arguments("firstlight.runs.evaluate.evaluate", config)
     RunFolder.open(config["run"]).config(config["trust"])  # checked before torch is imported
     with pause_garbage_collection():
-        from firstlight.runs.evaluate import evaluate  # imports torch
+        from firstlight.training.trainees.evaluate import evaluate  # imports torch
 
     return evaluate(**config)

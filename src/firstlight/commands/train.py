@@ -6,6 +6,7 @@ from typing import Any
 
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
+from firstlight.config.checking.lightning_classes import check_words
 from firstlight.runs.trained import Run
 from firstlight.training.front_door import resume, train
 
@@ -27,6 +28,7 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     job = HydraConfig.get()
     if config["resume"] is not None:  # resume= with an empty value is a mistake, not a new run
         return _resume(config, list(job.overrides.task))
+    check_words(config, job.overrides.task)
     if job.mode is RunMode.MULTIRUN:
         if config["run_dir"] is not None:  # from a YAML file
             raise ValueError(f"run_dir={config['run_dir']}: must be left out of a sweep. To fix: {_RUN_DIR}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from firstlight.config.checking.lightning_classes import check_words, is_lightning_module
 from firstlight.config.checking.steps import add_targets
 from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR, use_project
@@ -17,6 +18,13 @@ OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cach
 
 # The folder of a sweep, which Hydra creates.
 OmegaConf.register_new_resolver("user_path", lambda path: str(user_path(path, "output_dir")), replace=True)
+
+# The second half of a run's name: the network, or the LightningModule, which has a network of its own.
+OmegaConf.register_new_resolver(
+    "trained",
+    lambda model, task, target: task if is_lightning_module({"_target_": target}) else model,
+    replace=True,
+)
 
 # The size of stored images: small, or the size that most pretrained networks were trained with.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)
@@ -31,9 +39,12 @@ def compose(*overrides: str, config_name: str = "train") -> DictConfig:
 
     Raises:
         hydra.errors.HydraException: a group, an option or a key is unknown.
+        ValueError: an override has no effect.
     """
     with composed_by_hydra(*overrides, config_name=config_name) as composed:
-        return OmegaConf.create(to_plain(composed))
+        plain = to_plain(composed)
+        check_words(plain, overrides)
+        return OmegaConf.create(plain)
 
 
 @contextmanager

@@ -6,6 +6,12 @@ from typing import Any, Self
 from omegaconf import DictConfig
 
 from firstlight.config.checking.config import DEFAULTS, check
+from firstlight.config.checking.lightning_classes import (
+    is_data_module,
+    is_lightning_module,
+    unused_groups,
+    with_mode,
+)
 from firstlight.config.checking.metrics import split_metrics
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
@@ -17,6 +23,7 @@ from firstlight.files import user_path
 _PLACES = ("root", "dir", "folder", "path", "file")
 # The `_target_` of a class or function, and the values of its arguments.
 Node = dict[str, Any]
+_FOLDERS = ("dir", "data_dir", "root")  # options of data that name folders; the last two are usual in other projects
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,9 @@ class RunConfig:
         logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
         metrics: the nodes of `task.metrics`, by name.
+        monitor_mode: "min" if lower values of `monitor` are better, "max" if higher ones are; None if the task knows.
+
+    A LightningModule as task has its own network, optimizers and schedulers. The nodes that it replaces are empty.
     """
 
     name: str
@@ -64,6 +74,7 @@ class RunConfig:
     logger: dict[str, Node]
     trainer: Node
     metrics: dict[str, Node] = field(default_factory=dict)
+    monitor_mode: str | None = None
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
@@ -81,12 +92,15 @@ class RunConfig:
         plain.setdefault(
             "logger", {"tensorboard": {"_target_": "firstlight.training.loggers.TensorBoard"}}
         )  # older runs
+        unused = unused_groups(plain)
+        plain = with_mode({key: value for key, value in plain.items() if key not in unused})
         check(plain)
         if isinstance(plain["tags"], str):
             plain["tags"] = [plain["tags"]]
-        transfer, model = Transfer.split(plain["model"])
+        transfer, model = Transfer.split(plain.get("model", {}))
         metrics, task = split_metrics(plain["task"])
-        return cls(**plain | {"transfer": transfer, "model": model, "task": task, "metrics": metrics})
+        parts = {"transfer": transfer, "model": model, "task": task, "metrics": metrics}
+        return cls(**{key: {} for key in unused} | plain | parts)
 
     @classmethod
     def from_overrides(cls, *overrides: str) -> Self:
@@ -95,18 +109,21 @@ class RunConfig:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the config as plain dicts, lists, strings and numbers, in the form of config.yaml; see `parse`."""
-        plain = {key: value for key, value in vars(self).items() if key not in ("transfer", "metrics")}
-        task = {"metrics": self.metrics or None} | self.task
-        return plain | {"model": vars(self.transfer) | self.model, "task": task}
+        plain = {key: value for key, value in vars(self).items() if key not in ("transfer", "metrics") and value != {}}
+        if self.monitor_mode is None:
+            del plain["monitor_mode"]
+        model = {"model": vars(self.transfer) | self.model} if self.model else {}
+        return plain | model | {"task": {"metrics": self.metrics or None} | self.task}
 
     def with_absolute_paths(self) -> Self:
         """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""
         project = project_dir()
+        folders = [(key, self.data[key]) for key in _FOLDERS if isinstance(self.data.get(key), str)]
         augment = {key: _absolute(step) if isinstance(step, dict) else step for key, step in self.augment.items()}
         return replace(
             self,
             project=self.project if project is None else str(project),
-            data=_with_places(_absolute(self.data)) | {"dir": str(user_path(self.data["dir"], "data.dir"))},
+            data=_with_places(_absolute(self.data)) | {key: str(user_path(path, f"data.{key}")) for key, path in folders},
             augment=augment,
             transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
         )
@@ -131,6 +148,21 @@ class RunConfig:
         """The tags and the notes as texts, for metrics.json and the summary of a sweep; those that are not empty."""
         texts = {"tags": ", ".join(self.tags), "notes": self.notes}
         return {key: text for key, text in texts.items() if text}
+
+    @property
+    def has_lightning_module(self) -> bool:
+        """Whether the task is a LightningModule."""
+        return is_lightning_module(self.task)
+
+    @property
+    def has_data_module(self) -> bool:
+        """Whether the data is a LightningDataModule."""
+        return is_data_module(self.data)
+
+    @property
+    def data_folder_key(self) -> str:
+        """The option of `data` that names the folder of the files."""
+        return next((key for key in _FOLDERS if key in self.data), "dir")
 
     @property
     def max_steps(self) -> int | None:

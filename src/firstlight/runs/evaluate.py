@@ -22,7 +22,6 @@ from firstlight.runs.summary import SPLITS, metrics_table
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source
 
-RECORD = "data.json"  # the file in a run folder that holds its `DataRecord`
 Batches = Iterable[tuple[Tensor, Tensor]]
 _MAX_REMARKS = 10  # lines that say how other data was read
 OTHER = "other"  # the name of other data in the metrics, in the place of a split
@@ -84,7 +83,7 @@ def evaluate(
 
 def differences_from(folder: RunFolder, store: Store, splits: Mapping[str, Split]) -> list[str]:
     """Return how data differs from the data that a run was trained on, see `data.record.differences`."""
-    before = folder.spec(), DataRecord.read(folder.path / RECORD)
+    before = folder.spec(), DataRecord.read(folder.record_path)
     return differences(before, (store.spec, DataRecord.of(store, splits)))
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from firstlight.augment import Augment
 from firstlight.config.checking.config import check_model
@@ -15,7 +16,7 @@ from firstlight.networks.network import class_of
 from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
-from firstlight.tasks.build import build_task
+from firstlight.tasks.build import build_source, build_task
 from firstlight.transfer.bounded_memory import bounded_by
 from firstlight.transfer.pretrained import find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
@@ -39,15 +40,17 @@ def load_task(
             is not known.
     """
     folder = RunFolder.open(run)
-    config, spec = folder.config(trust), folder.spec()
+    config = folder.config(trust)
+    if config.has_data_module:
+        build_source(config)  # raises an error
     with bounded_by(folder.existing_checkpoint(checkpoint)):
-        task = build_task(config, spec, training=False)
-    load_weights(task, folder, checkpoint)
+        task = build_task(config, folder.spec(), training=False)
+    load_weights(task.network.module if config.has_lightning_module else task, folder, checkpoint)
     return task.to(device).eval()
 
 
-def load_weights(task: Task, folder: RunFolder, checkpoint: str) -> None:
-    """Load the weights of a checkpoint into a task.
+def load_weights(task: nn.Module, folder: RunFolder, checkpoint: str) -> None:
+    """Load the weights of a checkpoint into a task, or into a LightningModule.
 
     Raises:
         ValueError: the checkpoint does not exist, is damaged, or is of another network.

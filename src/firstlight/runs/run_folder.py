@@ -46,6 +46,7 @@ class RunFolder:
         self.path = user_path(path, key)
         self.config_path = self.path / "config.yaml"
         self.spec_path = self.path / "spec.json"
+        self.record_path = self.path / "data.json"
         self.metrics_path = self.path / "metrics.json"
         self.history_path = self.path / "metrics.csv"
         self.log_path = self.path / "train.log"
@@ -92,6 +93,11 @@ class RunFolder:
             raise ValueError(f"run_dir={path}: must be a new folder. To fix: continue the run in it with resume={path}")
         if path and self.path.is_dir() and any(not _is_left_by_creation(found) for found in self.path.iterdir()):
             raise ValueError(f"run_dir={path}: must be an empty or a new folder.")
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the training has begun. Before, the folder holds nothing of use."""
+        return self.spec_path.exists() or self.record_path.exists()
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Let no other process write to the folder during the block.

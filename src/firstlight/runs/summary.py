@@ -1,6 +1,7 @@
 """The texts that a run prints at its beginning and at its end."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
@@ -22,27 +23,46 @@ def opening_text(name: str, seed: int, task: Task, splits: Mapping[str, Sized]) 
     return f"{name}: {parameters}, inputs {shape}, samples {sizes}, seed {seed}"
 
 
-def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task) -> str:
-    """Return the metrics of the best epoch, the speed, and the commands that use the run."""
+def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task | None, result: str | None = None) -> str:
+    """Return the metrics of the best epoch, the speed, and the commands that use the run.
+
+    Args:
+        folder: the run folder.
+        metrics: the content of metrics.json.
+        task: the task that predicts; None if the run folder cannot predict.
+        result: the result of the training in one line, see `Task.result_line`.
+    """
     path = relative_path(folder.path)
-    result = task.result_line()
-    inputs = {"images": "<image or folder>", "numbers": "<table.csv>", "tokens": "<text or file>"}[task.spec.kind]
     return "\n".join(
         [
             "",
             *_best_epoch(metrics),
             *([result] if result else []),
             "",
-            f"{metrics['parameters']:,} parameters, {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward, "
-            f"{metrics['samples_per_second']:,.0f} samples/s ({metrics['gflops_per_second']:,.1f} GFLOP/s), "
-            f"fit {metrics['seconds/fit']:.1f} s, total {metrics['seconds/total']:.1f} s",
+            _cost(metrics),
             f"run folder  {path}",
             f"evaluate    {command('evaluate')} run={path}",
-            *([f"predict     {command('predict')} run={path} input={inputs}"] if task.can_predict else []),
-            *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
+            *(_commands(path, task) if task else []),
             f"curves      {runner()}tensorboard --logdir {path}",
         ]
     )
+
+
+def _cost(metrics: dict[str, Any]) -> str:
+    """Return a line with the size of the network and the speed; operations are unknown for some networks."""
+    parameters, speed = f"{metrics['parameters']:,} parameters", f"{metrics['samples_per_second']:,.0f} samples/s"
+    if "flops_per_sample" in metrics:
+        parameters += f", {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward"
+        speed += f" ({metrics['gflops_per_second']:,.1f} GFLOP/s)"
+    return f"{parameters}, {speed}, fit {metrics['seconds/fit']:.1f} s, total {metrics['seconds/total']:.1f} s"
+
+
+def _commands(path: str, task: Task) -> list[str]:
+    inputs = {"images": "<image or folder>", "numbers": "<table.csv>", "tokens": "<text or file>"}[task.spec.kind]
+    return [
+        *([f"predict     {command('predict')} run={path} input={inputs}"] if task.can_predict else []),
+        *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
+    ]
 
 
 def _best_epoch(metrics: dict[str, Any]) -> list[str]:
@@ -52,11 +72,18 @@ def _best_epoch(metrics: dict[str, Any]) -> list[str]:
 
 
 def metrics_table(metrics: dict[str, Any], rows: Sequence[str] = SPLITS) -> str:
-    """Return a table with a row for each split and a column for each metric, with six digits after the point."""
+    """Return a table with a row for each split and a column for each metric, with six digits after the point.
+
+    Metrics of a LightningModule may be named `val_loss` in place of `val/loss`. Names without a split are left out; the
+    table is empty if there are no others.
+    """
+    metrics = {re.sub(rf"^({'|'.join(rows)})_", r"\1/", name): value for name, value in metrics.items()}
     splits = [split for split in rows if any(name.startswith(f"{split}/") for name in metrics)]
-    names = list(dict.fromkeys(name.split("/")[1] for name in metrics if name.split("/")[0] in rows))
+    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics if name.partition("/")[0] in rows))
     values = [[metrics.get(f"{split}/{name}") for name in names] for split in splits]
     cells = [["" if value is None else f"{value:.6f}" for value in row] for row in values]
+    if not names:
+        return ""
     width = max(map(len, itertools.chain(names, *cells))) + 2
     table = [" " * 6, *(f"{split:6}" for split in splits)]
     return "\n".join(

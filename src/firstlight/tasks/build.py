@@ -1,5 +1,6 @@
 """From a config to a task: network, preprocessing, loss and metrics, put together for the data."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from hydra.utils import get_object
 from omegaconf import OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.config import CONFIG_DIR, RunConfig
@@ -35,8 +36,12 @@ class Auto(Task):
     """
 
     def __new__(cls, spec: DataSpec, *args: Any) -> Task:  # type: ignore[misc]
-        tasks: dict[str, type[Task]] = {"classes": Classification, "numbers": Regression, "tokens": Language}
-        return tasks[spec.targets](spec, *args)
+        return _task_for(spec)(spec, *args)
+
+
+def _task_for(spec: DataSpec) -> type[Task]:
+    tasks: dict[str, type[Task]] = {"classes": Classification, "numbers": Regression, "tokens": Language}
+    return tasks[spec.targets]
 
 
 def build_source(config: RunConfig) -> Source:
@@ -45,6 +50,12 @@ def build_source(config: RunConfig) -> Source:
     Raises:
         ValueError: an option of `data` is refused, or its class is no data set.
     """
+    if config.has_data_module:
+        name = str(config.data["_target_"]).rsplit(".", 1)[-1]
+        raise ValueError(
+            f"data={name}: must be a data set of firstlight here, because only training and evaluation read the"
+            " batches of a LightningDataModule, whose own transforms prepare its samples."
+        )
     return Source.of(build("data", config.data))
 
 
@@ -65,6 +76,8 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     Raises:
         ValueError: the parts do not fit together, or an option is refused. The message names the key.
     """
+    if config.has_lightning_module:
+        return _build_around_module(config, spec, training=training)
     network_class = bind("model", config.model)
     kind = class_of(network_class.func)
     _check_accepts(kind, spec)
@@ -85,8 +98,49 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     if training and shape is not None:
         check_forward(network, network_class, task.preprocess.output_spec, shape)
     task.add_metrics(config.metrics)
-    task.monitored(config.monitor)  # raises an error if the task does not have it
+    mode = task.monitored(config.monitor).direction  # raises an error if the task does not have it
+    if config.monitor_mode not in (None, mode):
+        raise ValueError(f"monitor_mode={config.monitor_mode}: must be {mode} or null with monitor={config.monitor}.")
     return task
+
+
+class ModuleNetwork(nn.Module):
+    """A LightningModule as a network: its `forward` takes what the preprocessing returns.
+
+    Args:
+        module: the LightningModule. Its outputs may be logits, log-probabilities or probabilities.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.module(inputs)
+        if outputs.ndim == 2 and outputs.shape[1] > 1 and bool((outputs >= 0).all()):
+            sums = outputs.sum(1)
+            if torch.allclose(sums, torch.ones_like(sums), atol=1e-3):  # probabilities
+                return outputs.clamp(min=1e-30).log()
+        return outputs
+
+
+def build_module(config: RunConfig) -> nn.Module:
+    """Return the LightningModule that a config names as its task. Its initial weights follow from the seed alone.
+
+    Raises:
+        ValueError: an option of `task` is refused.
+    """
+    reseed(derive(config.seed, "network"), torch.device("cpu"))
+    with warnings.catch_warnings():  # checkpoints hold the options as in the config, and so no module twice
+        warnings.filterwarnings("ignore", r"Attribute '.*' is an instance of `nn.Module`")
+        module: nn.Module = build("task", config.task)
+    return module
+
+
+def _build_around_module(config: RunConfig, spec: DataSpec, *, training: bool) -> Task:
+    """Return a task whose network is a LightningModule. It prepares batches and predicts, and has another loss."""
+    augment = _build_augment(config, spec, 1, with_steps=training)
+    return _task_for(spec)(spec, ModuleNetwork(build_module(config)), augment)
 
 
 def _build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:

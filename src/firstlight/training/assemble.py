@@ -16,25 +16,37 @@ from firstlight.transfer.bounded_memory import bounded_by
 
 
 @dataclass(frozen=True)
+class Data:
+    """The data of a run.
+
+    Attributes:
+        source: the data set.
+        store: the data set as arrays.
+        splits: the samples of "train", "val" and "test".
+    """
+
+    source: Source
+    store: Store
+    splits: dict[str, Split]
+
+
+@dataclass(frozen=True)
 class Parts:
     """The parts of a run.
 
     Attributes:
         config: the config of the run.
         folder: the folder of the run.
-        source: the data set.
-        store: the data set as arrays.
-        splits: the samples of "train", "val" and "test".
-        task: the network with its preprocessing, loss and metrics.
+        data: the data; None if it is a LightningDataModule, which yields batches only.
+        task: the network with its preprocessing, loss and metrics; None without `data`. Around a LightningModule it
+            prepares batches alone.
         is_resumed: whether the run continues from its last checkpoint.
     """
 
     config: RunConfig
     folder: RunFolder
-    source: Source
-    store: Store
-    splits: dict[str, Split]
-    task: Task
+    data: Data | None
+    task: Task | None
     is_resumed: bool
 
 
@@ -47,20 +59,23 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
         ValueError: the data cannot be read or is not that of the resumed run, or data set, network and task do not fit
             together.
     """
+    is_resumed = folder.checkpoint_path("last").exists()
+    if config.has_data_module:
+        return Parts(config, folder, None, None, is_resumed)
     source = build_source(config)
     store, splits = source.splits(config.seed)
     if is_first_process():
         for remark in store.remarks:
             logger.info(remark)
-    is_resumed = folder.checkpoint_path("last").exists()
     if is_resumed:  # the pretrained weights may be gone by now
         check_same_data(config, folder, store, splits)
         with bounded_by(folder.checkpoint_path("last")):
             task = build_task(config, folder.spec(), pretrained=False)
-        load_weights(task, folder, "last")
+        if not config.has_lightning_module:
+            load_weights(task, folder, "last")
     else:
         task = build_task(config, store.spec)
-    return Parts(config, folder, source, store, splits, task, is_resumed)
+    return Parts(config, folder, Data(source, store, splits), task, is_resumed)
 
 
 def check_same_data(config: RunConfig, folder: RunFolder, store: Store, splits: Mapping[str, Split]) -> None:

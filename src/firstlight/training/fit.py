@@ -8,16 +8,11 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from firstlight.data import BatchLoader, Split
 from firstlight.data.images.contact_sheet import contact_sheet, write_image
-from firstlight.data.images.known_images import known_images
-from firstlight.data.record import DataRecord
 from firstlight.files import write_text
 from firstlight.log import logger
-from firstlight.networks.flops import flops_per_sample, num_parameters
-from firstlight.runs.evaluate import RECORD
-from firstlight.runs.load import load_weights
-from firstlight.runs.summary import closing_text, opening_text
+from firstlight.networks.flops import num_parameters
+from firstlight.runs.summary import closing_text
 from firstlight.training.assemble import Parts
 from firstlight.training.callbacks import (
     Checkpoints,
@@ -29,16 +24,14 @@ from firstlight.training.callbacks import (
     StopOnSignal,
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
-from firstlight.training.features import cached_features
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
-from firstlight.training.module import TrainingModule
 from firstlight.training.options.validation import ValidateLast
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
-from firstlight.training.trainer import build_trainer, check_batches
-
-_NUM_EXAMPLES = 32  # test samples in the example output
+from firstlight.training.trainees.build import build_trainee
+from firstlight.training.trainees.trainee import Trainee
+from firstlight.training.trainer import build_trainer
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,8 @@ class _Session:
     """The Trainer, and the objects that it works on."""
 
     parts: Parts
+    trainee: Trainee
     trainer: Trainer
-    module: TrainingModule
-    loaders: dict[str, BatchLoader]
     recorder: Recorder
     checkpoints: Checkpoints
     signals: StopSignals
@@ -78,88 +70,57 @@ def _train_test_report(session: _Session) -> str:
     started_training = time.perf_counter()
     status = _train(session)
     seconds = time.perf_counter() - started_training
-    if session.checkpoints.best:
-        _test(session)
+    tested = _test(session) if session.checkpoints.best else {}
     if session.trainer.is_global_zero:
-        _report(session, status, seconds)
+        _report(session, status, seconds, tested)
     return status
 
 
 def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
-    """Build the Trainer, the callbacks and the loaders, and write spec.json, which marks the start of the training."""
+    """Build the Trainer, the callbacks and the loaders, and write data.json, which marks the start of the training."""
     silence_lightning()
     log_tables(parts.folder.path)
     speed_up_cuda_checks()
     keep_freed_memory()
-    config, task = parts.config, parts.task
-    module = TrainingModule(task, config)
-    recorder = Recorder(parts.folder, config, started, parts.splits["train"])
-    checkpoints = Checkpoints(parts.folder, config.monitor, config.patience, config.max_steps)
+    config = parts.config
+    trainee = build_trainee(parts)
+    recorder = Recorder(parts.folder, config, started, trainee.augmentation)
+    checkpoints = Checkpoints(parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps)
     callbacks: list[RunCallback] = [
+        *trainee.callbacks,
+        *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
         ValidateLast(),
         recorder,
-        Progress(recorder),
+        Progress(recorder, trainee.headline),
         checkpoints,
         StopOnSignal(signals, checkpoints),
     ]
-    if config.max_steps is not None:
-        callbacks.insert(0, StepLimit(config.max_steps))
-    trainer = build_trainer(
-        config, task, RunCallbacks(callbacks), parts.folder.path, build_loggers(config, parts.folder)
-    )
+    loggers = build_loggers(config, parts.folder)
+    run_callbacks = RunCallbacks(callbacks, trainee.learner)
+    trainer = build_trainer(config, trainee.task, run_callbacks, parts.folder.path, loggers)
     recorder.loggers = as_run_loggers(trainer.loggers)
-    warnings = task.adapt_to(parts.splits["train"], parts.splits["val"])
+    trainee.prepare(trainer)
     if trainer.is_global_zero:
-        logger.info(opening_text(config.name, config.seed, task, parts.splits))
-        for warning in warnings:
-            logger.warning(warning)
-    splits = parts.splits
-    if task.freezing.always_frozen:
-        splits = cached_features(task, parts.store, splits, trainer, config, parts.source.cache_dir)
-    loaders = {
-        "train": _loader(splits["train"], parts, trainer, config.seed, task.balanced_sampling),
-        "val": _loader(splits["val"], parts, trainer),
-        "test": _loader(splits["test"], parts, trainer),
-    }
-    check_batches(config, trainer, loaders)
-    module.train_loader = loaders["train"]
-    if trainer.is_global_zero:
-        DataRecord.of(parts.store, parts.splits).write(parts.folder.path / RECORD)
-        parts.folder.write_spec(task.spec)
-    return _Session(parts, trainer, module, loaders, recorder, checkpoints, signals, started)
-
-
-def _loader(
-    split: Split, parts: Parts, trainer: Trainer, seed: int | None = None, balanced: bool = False
-) -> BatchLoader:
-    """Return the loader of this rank, on this rank's device."""
-    return BatchLoader(
-        split,
-        parts.source.batch_size,
-        seed=seed,
-        balanced=balanced,
-        reshuffle=not parts.config.trainer.get("overfit_batches"),
-        device=trainer.strategy.root_device,
-        rank=trainer.global_rank,
-        world_size=trainer.world_size,
-    )
+        trainee.write_data()
+    return _Session(parts, trainee, trainer, recorder, checkpoints, signals, started)
 
 
 def _train(session: _Session) -> str:
     """Train to the end, from the last checkpoint if the run is resumed; return "completed" or "diverged"."""
-    parts, trainer, module = session.parts, session.trainer, session.module
+    parts, trainer, trainee = session.parts, session.trainer, session.trainee
     if trainer.is_global_zero:
         _begin_records(session)
-    if parts.task.evaluates_untrained and not parts.is_resumed:
-        trainer.validate(module, session.loaders["val"], verbose=False)
-        values = "  ".join(f"{name} {value:.4f}" for name, value in module.metrics.items())
+    if trainee.evaluates_untrained and not parts.is_resumed:
+        found = trainee.evaluate(trainer, "val")
+        values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
         logger.info(f"before the first step  {values}")
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
+    trainee.seed_data(trainer)
     try:
-        trainer.fit(module, session.loaders["train"], session.loaders["val"], ckpt_path=last, weights_only=True)
+        trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=last, weights_only=True)
         if not session.checkpoints.best:  # the run ended before its first validation
-            trainer.validate(module, session.loaders["val"], verbose=False)
-            session.checkpoints.save(trainer, module, trainer.current_epoch)
+            trainee.evaluate(trainer, "val")
+            session.checkpoints.save(trainer, trainee.learner, trainer.current_epoch)
     except Diverged as error:
         logger.warning(f"{error} To fix: try a smaller optimizer.lr")
         return "diverged"
@@ -175,49 +136,50 @@ def _begin_records(session: _Session) -> None:
     if parts.is_resumed:
         saved = SavedState.of(parts.folder)
         saved.complete_best(parts.folder)
-    session.recorder.begin(parts.task, saved.epochs, saved.steps)
+    trainee = session.trainee
+    parameters = num_parameters(trainee.module if trainee.task is None else trainee.task.network)
+    session.recorder.begin(trainee.metric_names, parameters, saved.epochs, saved.steps)
 
 
-def _test(session: _Session) -> None:
-    """Evaluate the best checkpoint on the test split."""
+def _test(session: _Session) -> dict[str, float]:
+    """Return the metrics of the best checkpoint on the test split."""
     session.trainer.strategy.barrier()  # the first rank may still be writing the best checkpoint
-    load_weights(session.parts.task, session.parts.folder, "best")
-    session.trainer.test(session.module, session.loaders["test"], verbose=False)
+    session.trainee.load_weights("best")
+    return session.trainee.evaluate(session.trainer, "test")
 
 
-def _report(session: _Session, status: str, fit_seconds: float) -> None:
+def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str, float]) -> None:
     """Write the metrics and the example output, and print the summary."""
-    parts, recorder, checkpoints = session.parts, session.recorder, session.checkpoints
-    task, folder = parts.task, parts.folder
+    trainee, recorder, checkpoints, folder = (
+        session.trainee,
+        session.recorder,
+        session.checkpoints,
+        session.parts.folder,
+    )
+    config = session.parts.config
     if checkpoints.best:
-        _write_example_output(session)
-    if task.can_predict and task.spec.kind == "images":
-        known_images(parts.splits["train"], task.spec.margin).write(folder.images_path)
-    flops = flops_per_sample(task.network, task.preprocess.output_spec)
-    tested = {name: value for name, value in session.module.metrics.items() if name.startswith("test/")}
+        _write_examples(session)
+    trainee.finish()
+    costs = trainee.costs(recorder.samples_per_second)
     metrics: dict[str, Any] = checkpoints.best | tested
-    metrics |= parts.config.annotations | {
+    metrics |= config.annotations | {
         "status": status,
-        "monitor": parts.config.monitor,
-        "monitor_mode": task.monitored(parts.config.monitor).direction,
+        "monitor": config.monitor,
+        "monitor_mode": trainee.mode,
         "seconds/total": time.perf_counter() - session.started,
         "seconds/fit": fit_seconds,
         "seconds/to_first_step": recorder.seconds_to_first_step,
         "samples_per_second": recorder.samples_per_second,
-        "parameters": num_parameters(task.network),
-        "flops_per_sample": flops,
-        "gflops_per_second": task.training_flops(flops) * recorder.samples_per_second / 1e9,
+        **costs,
     }
-    recorder.finish(metrics, task)
+    recorder.finish(metrics)
     folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
-    logger.info(closing_text(folder, metrics, task))
+    logger.info(closing_text(folder, metrics, trainee.predictor, trainee.task.result_line() if trainee.task else None))
 
 
-def _write_example_output(session: _Session) -> None:
+def _write_examples(session: _Session) -> None:
     """Write the example output of the task, if it has one, to the run folder and to TensorBoard."""
-    task, split, folder = session.parts.task, session.parts.splits["test"], session.parts.folder
-    raw, _ = split.take(torch.arange(min(len(split), _NUM_EXAMPLES)))
-    output = task.eval().example_output(raw.to(task.device))
+    folder, output = session.parts.folder, session.trainee.examples()
     if isinstance(output, str):
         write_text(folder.path / "samples.txt", output)
         session.recorder.add_text("samples", output)

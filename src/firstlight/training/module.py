@@ -33,6 +33,7 @@ class TrainingModule(LightningModule):
         metrics: the metrics of this epoch so far; the keys are `<split>/<name>`.
         train_loader: the training batches. It must be set before the training.
         loss_guard: checks the loss of every step.
+        resumes_within_epoch: see `Learner`.
         is_within_epoch: whether a checkpoint that is saved now belongs to an epoch that has not ended.
         unfinished_epoch: the state of the epoch in which the run was stopped, of each rank, until it continues; None if
             it was stopped between two epochs.
@@ -53,6 +54,7 @@ class TrainingModule(LightningModule):
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
+        self.resumes_within_epoch = True
         self.is_within_epoch = False
         self.unfinished_epoch: list[dict[str, Any]] | None = None
         self._meter: Meter | None = None

@@ -48,7 +48,7 @@ def train(
         try:
             return _train_in(folder, config, started)
         except Exception:
-            if not folder.spec_path.exists():  # before the first step, the folder holds nothing of use
+            if not folder.has_started:  # before the first step, the folder holds nothing of use
                 folder.remove()
             raise
 
@@ -117,7 +117,8 @@ def _check_stopped(folder: RunFolder, run: str | Path, prolonged: bool) -> None:
 def _changed(config: RunConfig, moved: dict[str, str], limits: dict[str, int]) -> RunConfig:
     """Return the config of a resumed run with other values of what may change."""
     if moved:
-        config = config.with_data(**moved).with_absolute_paths()
+        named = {config.data_folder_key if key == "dir" else key: value for key, value in moved.items()}
+        config = config.with_data(**named).with_absolute_paths()
     return RunConfig.parse(config.with_trainer(**limits).to_plain()) if limits else config
 
 
@@ -147,7 +148,7 @@ def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str,
             print(f"interrupted; continue with {_resume_command(folder)}", flush=True)
         raise
     except OSError as error:
-        if not is_disk_full(error) or not folder.spec_path.exists():
+        if not is_disk_full(error) or not folder.has_started:
             raise
         raise OSError(_full_disk_text(folder, error)) from error
     return folder.metrics() | {"run_dir": str(folder.path)}

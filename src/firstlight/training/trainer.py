@@ -24,7 +24,7 @@ from firstlight.training.options.precision import Bfloat16
 
 def build_trainer(
     config: RunConfig,
-    task: Task,
+    task: Task | None,
     callback: Callback | None = None,
     run_dir: Path | None = None,
     loggers: Sequence[Logger] = (),
@@ -37,7 +37,7 @@ def build_trainer(
 
     Args:
         config: the config of the run.
-        task: the task to train.
+        task: the task to train; None for a LightningModule of the user.
         callback: called after the callbacks of the config; None for no further callback and no checkpoints.
         run_dir: the folder for what Lightning writes; None for the working directory.
         loggers: the loggers of the run. Those of the argument `trainer.logger` come after them.
@@ -66,7 +66,7 @@ def build_trainer(
             *([ModelSummary()] if given.get("enable_model_summary") else []),
             *([callback] if callback else []),
         ],
-        **_precision_and_plugins(config, given, device_type),
+        **_precision_and_plugins(config, task, given, device_type),
     }
     try:
         trainer = call("trainer", bound, **changed)
@@ -92,7 +92,7 @@ def check_batches(config: RunConfig, trainer: Trainer, loaders: Mapping[str, Siz
         raise ValueError(f"trainer.val_check_interval={interval}: must be at most {number}, the batches of an epoch.")
 
 
-def _check(config: RunConfig, task: Task, device_type: str) -> None:
+def _check(config: RunConfig, task: Task | None, device_type: str) -> None:
     """Check what depends on the environment and on the task; `config.checking.trainer` checks the rest."""
     for name in os.environ:
         if name.startswith("PL_TRAINER_"):  # Lightning would take it as a default, behind the back of the config
@@ -102,7 +102,7 @@ def _check(config: RunConfig, task: Task, device_type: str) -> None:
         raise ValueError("trainer.precision=16-mixed: must be bf16-mixed or 32-true on a CPU.")
     if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():
         raise ValueError("trainer.sync_batchnorm=true: must be used on GPUs, which torch needs for it.")
-    if task.has_multiple_optimizers:
+    if task is not None and task.has_multiple_optimizers:
         for key, allowed in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
             if config.trainer.get(key) not in allowed:
                 raise ValueError(
@@ -118,24 +118,27 @@ def _max_epochs(config: RunConfig, given: dict[str, Any]) -> int:
     return 1000 if config.max_steps is None and given.get("max_time") is None else -1
 
 
-def _strategy(config: RunConfig, task: Task, given: dict[str, Any]) -> Any:
+def _strategy(config: RunConfig, task: Task | None, given: dict[str, Any]) -> Any:
     """Return the strategy. A strategy for several processes would change the environment of a single one for ever."""
     if not is_one_of_several():
         return "auto"
     # A step may use only some of the parameters, so processes must not wait for the gradients of all.
-    finds_unused = task.has_multiple_optimizers or config.transfer.unfreeze_at_epoch is not None
+    has_several = task is None or task.has_multiple_optimizers
+    finds_unused = has_several or config.transfer.unfreeze_at_epoch is not None
     strategy = given.get("strategy", "auto")
     return "ddp_find_unused_parameters_true" if finds_unused and strategy == "auto" else strategy
 
 
-def _precision_and_plugins(config: RunConfig, given: dict[str, Any], device_type: str) -> dict[str, Any]:
+def _precision_and_plugins(
+    config: RunConfig, task: Task | None, given: dict[str, Any], device_type: str
+) -> dict[str, Any]:
     plugins = _as_list(given.get("plugins"))
     for index, plugin in enumerate(plugins):
         for kind, instead in ((Precision, "trainer.precision"), (CheckpointIO, "the checkpoints of firstlight")):
             if isinstance(plugin, kind):
                 name = type(plugin).__name__
                 raise ValueError(f"trainer.plugins.{index}={name}: must be replaced by {instead}.")
-    plugins.append(AtomicCheckpointIO())
+    plugins.append(AtomicCheckpointIO(tests_content=task is None))
     if config.precision == "bf16-mixed":
         return {"precision": None, "plugins": [*plugins, Bfloat16(device_type)]}
     return {"precision": config.precision, "plugins": plugins}

@@ -46,7 +46,7 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
                 logger.debug("the run failed", exc_info=True)
                 with contextlib.suppress(OSError):  # the disk may be full; the error that ended the run says so
                     record_early_end(folder, error, started)
-            if not folder.spec_path.exists() and not isinstance(error, ValueError | OSError):
+            if not folder.has_started and not isinstance(error, ValueError | OSError):
                 traceback.print_exc()  # the log is deleted with the folder
             raise
         except BaseException as error:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from firstlight.tasks import Metric
+from firstlight.tasks.metrics.metric import is_better
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from firstlight.tasks import Metric
 def test_a_better_value_is_a_number_on_the_right_side_of_the_other_value(
     direction: str, value: float, than: float, better: bool
 ) -> None:
-    assert Metric("error", direction).is_better(value, than) is better
+    assert is_better(direction, value, than) is better

@@ -34,7 +34,7 @@ def test_a_run_stops_after_patience_epochs_without_improvement(tmp_path: Path) -
 
 def test_a_patience_below_1_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="patience=0: must be at least 1"):
-        Checkpoints(RunFolder(tmp_path), "val/loss", patience=0)
+        Checkpoints(RunFolder(tmp_path), "val/loss", "min", patience=0)
 
 
 def test_a_run_that_diverges_stops_and_cannot_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

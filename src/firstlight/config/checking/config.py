@@ -7,6 +7,7 @@ from typing import Any
 
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.loggers import check_loggers
+from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module, unused_groups
 from firstlight.config.checking.metrics import KEY as METRICS
 from firstlight.config.checking.metrics import check_metrics, split_metrics
 from firstlight.config.checking.shadows import shadowed_file
@@ -23,6 +24,7 @@ SETTINGS = {
     "name": "str",
     "seed": "int",
     "monitor": "str",
+    "monitor_mode": "Literal['min', 'max'] | None",
     "patience": "int | None",
     "output_dir": "str",
     "run_dir": "str | None",
@@ -31,7 +33,7 @@ SETTINGS = {
     "project": "str | None",
 }
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
-DEFAULTS: dict[str, Any] = {"tags": [], "notes": "", "project": None}
+DEFAULTS: dict[str, Any] = {"monitor_mode": None, "tags": [], "notes": "", "project": None}
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
 # Keys that Hydra's `instantiate` reads itself.
@@ -44,9 +46,9 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ValueError: a key is missing or unknown, or a value has the wrong type. The message names the first one.
     """
-    known = [*SETTINGS, *GROUPS, "logger"]
+    known, unused = [*SETTINGS, *GROUPS, "logger"], unused_groups(config)
     for key in known:
-        if key not in config | DEFAULTS:
+        if key not in config | DEFAULTS and key not in unused:
             raise ValueError(f"{key}: must be in the config.")
     for key, value in config.items():
         if key in SETTINGS:
@@ -60,11 +62,17 @@ def check(config: dict[str, Any]) -> None:
     check_range("seed", config["seed"], at_least=0)
     if len(config.get("notes", "")) > _MAX_NOTES:
         raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
-    _check_augment(config["augment"])
-    _, network = _check_transfer(config["model"])
+    if "augment" in config:
+        _check_augment(config["augment"])
+    if is_data_module(config["data"]):
+        _check_no_steps(config.get("augment", {}))
+    if "model" in config:
+        config = config | {"model": _check_transfer(config["model"])[1]}
     metrics, task = split_metrics(config["task"])
-    for path, node in _targets(config | {"model": network, "task": task}):
+    for path, node in _targets(config | {"task": task}):
         _check_target(path, node)
+    if metrics and is_lightning_module(task):
+        raise ValueError("task.metrics: must be null with a LightningModule, which logs its own metrics.")
     check_metrics(metrics)
     check_trainer(config)
 
@@ -114,6 +122,15 @@ def _check_augment(augment: dict[str, Any]) -> None:
         elif key not in ("_target_", *step_names()):
             known = [*OPTIONS, *step_names()]
             raise ValueError(f"augment.{key}: unknown option or step{suggestion(key, known, 'augment')}")
+
+
+def _check_no_steps(augment: dict[str, Any]) -> None:
+    """Check that nothing augments the samples of a LightningDataModule, whose own transforms do so."""
+    for key, value in augment.items():
+        if isinstance(value, dict) or (key == "views" and value):
+            raise ValueError(
+                f"augment.{key}: must be left out, because the LightningDataModule augments its samples itself."
+            )
 
 
 def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from firstlight.checks import printable
 from firstlight.config.checking.classes import Definition, ancestors, find_definition, returned
+from firstlight.config.checking.lightning_classes import DATA_MODULE, MODULE
 from firstlight.config.checking.signature import find_module
 from firstlight.config.project import project_dir
 from firstlight.files import user_path
@@ -70,14 +71,14 @@ _TRANSFORMS = (
 )
 # The base classes that each place of a config asks for. A key stands for all places below it that have no key.
 _BASES: dict[str, tuple[str, ...]] = {
-    "data": ("firstlight.data.source.Source",),
+    "data": ("firstlight.data.source.Source", DATA_MODULE),
     **{f"data.{split}": (_DATASET,) for split in ("train", "val", "test")},
     **{f"data.{place}.": (_DATASET, *_TRANSFORMS) for place in ("train", "val", "test", "options")},
     "augment": ("firstlight.augment.pipeline.Augment", "firstlight.augment.step.Step"),
     "augment.": ("firstlight.augment.step.Step", "torch.nn.Module"),
     "model": ("torch.nn.Module",),
-    "task": ("firstlight.tasks.task.Task",),
-    "task.": ("torch.nn.Module",),
+    "task": ("firstlight.tasks.task.Task", MODULE),
+    "task.": ("torch.nn.Module", "torch.optim.Optimizer", "torch.optim.lr_scheduler.LRScheduler"),
     "task.metrics": ("torchmetrics.Metric",),
     "optimizer": ("torch.optim.Optimizer",),
     "scheduler": (_SCHEDULER, "torch.optim.lr_scheduler.LRScheduler"),
@@ -199,7 +200,7 @@ def _fits(definition: Definition, asked: tuple[str, ...]) -> bool:
     function = definition.statement
     if _SCHEDULER in asked and isinstance(function, ast.FunctionDef):
         return [a.arg for a in function.args.args[:2]] == _SIGNATURE
-    if asked == _BASES["model"]:  # a network may also be what a function returns
+    if _BASES["model"][0] in asked:  # a network may also be what a function returns
         definition = returned(definition) or definition
     bases = [find_definition(base) for base in asked]
     return any(found in bases for found in ancestors(definition))

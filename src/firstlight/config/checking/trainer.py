@@ -177,7 +177,9 @@ def _check_combinations(config: dict[str, Any]) -> None:
             "gradient_clip_algorithm", trainer["gradient_clip_algorithm"], "used with trainer.gradient_clip_val"
         )
     is_scaled = PRECISIONS.get(str(trainer.get("precision"))) == "16-mixed"
-    if clips and is_scaled and config["optimizer"].get("fused"):  # it would clip gradients that are still scaled
+    if (
+        clips and is_scaled and config.get("optimizer", {}).get("fused")
+    ):  # it would clip gradients that are still scaled
         raise _refused(
             "gradient_clip_val",
             trainer["gradient_clip_val"],

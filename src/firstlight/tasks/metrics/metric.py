@@ -17,11 +17,12 @@ class Metric:
     name: str
     direction: str | None
 
-    def is_better(self, value: float, than: float) -> bool:
-        """Return whether `value` is better than `than`. NaN is worse than every number."""
-        if math.isnan(value) or math.isnan(than):
-            return not math.isnan(value)
-        return value < than if self.direction == "min" else value > than
-
 
 LOSS = Metric("loss", "min")
+
+
+def is_better(mode: str, value: float, than: float) -> bool:
+    """Return whether `value` is better than `than` by the mode "min" or "max". NaN is worse than every number."""
+    if math.isnan(value) or math.isnan(than):
+        return not math.isnan(value)
+    return value < than if mode == "min" else value > than

@@ -1,6 +1,8 @@
 """Checkpoints: last.ckpt after every epoch, best.ckpt after each epoch that is better than all before."""
 
+import re
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -10,19 +12,29 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from firstlight.checks import check_range
 from firstlight.files import atomic_write
 from firstlight.runs import RunFolder
+from firstlight.tasks.metrics.metric import is_better
+from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.module import TrainingModule
 from firstlight.training.recovery.loss_guard import check_weights
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints atomically, so a process that is killed leaves no damaged one."""
+    """Writes checkpoints atomically, so a process that is killed leaves no damaged one.
+
+    Args:
+        tests_content: whether the first checkpoint is read again, because a module of the user adds to it.
+    """
+
+    def __init__(self, *, tests_content: bool = False) -> None:
+        super().__init__()
+        self._tests_content = tests_content
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint atomically, into a folder that need not exist.
 
         Raises:
             OSError: the file cannot be written. torch hides this error behind one of its own.
+            ValueError: the checkpoint holds more than tensors and plain values.
         """
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(Path(path)) as file:
@@ -33,11 +45,26 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 if target.error is not None:
                     raise target.error from None
                 raise
+        if self._tests_content:
+            self._tests_content = False
+            _check_content(Path(path))
 
     def remove_checkpoint(self, path: Any) -> None:
         """Delete a checkpoint. Its path may come from a checkpoint of another person, so it must not lead upwards."""
         if "://" not in str(path) and ".." not in Path(path).parts:
             super().remove_checkpoint(path)
+
+
+def _check_content(path: Path) -> None:
+    """Check that a checkpoint can be loaded without running code."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        name = next(iter(re.findall(r"GLOBAL (\S+)", str(error))), "an object")
+        raise ValueError(
+            f"task: must add only tensors and plain values to checkpoints, and {name} is neither. To fix: let"
+            " on_save_checkpoint and state_dict return numbers, texts or a state_dict."
+        ) from error
 
 
 class _Target:
@@ -67,6 +94,7 @@ class Checkpoints(RunCallback):
     Args:
         folder: the run folder.
         monitor: the metric that decides which epoch is the best.
+        mode: "min" if lower values of `monitor` are better, "max" if higher ones are.
         patience: validated epochs without a better `monitor` after which the run stops; None for no limit.
         max_steps: optimizer steps after which another callback stops the run; None for no limit.
 
@@ -79,11 +107,14 @@ class Checkpoints(RunCallback):
         ValueError: `patience` is below 1.
     """
 
-    def __init__(self, folder: RunFolder, monitor: str, patience: int | None, max_steps: int | None = None) -> None:
+    def __init__(
+        self, folder: RunFolder, monitor: str, mode: str, patience: int | None, max_steps: int | None = None
+    ) -> None:
         if patience is not None:
             check_range("patience", patience, at_least=1)
         self.folder = folder
         self.monitor = monitor
+        self.mode = mode
         self.patience = patience
         self.max_steps = max_steps
         self.best: dict[str, float] = {}
@@ -99,14 +130,14 @@ class Checkpoints(RunCallback):
         self.best, self.epochs_since_best = state["best"], state["epochs_since_best"]
         self.has_stopped = state.get("has_stopped", False)
 
-    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_train_start(self, trainer: Trainer, learner: Learner) -> None:
         if self.has_stopped or self._is_out_of_patience:  # a run that was stopped at its end is resumed for its test
             trainer.should_stop = True
 
-    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
         is_at_limit = self.max_steps is not None and trainer.global_step >= self.max_steps
         self.has_stopped = trainer.should_stop and not is_at_limit
-        self.save(trainer, module, trainer.current_epoch + 1)
+        self.save(trainer, learner, trainer.current_epoch + 1)
         if self._is_out_of_patience:
             trainer.should_stop = True
 
@@ -114,23 +145,22 @@ class Checkpoints(RunCallback):
     def _is_out_of_patience(self) -> bool:
         return self.patience is not None and self.epochs_since_best >= self.patience
 
-    def save(self, trainer: Trainer, module: TrainingModule, epoch: int) -> None:
+    def save(self, trainer: Trainer, learner: Learner, epoch: int) -> None:
         """Write the last checkpoint, and the best one if the monitored metric has improved.
 
         Args:
             trainer: the Trainer.
-            module: the module with the metrics of the epoch. An epoch without validation may lack the monitored one.
+            learner: has the metrics of the epoch. An epoch without validation may lack the monitored one.
             epoch: the epoch, counted from 1.
 
         Raises:
             Diverged: the weights are NaN or Inf.
         """
-        check_weights(module, epoch, trainer.global_step)
-        value = module.metrics.get(self.monitor)
-        metric = module.task.monitored(self.monitor)
-        improved = value is not None and (not self.best or metric.is_better(value, self.best[self.monitor]))
+        check_weights(trainer.lightning_module, epoch, trainer.global_step)
+        value = learner.metrics.get(self.monitor)
+        improved = value is not None and (not self.best or is_better(self.mode, value, self.best[self.monitor]))
         if improved:
-            self.best = {"epoch": epoch} | module.metrics
+            self.best = {"epoch": epoch} | learner.metrics
             self.epochs_since_best = 0
         elif value is not None:
             self.epochs_since_best += 1
@@ -138,13 +168,13 @@ class Checkpoints(RunCallback):
         if improved and trainer.is_global_zero:
             self.folder.copy_last_to_best()
 
-    def save_within_epoch(self, trainer: Trainer, module: TrainingModule) -> None:
+    def save_within_epoch(self, trainer: Trainer, learner: Learner) -> None:
         """Write the last checkpoint after a step within an epoch, with the state of that epoch.
 
         Raises:
             Diverged: a loss or the weights are NaN or Inf.
         """
-        module.loss_guard.read(trainer)
-        check_weights(module, trainer.current_epoch + 1, trainer.global_step)
-        module.is_within_epoch = True
+        learner.loss_guard.read(trainer)
+        check_weights(trainer.lightning_module, trainer.current_epoch + 1, trainer.global_step)
+        learner.is_within_epoch = True
         trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,15 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from firstlight.config import RunConfig
-from firstlight.data import Split
 from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
-from firstlight.runs.preview import augmentation_sheet
-from firstlight.tasks import Task
+from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.loggers.hyperparameters import hyperparameters
 from firstlight.training.loggers.run_logger import RunLogger
-from firstlight.training.module import TrainingModule
+
+_OWN_COLUMNS = ("epoch", "step", "lr", "seconds")
 
 
 class Recorder(RunCallback):
@@ -35,7 +34,7 @@ class Recorder(RunCallback):
         folder: the run folder.
         config: the config of the run.
         started: `time.perf_counter()` at the start of the run.
-        samples: raw samples for the image that shows the augmentation.
+        augmentation: draws the image that shows the augmentation; None if there is none.
 
     Attributes:
         loggers: the loggers of the run, which are set once the Trainer exists.
@@ -46,14 +45,21 @@ class Recorder(RunCallback):
             if it is the only one.
     """
 
-    def __init__(self, folder: RunFolder, config: RunConfig, started: float, samples: Split) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: RunConfig,
+        started: float,
+        augmentation: Callable[[], Image.Image] | None = None,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.started = started
-        self.samples = samples
+        self.augmentation = augmentation
         self.row: dict[str, Any] = {}
         self.seconds_to_first_step = math.nan
         self._columns: list[str] = []
+        self._has_fixed_columns = True
         self._every_n_steps = config.trainer.get("log_every_n_steps") or 50
         self._step_losses: list[tuple[int, Tensor | float]] = []
         self._speeds: list[tuple[int, float]] = []  # samples and seconds of the training in each epoch
@@ -67,22 +73,24 @@ class Recorder(RunCallback):
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
-    def begin(self, task: Task, epochs: int, steps: int) -> None:
+    def begin(self, names: Sequence[str] | None, parameters: int, epochs: int, steps: int) -> None:
         """Begin the records, or drop what a resumed run writes again. Called on the first rank, before the training.
 
         Args:
-            task: the task.
+            names: the metrics of each row, such as "val/loss"; None if each epoch shows which ones there are.
+            parameters: the number of parameters of the network.
             epochs: epochs that have ended.
             steps: optimizer steps that have been taken.
         """
-        names = [f"{split}/{metric.name}" for split in ("train", "val") for metric in task.metrics_of(split)]
-        self._columns = ["epoch", "step", *names, "lr", "seconds"]
         kept = [row for row in self.folder.history() if int(row["epoch"]) <= epochs]
+        self._has_fixed_columns = names is not None
+        found = kept[0] if kept and names is None else dict.fromkeys(names or ())
+        self._columns = ["epoch", "step", *(name for name in found if name not in _OWN_COLUMNS), "lr", "seconds"]
         write_text(self.folder.history_path, self._csv(kept, header=True))
         for each in self.loggers:
             each.begin(epochs, steps)
             if self.config.trainer.get("enable_autolog_hparams", True):
-                each.log_hyperparams(hyperparameters(self.config, task))
+                each.log_hyperparams(hyperparameters(self.config, parameters))
         if kept:
             self.row = {"epoch": int(kept[-1]["epoch"]), "step": int(kept[-1]["step"])}
 
@@ -114,50 +122,50 @@ class Recorder(RunCallback):
         for each in self.loggers:
             each.add_image(name, image)
 
-    def _add_settings(self, task: Task) -> None:
+    def _add_settings(self) -> None:
         """Log what does not change, with the loggers that have not got it yet."""
         new = [each for each in self.loggers if each.is_new]
-        if new and task.spec.kind == "images" and task.augment.has_steps:
-            sheet = augmentation_sheet(task, self.samples, self.config.seed)
-            for each in new:
-                each.add_image("augmentation", sheet)
+        sheet = self.augmentation() if new and self.augmentation is not None else None
         for each in new:
+            if sheet is not None:
+                each.add_image("augmentation", sheet)
             each.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
             each.is_new = False
 
-    def on_epoch_start(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_epoch_start(self, trainer: Trainer, learner: Learner) -> None:
         self._epoch_started = self._training_ended = time.perf_counter()
         self._num_samples = 0
         self._is_within_epoch = True
 
-    def on_step_start(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_step_start(self, trainer: Trainer, learner: Learner) -> None:
         """Keep the learning rate, before the scheduler changes it. Of several parameter groups, the last one counts."""
-        self._lr = trainer.optimizers[0].param_groups[-1]["lr"]
+        self._lr = trainer.optimizers[0].param_groups[-1]["lr"] if trainer.optimizers else math.nan
 
-    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
+    def on_step_end(self, trainer: Trainer, learner: Learner, loss: Any, num_samples: int) -> None:
         """Keep the loss of some steps, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
-        if trainer.global_step % self._every_n_steps == 0:
+        if trainer.global_step % self._every_n_steps == 0 and loss is not None:
             self._step_losses.append((trainer.global_step, loss))
         self._num_samples += num_samples * trainer.world_size
         if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         self._training_ended = time.perf_counter()
 
-    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
         """Write the row of the epoch."""
         self._speeds.append((self._num_samples, self._training_ended - self._epoch_started))
         # What a LightningModule of the user has logged itself. All ranks ask, because Lightning reduces it over them.
         logged = set(trainer.logged_metrics)
         if not trainer.is_global_zero:
             return
+        self._add_columns(learner.metrics)
         numbers = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-        metrics = {name: module.metrics[name] for name in self._columns if name in module.metrics}
+        metrics = {name: learner.metrics[name] for name in self._columns if name in learner.metrics}
         self.row = numbers | metrics | {"lr": self._lr, "seconds": round(self._seconds_so_far, 3)}
         with naming(self.folder.history_path), self.folder.history_path.open("a", newline="") as file:
             file.write(self._csv([self.row]))
-        self._add_settings(module.task)
+        self._add_settings()
         unlogged = {name: value for name, value in metrics.items() if name not in logged}
         for each in self.loggers:
             for step, loss in self._step_losses:
@@ -166,18 +174,24 @@ class Recorder(RunCallback):
             each.save()
         self._step_losses, self._seconds, self._is_within_epoch = [], 0.0, False
 
+    def _add_columns(self, metrics: Mapping[str, float]) -> None:
+        """Add columns for metrics that no epoch before had, and write the rows of those epochs again."""
+        new = [] if self._has_fixed_columns else [name for name in metrics if name not in self._columns]
+        if new:
+            self._columns[-2:-2] = new
+            write_text(self.folder.history_path, self._csv(self.folder.history(), header=True))
+
     @property
     def _seconds_so_far(self) -> float:
         return self._seconds + time.perf_counter() - self._epoch_started
 
-    def finish(self, metrics: dict[str, Any], task: Task) -> None:
-        """Log the final metrics.
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the final metrics together with the config.
 
         Args:
             metrics: the content of metrics.json.
-            task: the trained task.
         """
-        self._add_settings(task)
+        self._add_settings()
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
         for each in self.loggers:
             if self.config.trainer.get("enable_autolog_hparams", True) and "flops_per_sample" in numbers:

@@ -5,8 +5,8 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from firstlight.checks import check_range
+from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.module import TrainingModule
 
 
 class StepLimit(RunCallback):
@@ -23,10 +23,10 @@ class StepLimit(RunCallback):
         check_range("trainer.max_steps", max_steps, at_least=1)
         self.max_steps = max_steps
 
-    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_train_start(self, trainer: Trainer, learner: Learner) -> None:
         self._stop_at_limit(trainer)  # a run that was stopped after its last step is resumed for its test
 
-    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
+    def on_step_end(self, trainer: Trainer, learner: Learner, loss: Any, num_samples: int) -> None:
         self._stop_at_limit(trainer)
 
     def _stop_at_limit(self, trainer: Trainer) -> None:

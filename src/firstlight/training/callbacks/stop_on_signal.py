@@ -8,8 +8,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from firstlight.training.callbacks.checkpoints import Checkpoints
+from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback, RunCallbacks
-from firstlight.training.module import TrainingModule
 from firstlight.training.recovery.stop_signals import StopSignals
 
 
@@ -28,17 +28,17 @@ class StopOnSignal(RunCallback):
         self.signals = signals
         self.checkpoints = checkpoints
 
-    def on_train_start(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_train_start(self, trainer: Trainer, learner: Learner) -> None:
         self.signals.defer()
 
-    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
+    def on_step_end(self, trainer: Trainer, learner: Learner, loss: Any, num_samples: int) -> None:
         number = self._received(trainer)
         if number and not _validation_follows(trainer) and _takes_step(trainer):
-            if _can_resume_within_epoch(trainer):
-                self.checkpoints.save_within_epoch(trainer, module)
+            if learner.resumes_within_epoch and _can_resume_within_epoch(trainer):
+                self.checkpoints.save_within_epoch(trainer, learner)
             raise KeyboardInterrupt(number)
 
-    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
         if number := self._received(trainer):
             raise KeyboardInterrupt(number)
 

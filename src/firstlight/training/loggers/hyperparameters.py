@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.config import RunConfig
-from firstlight.networks.flops import num_parameters
-from firstlight.tasks import Task
 
 _LEFT_OUT = ("dir", "run_dir", "output_dir", "logger")
 
 
-def hyperparameters(config: RunConfig, task: Task) -> dict[str, Any]:
+def hyperparameters(config: RunConfig, parameters: int) -> dict[str, Any]:
     """Return names and values: the config with dotted keys, `parameters` and, in a git repository, `git_commit`."""
     commit = _git_commit()
-    found = flat(config.to_plain()) | {"parameters": num_parameters(task.network)}
+    found = flat(config.to_plain()) | {"parameters": parameters}
     return found | ({"git_commit": commit} if commit else {})
 
 

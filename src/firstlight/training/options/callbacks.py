@@ -15,14 +15,14 @@ FOLDER = "model_checkpoints"  # in the run folder, for a ModelCheckpoint without
 
 
 def prepare_callbacks(
-    callbacks: list[Callback], config: RunConfig, task: Task, device_type: str, run_dir: Path | None
+    callbacks: list[Callback], config: RunConfig, task: Task | None, device_type: str, run_dir: Path | None
 ) -> None:
     """Check the callbacks of a config, and complete those that write files.
 
     Args:
         callbacks: the callbacks; a ModelCheckpoint without a folder gets one in the run folder.
         config: the config of the run.
-        task: the task, whose metrics the callbacks may monitor.
+        task: the task, whose metrics the callbacks may monitor; None if its metrics are unknown.
         device_type: the type of the device, such as "cpu".
         run_dir: the run folder; None if there is none.
 
@@ -30,10 +30,10 @@ def prepare_callbacks(
         ValueError: a callback monitors an unknown metric, needs a package, or would replace the run's checkpoints.
     """
     splits = ["train"] if config.trainer.get("limit_val_batches") == 0 else ["train", "val"]
-    metrics = [f"{split}/{metric.name}" for split in splits for metric in task.metrics_of(split)]
+    metrics = [f"{split}/{each.name}" for split in splits for each in (task.metrics_of(split) if task else ())]
     for index, callback in enumerate(callbacks):
         key = f"trainer.callbacks.{index}"
-        if isinstance(callback, EarlyStopping | ModelCheckpoint) and callback.monitor is not None:
+        if isinstance(callback, EarlyStopping | ModelCheckpoint) and callback.monitor is not None and task:
             progress = ["epoch", "step"] if isinstance(callback, ModelCheckpoint) else []
             choose(f"{key}.monitor", callback.monitor, [*metrics, *progress], "metric")
         if isinstance(callback, ModelCheckpoint) and run_dir is not None:

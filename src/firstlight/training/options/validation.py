@@ -4,8 +4,8 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
+from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.module import TrainingModule
 
 
 class ValidateLast(RunCallback):
@@ -18,10 +18,10 @@ class ValidateLast(RunCallback):
     def __init__(self) -> None:
         self._interval: float | None = None
 
-    def on_step_end(self, trainer: Trainer, module: TrainingModule, loss: Any, num_samples: int) -> None:
+    def on_step_end(self, trainer: Trainer, learner: Learner, loss: Any, num_samples: int) -> None:
         if trainer.is_last_batch:
             self._interval, trainer.val_check_batch = trainer.val_check_batch, 1
 
-    def on_epoch_end(self, trainer: Trainer, module: TrainingModule) -> None:
+    def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
         if self._interval is not None:
             self._interval, trainer.val_check_batch = None, self._interval

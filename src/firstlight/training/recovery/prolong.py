@@ -50,9 +50,10 @@ def _reaches(trained: int, limit: int) -> bool:
 
 
 def _depends_on_length(scheduler: dict[str, Any]) -> bool:
-    name = str(scheduler["_target_"]).rsplit(".", 1)[-1]
+    target = str(scheduler.get("_target_", ""))  # empty for a LightningModule, which has its own schedulers
+    name = target.rsplit(".", 1)[-1]
     if name in ("cosine", "onecycle") or (name == "constant" and scheduler.get("warmup", 0) > 0):
         return True
     # Classes of torch get these from the length of the run, unless the config gives them.
-    needed = (parameters(str(scheduler["_target_"])) or {}).keys() & {"T_max", "total_steps"}
+    needed = ((parameters(target) if target else None) or {}).keys() & {"T_max", "total_steps"}
     return bool(needed - scheduler.keys()) and "epochs" not in scheduler

@@ -1,0 +1,111 @@
+"""What users of lightning-hydra-template bring runs unchanged: their LightningModule and their LightningDataModule."""
+
+import json
+import multiprocessing
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from firstlight.training.environment import silence_lightning
+from firstlight.training.run import resume, train
+from firstlight.training.trainees.evaluate import evaluate
+from helpers.generate import write_mnist
+from helpers.records import final_metrics, same_run
+from helpers.runs import history
+from helpers.template import MNISTDataModule, MNISTLitModule, SimpleDenseNet, data_node, task_node
+from helpers.template_runs import config_of
+
+WORDS = ("monitor=val/acc", "monitor_mode=max", "trainer.max_epochs=4")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with generated MNIST files and a completed run of the template in `run`."""
+    path = tmp_path_factory.mktemp("template")
+    write_mnist(path)
+    train(config_of(*WORDS, task=task_node(), data=data_node(path)), run_dir=path / "run")
+    return path
+
+
+def test_the_run_folder_holds_the_metrics_that_the_module_logs(folder: Path) -> None:
+    rows, metrics = history(folder / "run"), json.loads((folder / "run" / "metrics.json").read_text())
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert {"train/loss", "train/acc", "val/loss", "val/acc", "val/acc_best", "lr"} < rows[0].keys()
+    accuracies = [float(row["val/acc"]) for row in rows]
+    assert metrics["val/acc"] == max(accuracies) > 0.3
+    assert metrics["epoch"] == 1 + accuracies.index(max(accuracies))
+    assert [float(row["val/acc_best"]) for row in rows] == [max(accuracies[: n + 1]) for n in range(4)]
+    assert {"test/acc", "test/loss"} < metrics.keys()
+    assert (metrics["monitor"], metrics["monitor_mode"], metrics["status"]) == ("val/acc", "max", "completed")
+    assert float(rows[-1]["lr"]) < 0.001  # the plateau scheduler of the config
+    config = OmegaConf.load(folder / "run" / "config.yaml")
+    assert "model" not in config
+    assert config.task.optimizer._partial_ is True
+    assert any(folder.glob("run/events.out.tfevents.*"))
+    assert "MNISTLitModule" in (folder / "run" / "train.log").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:Attribute 'net' is an instance")
+@pytest.mark.filterwarnings("ignore:The 'test_dataloader' does not have many workers")
+def test_the_metrics_are_those_of_lightning_alone(folder: Path) -> None:
+    """The best weights, in a module and a Trainer without firstlight, have the same test accuracy."""
+    silence_lightning()
+    checkpoint = torch.load(folder / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    net = SimpleDenseNet(784, 16, 16, 16, 10)
+    module = MNISTLitModule(net, None, None, False)  # type: ignore[arg-type]
+    module.load_state_dict(checkpoint["state_dict"])
+    data = MNISTDataModule(str(folder), (150, 50, 50), batch_size=50)
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, inference_mode=False
+    )
+    (found,) = trainer.test(module, data, verbose=False)
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert found["test/acc"] == metrics["test/acc"]
+    assert found["test/loss"] == pytest.approx(metrics["test/loss"], rel=1e-5)
+
+
+def test_checkpoints_hold_hyperparameters_as_the_config_writes_them(folder: Path) -> None:
+    checkpoint = torch.load(folder / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["hyper_parameters"] == {k: v for k, v in task_node().items() if k != "_target_"}
+    assert checkpoint["config"]["task"] == task_node()
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(folder: Path) -> None:
+    config = config_of(*WORDS, task=task_node(), data=data_node(folder))
+    process = multiprocessing.get_context("fork").Process(target=_train, args=(config, folder / "killed"))
+    process.start()
+    while len(history(folder / "killed") if (folder / "killed" / "metrics.csv").exists() else []) < 2:
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert len(history(folder / "killed")) < 4
+    resume(folder / "killed")
+    same_run(folder / "run", folder / "killed")
+
+
+def _train(config: dict[str, Any], folder: Path) -> None:
+    torch.set_num_threads(1)
+    train(config, run_dir=folder)
+
+
+def test_a_prolonged_run_ends_as_one_that_was_longer_from_the_beginning(folder: Path) -> None:
+    """The rate of the plateau scheduler and the best accuracy so far go on, which Lightning's checkpoints leave out."""
+    path, words = folder / "prolonged", (*WORDS[:2], "trainer.max_epochs=3")
+    train(config_of(*words, task=task_node(), data=data_node(folder)), run_dir=path)
+    resume(path, max_epochs=4)
+    assert history(path) == history(folder / "run")
+    assert final_metrics(path) == final_metrics(folder / "run")
+
+
+def test_evaluate_gives_the_metrics_of_the_training(folder: Path) -> None:
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    for split in ("test", "val"):
+        found = evaluate(folder / "run", split=split, accelerator="cpu")
+        names = [f"{split}/loss", f"{split}/acc"]
+        assert [found[name] for name in names] == pytest.approx([metrics[name] for name in names])
