@@ -93,7 +93,7 @@ class _Object:
 
 
 class Points(L.LightningDataModule):
-    """Points in three dimensions, in three classes; draws them and their split anew at each set-up."""
+    """Points in several dimensions, in three classes; draws them and their split anew at each set-up."""
 
     def __init__(self, batch_size: int = 8, shape: tuple[int, ...] = (3,), numbers: bool = False) -> None:
         super().__init__()

@@ -19,12 +19,20 @@ OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cach
 # The folder of a sweep, which Hydra creates.
 OmegaConf.register_new_resolver("user_path", lambda path: str(user_path(path, "output_dir")), replace=True)
 
+# The choice in a group; the name of the class if the command line has a node in its place.
+OmegaConf.register_new_resolver("choice", lambda choice, target: choice or target.rsplit(".", 1)[-1], replace=True)
+
 # The second half of a run's name: the network, or the LightningModule, which has a network of its own.
 OmegaConf.register_new_resolver(
     "trained",
-    lambda model, task, target: task if is_lightning_module({"_target_": target}) else model,
+    lambda model, task, target: (task or target.rsplit(".", 1)[-1]) if _is_module(target) else model,
     replace=True,
 )
+
+
+def _is_module(target: str) -> bool:
+    return is_lightning_module({"_target_": target})
+
 
 # The size of stored images: small, or the size that most pretrained networks were trained with.
 OmegaConf.register_new_resolver("image_size", lambda weights: 64 if weights is None else 224, replace=True)

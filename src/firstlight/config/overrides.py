@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-# Groups of which no name of a file is used elsewhere, as those of `data` and `model` are in the name of a run.
-_REPLACEABLE = ("augment", "optimizer", "scheduler")
+# Groups whose file a node may replace.
+_REPLACEABLE = ("augment", "data", "optimizer", "scheduler", "task")
 
 
 def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str]:

@@ -207,3 +207,9 @@ def test_names_of_runs_and_folders_of_data(tmp_path: Path) -> None:
     assert config.data_folder_key == "data_dir"
     assert RunConfig.parse(config.to_plain()) == config
     assert compose().name == "digits-lenet"
+    own = compose(
+        "task={_target_: helpers.lightning_modules.Plain, lr: 0.1}", "data={_target_: helpers.template.MNISTDataModule}"
+    )
+    assert (own.name, own.task) == ("MNISTDataModule-Plain", PLAIN | {"lr": 0.1})
+    with pytest.raises(ValueError, match="model=mlp: must be left out"):
+        compose("task={_target_: helpers.lightning_modules.Plain}", "model=mlp")

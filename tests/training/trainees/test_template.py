@@ -1,8 +1,11 @@
 """What users of lightning-hydra-template bring runs unchanged: their LightningModule and their LightningDataModule."""
 
+import csv
 import json
 import multiprocessing
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from firstlight.training.run import resume, train
 from firstlight.training.trainees.evaluate import evaluate
 from helpers.generate import write_mnist
 from helpers.records import final_metrics, same_run
-from helpers.runs import history
+from helpers.runs import REPOSITORY, history
 from helpers.template import MNISTDataModule, MNISTLitModule, SimpleDenseNet, data_node, task_node
 from helpers.template_runs import config_of
 
@@ -109,3 +112,47 @@ def test_evaluate_gives_the_metrics_of_the_training(folder: Path) -> None:
         found = evaluate(folder / "run", split=split, accelerator="cpu")
         names = [f"{split}/loss", f"{split}/acc"]
         assert [found[name] for name in names] == pytest.approx([metrics[name] for name in names])
+
+
+@pytest.mark.slow
+def test_a_sweep_on_the_command_line_ranks_by_what_the_module_logs(
+    folder: Path, script: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    words = (f"task={_word(task_node())}", f"data={_word(data_node(folder))}", *WORDS[:2], "trainer.accelerator=cpu")
+    done = script("train", "-m", *words, "trainer.max_epochs=1", "task.optimizer.lr=1e-9,0.01", **PATHS)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("outputs/sweeps/*/summary.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["rank"] for row in rows] == ["1", "2"]
+    assert float(rows[0]["val/acc"]) > float(rows[1]["val/acc"])
+    assert rows[0]["task.optimizer.lr"] == "0.01"
+    refused = script("train", *words, "optimizer.lr=1", **PATHS)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("optimizer.lr=1: must be left out, because the LightningModule MNISTLitModule")
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_template_and_it_is_evaluated_from_its_project(
+    folder: Path, script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    words = (f"task={_word(task_node())}", f"data={_word(data_node(folder))}", *WORDS[:2], "trainer.accelerator=cpu")
+    done = script("train", *words, "trainer.max_epochs=1", "trainer.devices=2", "run_dir=run", **PATHS)
+    assert done.returncode == 0, done.stderr
+    refused = script(
+        "evaluate", "run=run", "accelerator=cpu", **PATHS
+    )  # the module lies outside of the working directory
+    assert "trust=true" in refused.stderr
+    assert script("evaluate", "run=run", "accelerator=cpu", "trust=true", **PATHS).returncode == 0
+
+
+PATHS = {"PYTHONPATH": str(REPOSITORY / "tests")}
+
+
+def _word(node: Any) -> str:
+    """Return a node as Hydra's grammar writes it."""
+    if isinstance(node, dict):
+        return "{" + ",".join(f"{key}:{_word(value)}" for key, value in node.items()) + "}"
+    if isinstance(node, list):
+        return "[" + ",".join(map(_word, node)) + "]"
+    return str(node).lower() if isinstance(node, bool) else str(node)
