@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from firstlight.config import RunConfig
+from firstlight.config.checking.targets import check_targets
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
 from firstlight.runs.load import load_run
@@ -19,7 +20,7 @@ from firstlight.runs.sweep import Sweep
 from firstlight.training.run import resume, train
 from firstlight.training.trainees.evaluate import evaluate
 from helpers.lightning_modules import Plain
-from helpers.runs import history
+from helpers.runs import REPOSITORY, history
 from helpers.template import data_node, task_node
 from helpers.template_runs import config_of
 
@@ -199,6 +200,26 @@ def test_other_commands_say_what_they_cannot_do(tmp_path: Path) -> None:
             call()
     with pytest.raises(ValueError, match=r"input=.*: must be null for a run of a LightningModule"):
         evaluate(tmp_path / "run", input=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("group", "node", "place"),
+    [
+        ("task", {"_target_": "os.system", "_partial_": True}, "task"),
+        ("task", {"_target_": "lightning.pytorch.demos.boring_classes.BoringModel"}, "task"),
+        ("task", task_node(net={"_target_": "os.mkdir", "path": "x"}), "task.net"),
+        ("task", task_node(optimizer={"_target_": "torch.load", "_partial_": True}), "task.optimizer"),
+        ("data", {"_target_": "helpers.lightning_modules.Plain"}, "data"),
+        ("data", POINTS | {"shape": {"_target_": "helpers.lightning_modules.Points"}}, "data.shape"),
+    ],
+)
+def test_run_folders_call_the_modules_of_the_project_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str, node: dict[str, Any], place: str
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    check_targets({"task": task_node(), "data": data_node(tmp_path)}, tmp_path)
+    with pytest.raises(ValueError, match=rf"^{place}\._target_=.*: must be .* trust=true"):
+        check_targets({group: node}, tmp_path)
 
 
 def test_names_of_runs_and_folders_of_data(tmp_path: Path) -> None:

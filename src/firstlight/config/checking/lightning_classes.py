@@ -39,18 +39,18 @@ def unused_groups(config: dict[str, Any]) -> tuple[str, ...]:
     return (*(_REPLACED_BY_MODULE if has_module else ()), *(("augment",) if has_module and has_data else ()))
 
 
-def check_words(config: dict[str, Any], words: Iterable[str]) -> None:
-    """Check that the words of a command line set nothing that has no effect.
+def check_words(config: dict[str, Any], overrides: Iterable[str]) -> None:
+    """Check that the overrides of a command line set nothing that has no effect.
 
     Args:
         config: the composed config.
-        words: the words, such as `model=mlp`.
+        overrides: such as `model=mlp`.
 
     Raises:
-        ValueError: a word sets a group that a LightningModule replaces.
+        ValueError: an override sets a group that a LightningModule replaces.
     """
     unused = unused_groups(config)
-    for word in words:
+    for word in overrides:
         group = re.split(r"[.=@]", word.lstrip("+~"), maxsplit=1)[0]
         if group in unused:
             name = str(config["task"]["_target_"]).rsplit(".", 1)[-1]
