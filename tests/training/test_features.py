@@ -129,7 +129,9 @@ def test_features_are_computed_once_for_all_epochs_and_runs_until_something_they
 def test_a_run_on_features_equals_a_run_on_images(images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("data=folder", images, *FROZEN)
     on_features = train(compose(*words), run_dir=tmp_path / "features")
-    monkeypatch.setattr("firstlight.training.fit.cached_features", lambda task, store, splits, *rest: splits)
+    monkeypatch.setattr(
+        "firstlight.training.trainees.task_trainee.cached_features", lambda task, store, splits, *rest: splits
+    )
     train(compose(*words), run_dir=tmp_path / "images-run")
     for one, other in zip(history(tmp_path / "features"), history(tmp_path / "images-run"), strict=True):
         assert float(one["train/loss"]) == pytest.approx(float(other["train/loss"]), rel=1e-3)
