@@ -113,7 +113,8 @@ class RunConfig:
         if self.monitor_mode is None:
             del plain["monitor_mode"]
         model = {"model": vars(self.transfer) | self.model} if self.model else {}
-        return plain | model | {"task": {"metrics": self.metrics or None} | self.task}
+        added = {} if self.has_lightning_module else {"metrics": self.metrics or None}
+        return plain | model | {"task": added | self.task}
 
     def with_absolute_paths(self) -> Self:
         """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""

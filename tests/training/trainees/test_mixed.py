@@ -26,6 +26,7 @@ from helpers.template_runs import config_of
 
 PLAIN = {"_target_": "helpers.lightning_modules.Plain"}
 POINTS = {"_target_": "helpers.lightning_modules.Points"}
+AUROC = {"_target_": "torchmetrics.AUROC", "task": "multiclass"}
 VAL_ACC = ("monitor=val_acc", "monitor_mode=max")
 
 
@@ -114,6 +115,16 @@ def test_a_network_of_firstlight_learns_from_a_data_module(
     assert history(tmp_path / "parts") == history(tmp_path / "run")
 
 
+def test_added_metrics_of_a_network_on_a_data_module(tmp_path: Path) -> None:
+    metrics = "task.metrics={auroc:{_target_:torchmetrics.AUROC,task:multiclass}}"
+    words = ("model=mlp", metrics, "monitor=val/auroc", "trainer.max_epochs=2")
+    train(config_of(*words, data=POINTS), run_dir=tmp_path / "run")
+    rows, found = history(tmp_path / "run"), metrics_of(tmp_path / "run")
+    assert found["val/auroc"] == max(float(row["val/auroc"]) for row in rows)
+    assert found["monitor_mode"] == "max"
+    assert evaluate(tmp_path / "run", split="val", accelerator="cpu")["val/auroc"] == pytest.approx(found["val/auroc"])
+
+
 def test_inputs_of_a_data_module_are_taken_as_they_are() -> None:
     from firstlight.tasks.build import build_task
     from firstlight.training.trainees.batch_spec import spec_of_batches
@@ -145,6 +156,8 @@ def test_a_sweep_ranks_by_the_mode_of_the_run(tmp_path: Path) -> None:
     [
         (("monitor=val_acc",), {"task": PLAIN}, "monitor_mode=null: must be min or max with monitor=val_acc"),
         (("monitor_mode=up",), {}, "monitor_mode=up: must be min or max or null"),
+        (("monitor_mode=max",), {}, "monitor_mode=max: must be min or null with monitor=val/loss."),
+        ((), {"task": PLAIN | {"metrics": {"auroc": AUROC}}}, "task.metrics: must be null with a LightningModule"),
         ((), {"task": PLAIN | {"lrr": 1}}, "task.lrr: unknown option of Plain, did you mean 'task.lr'"),
         ((), {"task": PLAIN | {"lr": "fast"}}, "task.lr=fast: must be a number (Plain)"),
         (
@@ -231,6 +244,6 @@ def test_names_of_runs_and_folders_of_data(tmp_path: Path) -> None:
     own = compose(
         "task={_target_: helpers.lightning_modules.Plain, lr: 0.1}", "data={_target_: helpers.template.MNISTDataModule}"
     )
-    assert (own.name, own.task) == ("MNISTDataModule-Plain", PLAIN | {"lr": 0.1})
+    assert (own.name, RunConfig.parse(own).task) == ("MNISTDataModule-Plain", PLAIN | {"lr": 0.1})
     with pytest.raises(ValueError, match="model=mlp: must be left out"):
         compose("task={_target_: helpers.lightning_modules.Plain}", "model=mlp")

@@ -62,7 +62,7 @@ def test_the_metrics_are_those_of_lightning_alone(folder: Path) -> None:
     net = SimpleDenseNet(784, 16, 16, 16, 10)
     module = MNISTLitModule(net, None, None, False)  # type: ignore[arg-type]
     module.load_state_dict(checkpoint["state_dict"])
-    data = MNISTDataModule(str(folder), (150, 50, 50), batch_size=50)
+    data = MNISTDataModule(str(folder), (150, 50, 50), batch_size=32)
     trainer = lightning.Trainer(
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, inference_mode=False
     )

@@ -47,10 +47,9 @@ class Trainee(ABC):
     @property
     def metric_names(self) -> list[str] | None:
         """The metrics of each epoch, such as "val/loss"; None if each epoch shows which ones there are."""
-        task = self.task
-        return (
-            [f"{split}/{each.name}" for split in ("train", "val") for each in task.metrics_of(split)] if task else None
-        )
+        if self.task is None:
+            return None
+        return [f"{split}/{each.name}" for split in ("train", "val") for each in self.task.metrics_of(split)]
 
     @property
     def headline(self) -> list[str]:
