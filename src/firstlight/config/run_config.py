@@ -124,7 +124,8 @@ class RunConfig:
         return replace(
             self,
             project=self.project if project is None else str(project),
-            data=_with_places(_absolute(self.data)) | {key: str(user_path(path, f"data.{key}")) for key, path in folders},
+            data=_with_places(_absolute(self.data))
+            | {key: str(user_path(path, f"data.{key}")) for key, path in folders},
             augment=augment,
             transfer=replace(self.transfer, **_absolute({"weights": self.transfer.weights}, "weights")),
         )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, suggestion
-from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module, unused_groups
+from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.metrics import KEY as METRICS
 from firstlight.config.checking.metrics import check_metrics, split_metrics
 from firstlight.config.checking.shadows import shadowed_file
