@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from firstlight.config import RunConfig as RunConfig
-    from firstlight.runs.trained import Run as Run
-    from firstlight.runs.trained import load_run as load_run
     from firstlight.spec import DataSpec as DataSpec
     from firstlight.training.front_door import Ranking as Ranking
     from firstlight.training.front_door import compose as compose
@@ -18,17 +16,19 @@ if TYPE_CHECKING:
     from firstlight.training.front_door import resume as resume
     from firstlight.training.front_door import sweep as sweep
     from firstlight.training.front_door import train as train
+    from firstlight.training.front_door.run import Run as Run
+    from firstlight.training.front_door.run import load_run as load_run
 
 __version__ = "0.1.0"
 
 _ORIGINS = {
     "DataSpec": "firstlight.spec",
     "Ranking": "firstlight.training.front_door",
-    "Run": "firstlight.runs.trained",
+    "Run": "firstlight.training.front_door",
     "RunConfig": "firstlight.config",
     "compose": "firstlight.training.front_door",
     "load_pretrained": "firstlight.training.front_door",
-    "load_run": "firstlight.runs.trained",
+    "load_run": "firstlight.training.front_door",
     "preview": "firstlight.training.front_door",
     "resume": "firstlight.training.front_door",
     "sweep": "firstlight.training.front_door",

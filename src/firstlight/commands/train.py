@@ -7,8 +7,8 @@ from typing import Any
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
 from firstlight.config.checking.lightning_classes import check_words
-from firstlight.runs.trained import Run
 from firstlight.training.front_door import resume, train
+from firstlight.training.front_door.run import Run
 
 _STARTED = time.perf_counter()
 _RUN_DIR = "hydra.sweep.dir=FOLDER names the folder in which the folders of all runs lie."

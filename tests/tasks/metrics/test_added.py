@@ -14,7 +14,7 @@ from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
 from firstlight.runs.evaluate import evaluate
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_task
@@ -157,7 +157,7 @@ def test_a_run_records_monitors_resumes_and_evaluates_added_metrics(
     assert found["test/auroc"] == pytest.approx(metrics["test/auroc"], abs=1e-6)
     assert found["test/doubt"] == pytest.approx(metrics["test/doubt"], rel=1e-5)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test/auroc"] == metrics["test/auroc"]
-    assert not any("added" in name for name in load_run(tmp_path / "run").state_dict())
+    assert not any("added" in name for name in load_task(tmp_path / "run").state_dict())
     assert RunFolder.open(tmp_path / "run").config().metrics["auroc"] == {"_target_": "torchmetrics.AUROC"}
 
 

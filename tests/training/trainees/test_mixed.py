@@ -13,7 +13,7 @@ from firstlight.config import RunConfig
 from firstlight.config.checking.targets import check_targets
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
-from firstlight.runs.load import load_run
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
 from firstlight.runs.preview import preview
 from firstlight.runs.sweep import Sweep
@@ -56,7 +56,7 @@ def test_a_module_gets_the_inputs_of_a_network_and_its_names_are_kept(plain_run:
 
 def test_a_module_on_our_data_is_evaluated_and_predicts_images(plain_run: Path, tmp_path: Path) -> None:
     assert evaluate(plain_run, accelerator="cpu")["test_acc"] == pytest.approx(metrics_of(plain_run)["test_acc"])
-    task = load_run(plain_run)
+    task = load_task(plain_run)
     raw = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
     module = task.network.module
     assert torch.allclose(task.network(task.preprocess(raw)).softmax(1), module(task.preprocess(raw)), atol=1e-5)
@@ -206,7 +206,7 @@ def test_other_commands_say_what_they_cannot_do(tmp_path: Path) -> None:
     train(config_of("trainer.max_epochs=1", "model=mlp", data=POINTS), run_dir=tmp_path / "run")
     for call in (
         lambda: predict(tmp_path / "run", tmp_path, accelerator="cpu"),
-        lambda: load_run(tmp_path / "run"),
+        lambda: load_task(tmp_path / "run"),
         lambda: preview(RunConfig.parse(config_of(data=POINTS)), str(tmp_path / "sheet.png")),
     ):
         with pytest.raises(ValueError, match="data=Points: must be a data set of firstlight here"):

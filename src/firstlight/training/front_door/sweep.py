@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, overload
 from firstlight.config.compose import composed_by_hydra, to_plain
 from firstlight.config.overrides import with_quotes
 from firstlight.runs import Sweep
-from firstlight.runs.trained import Run
 from firstlight.training import run as engine
 from firstlight.training.front_door.mistakes import short_mistakes
+from firstlight.training.front_door.run import Run
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +56,7 @@ class Ranking(Sequence[Run]):
 
     def _repr_html_(self) -> str:
         """Return the ranking as a table for notebooks."""
-        from firstlight.runs.trained.display import html_table
+        from firstlight.training.front_door.display import html_table
 
         return f"{html_table(['rank', 'words', 'outcome'], self._lines)}<code>{escape(str(self.path))}</code>"
 

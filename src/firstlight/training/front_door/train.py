@@ -11,16 +11,16 @@ from omegaconf import DictConfig
 from firstlight.config import RunConfig
 from firstlight.config import compose as compose_words
 from firstlight.runs.run_folder import RunFolder
-from firstlight.runs.trained import Run
 from firstlight.training import launch
 from firstlight.training import run as engine
 from firstlight.training.front_door.mistakes import short_mistakes
+from firstlight.training.front_door.run import Run
 from firstlight.training.front_door.words import compose
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from firstlight.runs.trained.pretrained import PretrainedNetwork
+    from firstlight.training.front_door.pretrained import PretrainedNetwork
 
 Config = RunConfig | DictConfig | dict[str, Any]
 
@@ -144,7 +144,7 @@ def load_pretrained(
     """
     from firstlight.config.checking.config import check_model
     from firstlight.config.compose import to_plain
-    from firstlight.runs.trained.pretrained import PretrainedNetwork
+    from firstlight.training.front_door.pretrained import PretrainedNetwork
 
     node = to_plain(compose_words(f"model={model}", *overrides, "input=_", config_name="predict"))["model"]
     check_model(node)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from firstlight.runs.trained.network import TrainedNetwork
+from firstlight.training.front_door.network import TrainedNetwork
 
 if TYPE_CHECKING:
     from firstlight.tasks import Task

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from firstlight.config import RunConfig
 from firstlight.runs.run_folder import RunFolder
-from firstlight.runs.trained.network import TrainedNetwork
 from firstlight.spec import DataSpec
+from firstlight.training.front_door.network import TrainedNetwork
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,7 +96,7 @@ class Run(TrainedNetwork):
         Raises:
             ValueError: see `firstlight.runs.evaluate.evaluate`.
         """
-        from firstlight.runs.evaluate import evaluate
+        from firstlight.training.trainees.evaluate import evaluate
 
         data = None if data_dir is None else {"dir": str(data_dir)}
         with self._with_model():
@@ -151,7 +151,7 @@ class Run(TrainedNetwork):
 
     def _repr_html_(self) -> str:
         """Return the metrics as a table for notebooks."""
-        from firstlight.runs.trained.display import run_html
+        from firstlight.training.front_door.display import run_html
 
         return run_html(self.path, self.metrics)
 
