@@ -68,7 +68,11 @@ def check(command: str, arguments: list[str]) -> None:
         return
     config = compose(*(word for word in first_job(arguments) if not word.startswith("-")), config_name=command)
     if command == "train" and config.resume is None:
-        RunConfig.parse(config)
+        try:
+            RunConfig.parse(config)
+        except ValueError as error:
+            if 'pip install "firstlight[' not in str(error):  # the page says that the extra is needed
+                raise
 
 
 NOT_RUN = [page for page in PAGES if page.parent.name != "course"]  # tests/scripts runs the commands of the course

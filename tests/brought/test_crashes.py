@@ -509,7 +509,7 @@ def full_disk(patch: pytest.MonkeyPatch, suffix: str, after: int, number: int = 
         ("last.ckpt", 1, errno.ENOSPC),
         ("best.ckpt", 1, errno.EFBIG),
         ("metrics.csv", 2, errno.ENOSPC),
-        ("tfevents", 1, getattr(errno, "EDQUOT", errno.ENOSPC)),
+        ("tfevents", 2, getattr(errno, "EDQUOT", errno.ENOSPC)),
         ("metrics.json", 0, errno.ENOSPC),
     ],
 )

@@ -1,5 +1,6 @@
 """Every argument of the installed Lightning's Trainer and every callback that it ships: it works, or is refused."""
 
+import importlib.util
 import inspect
 import os
 import random
@@ -282,7 +283,6 @@ CALLBACKS_REFUSED: list[tuple[str, list[str], str]] = [
     ("BasePredictionWriter", [], "=BasePredictionWriter: must be replaced by predict.py"),
     ("BatchSizeFinder", [], "=BatchSizeFinder: must be replaced by the option data.batch_size."),
     ("DeviceStatsMonitor", ["logger=none"], "=DeviceStatsMonitor: must be used with a logger that it can write to."),
-    ("DeviceStatsMonitor", [], "=DeviceStatsMonitor: must be used with the package psutil."),
     ("EarlyStopping, monitor: val/los", [], ".monitor=val/los: unknown metric, did you mean 'val/loss'?"),
     ("GradientAccumulationScheduler, scheduling: {1: 2}", [], "must be replaced by the option trainer.accumulate_grad"),
     ("LearningRateFinder", [], "=LearningRateFinder: must be replaced by a sweep, such as -m optimizer.lr=1e-4,1e-3"),
@@ -400,13 +400,22 @@ def test_overfitting_a_text_repeats_its_windows(tmp_path: Path) -> None:
     assert repeats(run(tmp_path, *words, "model.hidden_size=8", "+trainer.overfit_batches=2"), train=2, val=2)
 
 
+def test_device_statistics_need_psutil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: (name != "psutil" and found(name, *more)) or None
+    )
+    with pytest.raises(ValueError, match=r"=DeviceStatsMonitor: must be used with the package psutil\."):
+        run(tmp_path, "+trainer.callbacks=[{_target_: lightning.pytorch.callbacks.DeviceStatsMonitor}]")
+
+
 @pytest.mark.parametrize(("word", "bars"), [("+trainer.enable_progress_bar=false", 0), ("trainer.devices=1", 1)])
 def test_the_progress_bar_can_be_switched_off(
     word: str, bars: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Any] = []
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("firstlight.training.callbacks.progress.tqdm", lambda **options: shown.append(options))
+    monkeypatch.setattr("firstlight.training.callbacks.progress.progress_bar", lambda *options: shown.append(options))
     run(tmp_path, ONE, word)
     assert len(shown) == bars
 

@@ -97,7 +97,12 @@ def test_a_sweep_in_a_project_has_words_on_both_sides_and_notes_with_commas(
 
     def job(config: dict[str, Any]) -> dict[str, Any]:
         jobs.append(config)
-        return {"monitor": "val/loss", "val/loss": 1 / config["model"]["width"], "status": "completed"}
+        return {
+            "monitor": "val/loss",
+            "monitor_mode": "min",
+            "val/loss": 1 / config["model"]["width"],
+            "status": "completed",
+        }
 
     words = ["model.width=8,64", "-m", "notes=one, two = (3)", "seed=5", "hydra.sweep.dir=sweep"]
     monkeypatch.setattr(sys, "argv", ["train", *words])

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from firstlight.config import RunConfig
 from firstlight.config import compose as compose_function
 from firstlight.config.checking.config import GROUPS, SETTINGS
-from firstlight.config.checking.signature import parameters
+from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.compose import compose, to_plain
 from firstlight.config.project.folder import _INSTALLED, CONFIG_DIR
 from helpers.runs import REPOSITORY

@@ -18,7 +18,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.checks import nearest, suggestion
 from firstlight.config.checking.config import GROUPS
-from firstlight.config.checking.signature import parameters
+from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import add_targets, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.compose import compose_unresolved

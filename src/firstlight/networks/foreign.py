@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from firstlight.config.checking.signature import is_spec
+from firstlight.config.checking.source_code.signature import is_spec
 from firstlight.config.instantiate import call, parameters_of
 from firstlight.networks.network import Network, completed, example_of
 from firstlight.spec import DataSpec

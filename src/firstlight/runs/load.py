@@ -43,8 +43,9 @@ def load_task(
     config = folder.config(trust)
     if config.has_data_module:
         build_source(config)  # raises an error
+    spec = folder.spec()
     with bounded_by(folder.existing_checkpoint(checkpoint)):
-        task = build_task(config, folder.spec(), training=False)
+        task = build_task(config, spec, training=False)
     load_weights(task.network.module if config.has_lightning_module else task, folder, checkpoint)
     return task.to(device).eval()
 

@@ -10,8 +10,8 @@ from firstlight.config.checking.lightning_classes import is_data_module, is_ligh
 from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.metrics import KEY as METRICS
 from firstlight.config.checking.metrics import check_metrics, split_metrics
-from firstlight.config.checking.shadows import shadowed_file
-from firstlight.config.checking.signature import parameters
+from firstlight.config.checking.source_code.shadows import shadowed_file
+from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer

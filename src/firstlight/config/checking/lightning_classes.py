@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from firstlight.config.checking.classes import ancestors, find_definition
+from firstlight.config.checking.source_code.classes import ancestors, find_definition
 
 MODULE = "lightning.pytorch.LightningModule"
 DATA_MODULE = "lightning.pytorch.LightningDataModule"

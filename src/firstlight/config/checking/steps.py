@@ -4,7 +4,7 @@ import functools
 import re
 from typing import Any
 
-from firstlight.config.checking.signature import names, parameters
+from firstlight.config.checking.source_code.signature import names, parameters
 
 _PACKAGE = "firstlight.augment"
 # The options of an augmentation that are not steps.

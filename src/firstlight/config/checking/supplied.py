@@ -2,8 +2,8 @@
 
 import ast
 
-from firstlight.config.checking.classes import ancestors, find_definition
-from firstlight.config.checking.signature import Parameters, takes_spec
+from firstlight.config.checking.source_code.classes import ancestors, find_definition
+from firstlight.config.checking.source_code.signature import Parameters, takes_spec
 
 # Arguments that are passed by name, or under this name by all classes of a place.
 _BY_NAME: dict[str, tuple[str, ...]] = {

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.checks import printable
-from firstlight.config.checking.classes import Definition, ancestors, find_definition, returned
 from firstlight.config.checking.lightning_classes import DATA_MODULE, MODULE
-from firstlight.config.checking.signature import find_module
+from firstlight.config.checking.source_code.classes import Definition, ancestors, find_definition, returned
+from firstlight.config.checking.source_code.signature import find_module
 from firstlight.config.project import project_dir
 from firstlight.files import user_path
 

@@ -23,6 +23,7 @@ class TensorBoard(RunLogger):
 
     def __init__(self) -> None:
         self._hyperparameters: dict[str, Any] = {}
+        self._last_steps: dict[str, int | None] = {}  # of each metric
 
     def attach(self, run: RunDetails) -> None:
         super().attach(run)
@@ -49,7 +50,11 @@ class TensorBoard(RunLogger):
         from torch.utils.tensorboard import summary  # after the first epoch, because the import takes time
 
         for name, value in metrics.items():
-            self._events.add(summary.scalar(name, value), step or 0)
+            # Lightning adds the epoch to the metrics of each step; charts by epoch lie below `by_epoch/`. It has also
+            # logged what the `LightningModule` of a user logs in the test.
+            if name != "epoch" and self._last_steps.get(name) != step:
+                self._events.add(summary.scalar(name, value), step or 0)
+                self._last_steps[name] = step
 
     def log_epoch(self, metrics: dict[str, float], step: int, epoch: int) -> None:
         for name, value in metrics.items():

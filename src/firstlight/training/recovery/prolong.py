@@ -9,7 +9,7 @@ length, at their place in it.
 from typing import Any
 
 from firstlight.config import RunConfig
-from firstlight.config.checking.signature import parameters
+from firstlight.config.checking.source_code.signature import parameters
 from firstlight.runs import RunFolder
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.config.checking.signature import names as package_names
-from firstlight.config.checking.signature import parameters
+from firstlight.config.checking.source_code.signature import names as package_names
+from firstlight.config.checking.source_code.signature import parameters
 
 Package = Callable[..., str]
 

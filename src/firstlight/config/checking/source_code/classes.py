@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from firstlight.config.checking.signature import definitions, descend, find_module, imported, top_level
+from firstlight.config.checking.source_code.signature import definitions, descend, find_module, imported, top_level
 
 
 class Definition(NamedTuple):

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from firstlight.config.checking.signature import definitions, descend
+from firstlight.config.checking.source_code.signature import definitions, descend
 from firstlight.config.project import project_dir
 
 

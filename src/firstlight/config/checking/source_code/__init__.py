@@ -1,0 +1,1 @@
+"""Read the source code of classes and functions without importing it."""
