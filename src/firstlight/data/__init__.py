@@ -14,7 +14,6 @@ from firstlight.data.mnist import MNIST as MNIST
 from firstlight.data.source import Source as Source
 from firstlight.data.store import Split as Split
 from firstlight.data.store import Store as Store
-from firstlight.data.stored import Stored as Stored
 from firstlight.data.table import Table as Table
 from firstlight.data.text import Text as Text
 from firstlight.data.torchvision import TorchVision as TorchVision

@@ -228,26 +228,6 @@ class Source(ABC):
         others = [found for found in (self.fingerprint(), _own_code(type(self))) if found]
         return self.cache_dir / f"{self.name}-{content_key(_FORMAT, self.options, files, *others)}"
 
-    def stored_node(self) -> dict[str, Any]:
-        """Return a node `data` for a config that opens the store of this object, which other processes do not have.
-
-        Raises:
-            ValueError: see `store`.
-        """
-        self.store()
-        is_beside = self.cache_dir.name == ".firstlight"
-        return {
-            "_target_": "firstlight.data.Stored",
-            "dir": str(self.cache_dir.parent if is_beside else self.dir),
-            "store": self._store_path().name,
-            "batch_size": self.batch_size,
-            "val_fraction": self.val_fraction,
-            "test_fraction": self.test_fraction,
-            "split_seed": self.split_seed,
-            "stratified": self.stratified,
-            "consecutive": self.consecutive,
-        }
-
     def _relative_name(self, path: Path) -> str:
         return path.relative_to(self.dir).as_posix() if path.is_relative_to(self.dir) else path.name
 
