@@ -169,7 +169,8 @@ class Perspective(Geometry):
     """Apply a random change of perspective, a homography: each corner of the image moves separately.
 
     Args:
-        distortion: the largest move of a corner in either direction, as a fraction of half the width and height.
+        distortion: the largest distance that a corner moves, to the inside or outside, along each axis, as a fraction of
+            half the width and height.
         p: probability that a sample is changed.
 
     Raises:

@@ -82,7 +82,7 @@ def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
 
 
 def of_columns(old: Sequence[Column], new: Sequence[Column]) -> Iterator[str]:
-    """Name the columns of a table that are missing, new, of another kind, or have other categories."""
+    """Yield lines that say which columns differ: missing, new, of another kind, or with other categories."""
     yield from _of_names("column", *(tuple(column.name for column in columns) for columns in (old, new)))
     now = {column.name: column for column in new}
     for column in old:

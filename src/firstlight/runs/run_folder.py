@@ -181,8 +181,8 @@ class RunFolder:
         for path in written:
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise ValueError(
-                    f"{path}: must lie in the run folder, and it is a link to {path.resolve()},"
-                    " unless you trust the author of the run folder and set trust=true."
+                    f"{path}: must be a file of the run folder, not a link to {path.resolve()}."
+                    " To fix: if you trust the author of the run folder, set trust=true."
                 )
 
     def write_config(self, config: RunConfig) -> None:

@@ -34,7 +34,10 @@ def values(column: Column, cells: Cells, otherwise: str | None = None) -> pl.Ser
 
 
 def unreadable(columns: Sequence[Column], cells: Cells) -> dict[int, str]:
-    """Return why rows cannot be read: the columns and their cells, by the number of the row, from 0."""
+    """Return a reason for each row that cannot be read: its wrong cells with their columns.
+
+    The keys are the numbers of the rows, from 0.
+    """
     found: dict[int, list[str]] = {row: [why] for row, why in cells.ragged.items()}
     for column in columns:
         _, wrong, what = _parsed(column, cells) if column.kind != "category" else (None, [], "")
@@ -111,7 +114,7 @@ def indicators(columns: Sequence[Column]) -> np.ndarray:
 
 
 def surprises(columns: Sequence[Column], cells: Cells) -> list[str]:
-    """Return messages about empty cells where training had none, and about unknown categories."""
+    """Return warnings about new rows: columns with empty cells that had none in training, and unknown categories."""
     found = []
     for column in columns:
         texts = cells.frame[column.name]

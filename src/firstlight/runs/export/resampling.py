@@ -23,14 +23,14 @@ _FILTERS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
 
 
 class Axis(NamedTuple):
-    """How the pixels of one axis are resampled. The numbers are tensors without dimensions, float64.
+    """How an image is cropped and resized along its height or its width. The numbers are tensors (), float64.
 
     Attributes:
-        size: number of input pixels.
-        start: where the resized part begins, in input pixels.
-        length: length of the resized part, in input pixels.
-        new_length: its length in output pixels.
-        offset: output pixels before it; they are black, as are those after it.
+        size: height or width of the image.
+        start: where the part that is resized begins, in pixels of the image.
+        length: length of this part, in pixels of the image.
+        new_length: length of the resized part, in pixels of the result.
+        offset: pixels of the result before the resized part. They are black, like those after it.
     """
 
     size: Tensor

@@ -142,7 +142,7 @@ class Recorder(RunCallback):
         self._lr = trainer.optimizers[0].param_groups[-1]["lr"] if trainer.optimizers else math.nan
 
     def on_step_end(self, trainer: Trainer, learner: Learner, loss: Any, num_samples: int) -> None:
-        """Keep the loss of some steps, without waiting for the device."""
+        """Keep the loss of every n-th step in memory until the epoch ends, without waiting for the device."""
         if math.isnan(self.seconds_to_first_step):
             self.seconds_to_first_step = time.perf_counter() - self.started
         if trainer.global_step % self._every_n_steps == 0 and loss is not None:
