@@ -169,7 +169,7 @@ class Perspective(Geometry):
     """Apply a random change of perspective, a homography: each corner of the image moves separately.
 
     Args:
-        distortion: the largest distance that a corner moves, to the inside or outside, along each axis, as a fraction of
+        distortion: the largest distance that a corner moves, inwards or outwards, along each axis, as a fraction of
             half the width and height.
         p: probability that a sample is changed.
 
