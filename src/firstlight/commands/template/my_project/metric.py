@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.utilities.compute import normalize_logits_if_needed
 
 
 class Confidence(Metric):
@@ -17,9 +16,8 @@ class Confidence(Metric):
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Add a batch: logits or probabilities (batch, classes), and true classes (batch,)."""
-        probabilities = normalize_logits_if_needed(preds, "softmax")
-        self.total += probabilities.gather(1, target[:, None]).sum()
+        """Add a batch: probabilities (batch, classes), and true classes (batch,)."""
+        self.total += preds.gather(1, target[:, None]).sum()
         self.count += len(target)
 
     def compute(self) -> Tensor:
