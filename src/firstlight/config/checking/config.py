@@ -114,12 +114,14 @@ def _check_augment(augment: dict[str, Any]) -> None:
         elif isinstance(value, dict):
             if value["_target_"] == step_target(key) and key not in step_names():
                 raise ValueError(f"augment.{key}: unknown step{suggestion(key, step_names(), 'augment')}")
-        elif key in step_names() and value is not None:
+        elif value is None:  # removes a step, of the user too
+            continue
+        elif key in step_names():
             raise ValueError(
                 f"augment.{key}={as_yaml(value)}: must be null to remove the step. To change an option of the"
                 f" step, set that option, for example augment.{key}.p=0.5."
             )
-        elif key not in ("_target_", *step_names()):
+        elif key != "_target_":
             known = [*OPTIONS, *step_names()]
             raise ValueError(f"augment.{key}: unknown option or step{suggestion(key, known, 'augment')}")
 

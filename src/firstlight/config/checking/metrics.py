@@ -84,9 +84,8 @@ def _parameters(key: str, target: str) -> Parameters | None:
         raise ValueError(f"{key}._target_={target}: {error}.") from None
     definition = find_definition(target)
     if definition is None:
-        package, _, name = target.rpartition(".")
-        found = nearest(name, names(package)) if package == "torchmetrics" else None
-        hint = f", did you mean '{package}.{found}'?" if found else " of a module."
+        found = _nearest(target)
+        hint = f", did you mean '{found}'?" if found else " of a module."
         raise ValueError(f"{key}._target_={target}: unknown class{hint}")
     base, accepted, is_complete = find_definition(METRIC), Parameters(), False
     family = list(ancestors(definition))
@@ -105,3 +104,11 @@ def _parameters(key: str, target: str) -> Parameters | None:
         if is_complete:
             return accepted
     return accepted | dict.fromkeys(_OPTIONS)
+
+
+def _nearest(target: str) -> str | None:
+    """Return the class with the most similar name in the same module; None if none is similar."""
+    package, _, name = target.rpartition(".")
+    path, rest = find_module(package) if package else (None, [])
+    found = nearest(name, names(package)) if path is not None and not rest else None
+    return f"{package}.{found}" if found else None
