@@ -54,6 +54,7 @@ def test_a_key_without_a_similar_one_gets_the_keys_beside_it() -> None:
         ("trainer.min_epochs=3", "trainer.min_epochs", "+trainer.min_epochs=..."),
         ("augment.rotate.degrees=9", "augment.rotate", "+augment.rotate.degrees=..."),
         ("augment.flip.p=0.5", "augment.flip", "+augment.flip.p=..."),
+        ("task.metrics.f1={_target_: torchmetrics.F1Score}", "task.metrics.f1", "+task.metrics.f1=..."),
     ],
 )
 def test_an_argument_that_no_yaml_file_contains_needs_a_plus(word: str, key: str, fix: str) -> None:

@@ -98,6 +98,8 @@ def _unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
     config.pop("hydra")
     add_targets(config.get("augment", {}))
     parent, _, name = key.rpartition(".")
+    if parent == "task.metrics":  # the names of added metrics are free
+        return f"{key}: must have a plus before it, because no YAML file contains it. To fix: +{key}=..."
     node: Any = config
     for part in parent.split(".") if parent else ():
         node = node.get(part) if isinstance(node, dict) else None

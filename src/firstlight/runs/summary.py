@@ -23,7 +23,14 @@ def opening_text(name: str, seed: int, task: Task, splits: Mapping[str, Sized]) 
     return f"{name}: {parameters}, inputs {shape}, samples {sizes}, seed {seed}"
 
 
-def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task | None, result: str | None = None) -> str:
+def closing_text(
+    folder: RunFolder,
+    metrics: dict[str, Any],
+    task: Task | None,
+    result: str | None = None,
+    *,
+    has_curves: bool = True,
+) -> str:
     """Return the metrics of the best epoch, the speed, and the commands that use the run.
 
     Args:
@@ -31,6 +38,7 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task | None, 
         metrics: the content of metrics.json.
         task: the task that predicts; None if the run folder cannot predict.
         result: the result of the training in one line, see `Task.result_line`.
+        has_curves: whether the run folder has events for TensorBoard.
     """
     path = relative_path(folder.path)
     return "\n".join(
@@ -43,7 +51,7 @@ def closing_text(folder: RunFolder, metrics: dict[str, Any], task: Task | None, 
             f"run folder  {path}",
             f"evaluate    {command('evaluate')} run={path}",
             *(_commands(path, task) if task else []),
-            f"curves      {runner()}tensorboard --logdir {path}",
+            *([f"curves      {runner()}tensorboard --logdir {path}"] if has_curves else []),
         ]
     )
 

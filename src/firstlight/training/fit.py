@@ -174,7 +174,9 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     }
     recorder.finish(metrics)
     folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
-    logger.info(closing_text(folder, metrics, trainee.predictor, trainee.task.result_line() if trainee.task else None))
+    result = trainee.task.result_line() if trainee.task else None
+    has_curves = any(folder.path.glob("events.out.tfevents.*"))
+    logger.info(closing_text(folder, metrics, trainee.predictor, result, has_curves=has_curves))
 
 
 def _write_examples(session: _Session) -> None:
