@@ -1,5 +1,8 @@
 """The text of `--help`. Hydra's own help composes every option of every group first, which takes half a second."""
 
+import re
+import sys
+from pathlib import Path
 from string import Template
 
 import yaml
@@ -13,7 +16,9 @@ def help_text(config_name: str) -> str:
     """Return the help template of a config, with the groups and the config's own keys filled in."""
     text = (CONFIG_DIR / f"{config_name}.yaml").read_text(encoding="utf-8")
     template = yaml.load(text, _LOADER)["hydra"]["help"]["template"]
-    return Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=_own_keys(text))
+    found = Template(template).substitute(APP_CONFIG_GROUPS="\n".join(_groups()), CONFIG=_own_keys(text))
+    is_installed = Path(sys.argv[0]).stem == "firstlight"
+    return re.sub(r"\b([a-z]+)\.py\b", r"firstlight \1", found) if is_installed else found
 
 
 def _own_keys(text: str) -> str:

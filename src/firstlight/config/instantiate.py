@@ -58,7 +58,18 @@ def call(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
-        raise ValueError(_with_key(key, str(error))) from error
+        raise ValueError(_missing_option(key, str(error)) or _with_key(key, str(error))) from error
+
+
+def _missing_option(key: str, message: str) -> str | None:
+    """Return the message for options that a class requires; None for other errors."""
+    found = re.match(
+        r"(\w+)(?:\.__init__)?\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)", message
+    )
+    if found is None:
+        return None
+    names = re.findall(r"'(\w+)'", found[2])
+    return f"{key}.{names[0]}: must be set, because {found[1]} has no default for {', '.join(names)}."
 
 
 def _place(key: str, node: dict[str, Any], error: InstantiationException) -> str:

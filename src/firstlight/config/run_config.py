@@ -157,6 +157,11 @@ class RunConfig:
         return is_lightning_module(self.task)
 
     @property
+    def has_live_network(self) -> bool:
+        """Whether the network is a module that was given in Python, and no config can build it."""
+        return str(self.model.get("_target_")).endswith(".LiveNetwork")
+
+    @property
     def has_data_module(self) -> bool:
         """Whether the data is a LightningDataModule."""
         return is_data_module(self.data)

@@ -16,12 +16,8 @@ _given: ContextVar[nn.Module | None] = ContextVar("_given", default=None)
 class LiveNetwork(nn.Module):
     """Stands in a config for a module that only the user's program can build, see `given_network`.
 
-    Building it returns that module itself, as it is: with its own weights.
-
-    Args:
-        spec: the data.
-        name: dotted path of the module's class.
-        description: the layers of the module.
+    Building it returns that module itself, as it is: with its own weights. The config has the dotted path of its class
+    and a description of its layers.
 
     Raises:
         ValueError: no module is given, or it cannot take a sample of the data, or its outputs do not fit.

@@ -30,6 +30,7 @@ def closing_text(
     result: str | None = None,
     *,
     has_curves: bool = True,
+    in_python: bool = False,
 ) -> str:
     """Return the metrics of the best epoch, the speed, and the commands that use the run.
 
@@ -39,6 +40,7 @@ def closing_text(
         task: the task that predicts; None if the run folder cannot predict.
         result: the result of the training in one line, see `Task.result_line`.
         has_curves: whether the run folder has events for TensorBoard.
+        in_python: whether only a program has the network, so that no command can use the run.
     """
     path = relative_path(folder.path)
     return "\n".join(
@@ -49,8 +51,11 @@ def closing_text(
             "",
             _cost(metrics),
             f"run folder  {path}",
-            f"evaluate    {command('evaluate')} run={path}",
-            *(_commands(path, task) if task else []),
+            *(
+                [f'use it      firstlight.load_run("{folder.path}", model=...)']
+                if in_python
+                else [f"evaluate    {command('evaluate')} run={path}", *(_commands(path, task) if task else [])]
+            ),
             *([f"curves      {runner()}tensorboard --logdir {path}"] if has_curves else []),
         ]
     )

@@ -176,7 +176,9 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
     result = trainee.task.result_line() if trainee.task else None
     has_curves = any(folder.path.glob("events.out.tfevents.*"))
-    logger.info(closing_text(folder, metrics, trainee.predictor, result, has_curves=has_curves))
+    in_python = config.has_live_network
+    text = closing_text(folder, metrics, trainee.predictor, result, has_curves=has_curves, in_python=in_python)
+    logger.info(text)
 
 
 def _write_examples(session: _Session) -> None:

@@ -178,3 +178,9 @@ def test_a_pretrained_network_predicts_without_a_run() -> None:
     (row,) = network.predict(np.zeros((40, 30, 3), np.uint8))
     assert {"image", "label", "probability", "top_5", "warning"} < set(row)
     assert len(network.spec.labels) == 1000
+
+
+def test_a_stack_of_grey_images_has_a_row_for_each(tmp_path: Path) -> None:
+    run = fl.train(*TINY, run_dir=tmp_path / "run")
+    for number in (1, 3, 4, 5):
+        assert len(run.predict(np.zeros((number, 8, 8), np.uint8))) == number

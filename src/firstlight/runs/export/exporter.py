@@ -46,6 +46,7 @@ def export(
             cannot be written, or its answers are not those of the run.
     """
     chosen = FORMATS[choose("format", format, FORMATS, "format")]
+    chosen.check_installed()
     folder = RunFolder.open(run)
     network = Portable(load_task(run, checkpoint, trust=trust)).eval()
     target = user_path(folder.path / f"model{chosen.suffix}" if output is None else output, "output")

@@ -1,5 +1,6 @@
 """The formats of exported networks: how each is written, and how a process without firstlight runs it."""
 
+import importlib.util
 import json
 import warnings
 from abc import ABC, abstractmethod
@@ -20,10 +21,25 @@ class Format(ABC):
         suffix: suffix of the file.
         runner: Python code of a process that knows only NumPy and the format's own library: it sets `answer`, a
             function from an input array to the list of output arrays. `path` is the file.
+        packages: what must be installed to write the format, besides torch.
     """
 
     suffix: ClassVar[str]
     runner: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def check_installed(self) -> None:
+        """Check that the packages are installed.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        for package in self.packages:
+            if importlib.util.find_spec(package) is None:
+                raise ValueError(
+                    f"format: must be one whose packages are installed, and {package} is missing."
+                    ' To fix: pip install "firstlight[export]", or set format=torch_export.'
+                )
 
     @abstractmethod
     def write(self, program: ExportedProgram, network: Portable, metadata: dict[str, str], path: Path) -> None:
@@ -34,6 +50,7 @@ class Onnx(Format):
     """ONNX, opset 20 or later, with the metadata as properties of the model."""
 
     suffix = ".onnx"
+    packages = ("onnx", "onnxscript", "onnxruntime", "safetensors")
     runner = """
 import onnxruntime
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -42,11 +59,8 @@ answer = lambda inputs: session.run(None, {name: inputs})
 """
 
     def write(self, program: ExportedProgram, network: Portable, metadata: dict[str, str], path: Path) -> None:
-        try:
-            import onnx
-            import onnxscript  # noqa: F401  # torch needs it
-        except ImportError as error:
-            raise ValueError('format=onnx: must be installed. To fix: pip install "firstlight[export]"') from error
+        import onnx
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter about its own future
             made = torch.onnx.export(
@@ -68,6 +82,7 @@ class TorchExport(Format):
     """A program of torch.export, with the metadata as the extra file metadata.json."""
 
     suffix = ".pt2"
+    packages = ("safetensors",)
     runner = """
 import torch
 module = torch.export.load(path).module()

@@ -63,7 +63,8 @@ def open_memory(data: Any, spec: DataSpec, *options: Any) -> Inputs:
 
     Args:
         data: for images: an image, or a list of images; an array of three axes is one image if its first or last axis
-            has 1, 3 or 4 entries. For tables: see `cells_in_memory`, or numbers (rows, inputs). For texts: a list.
+            has 1, 3 or 4 entries, unless the network takes grey images of the height and width of the others. For
+            tables: see `cells_in_memory`, or numbers (rows, inputs). For texts: a list.
         spec: the data that the network was trained on.
         options: see `Images`.
 
@@ -75,7 +76,7 @@ def open_memory(data: Any, spec: DataSpec, *options: Any) -> Inputs:
             raise ValueError(f"input: must be a text, or a list of texts, not {type(data).__name__}.")
         inputs: Inputs = TextInputs(data, spec)
     elif spec.kind == "images":
-        inputs = MemoryImages(_images_in(data), spec, *options)
+        inputs = MemoryImages(_images_in(data, spec), spec, *options)
     else:
         is_array = not hasattr(data, "columns") and (hasattr(data, "shape") or _is_nested(data))
         inputs = TableInputs(_numbers(data, spec), spec) if is_array else TableInputs.read(data, spec)
@@ -99,11 +100,13 @@ def _numbers(data: Any, spec: DataSpec) -> np.ndarray:
     return rows.astype(np.float32)
 
 
-def _images_in(data: Any) -> list[Any]:
+def _images_in(data: Any, spec: DataSpec) -> list[Any]:
     """Return the images in a list or in an array of several; a single image alone."""
     if isinstance(data, list | tuple):
         return list(data)
-    if hasattr(data, "shape") and (len(data.shape) == 4 or (len(data.shape) == 3 and not _has_channels(data.shape))):
+    shape = tuple(getattr(data, "shape", ()))
+    are_grey = spec.input_shape[0] == 1 and shape[1:] == spec.image_size  # though their number may be 1, 3 or 4
+    if len(shape) == 4 or (len(shape) == 3 and (are_grey or not _has_channels(shape))):
         return list(as_array(data))
     return [data]
 

@@ -161,7 +161,7 @@ def _module_given(module: "nn.Module | None", config: Config | None) -> Iterator
 
     if config is not None:
         parsed = config if isinstance(config, RunConfig) else RunConfig.parse(config)
-        if not str(parsed.model["_target_"]).endswith(".LiveNetwork"):
+        if not parsed.has_live_network:
             raise ValueError("model: must be left out, because the config names another network.")
         if launch.num_processes(parsed):
             raise ValueError(

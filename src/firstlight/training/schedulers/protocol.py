@@ -49,14 +49,17 @@ class Scheduler(Protocol):
     The returned scheduler is stepped after each optimizer step; a `ReduceLROnPlateau` after each epoch. It is a class
     of torch or a subclass of `LRScheduler`, whose state goes into the checkpoints. A class of torch may also be the
     `_target_` itself, see `BoundScheduler`.
-
-    Args:
-        optimizer: the optimizer, with its highest learning rate.
-        run_length: the length of the run.
-        options: the options in the YAML file, as keyword arguments.
-
-    Raises:
-        ValueError: an option is out of its range, or the scheduler needs a limit of the run.
     """
 
-    def __call__(self, optimizer: Optimizer, run_length: RunLength, **options: Any) -> LRScheduler: ...
+    def __call__(self, optimizer: Optimizer, run_length: RunLength, **options: Any) -> LRScheduler:
+        """Return the scheduler.
+
+        Args:
+            optimizer: the optimizer, with its highest learning rate.
+            run_length: the length of the run.
+            options: the options in the YAML file, as keyword arguments.
+
+        Raises:
+            ValueError: an option is out of its range, or the scheduler needs a limit of the run.
+        """
+        ...
