@@ -1,8 +1,6 @@
 """Choose what a run trains."""
 
 from firstlight.training.assemble import Parts
-from firstlight.training.trainees.batch_trainee import BatchTrainee
-from firstlight.training.trainees.module_trainee import ModuleTrainee
 from firstlight.training.trainees.task_trainee import TaskTrainee
 from firstlight.training.trainees.trainee import Trainee
 
@@ -13,6 +11,13 @@ def build_trainee(parts: Parts) -> Trainee:
     Raises:
         ValueError: the parts do not fit together.
     """
+    # The classes for the modules of users need all of torchmetrics, which takes seconds to import.
     if parts.config.has_lightning_module:
+        from firstlight.training.trainees.module_trainee import ModuleTrainee
+
         return ModuleTrainee(parts)
-    return BatchTrainee(parts) if parts.data is None else TaskTrainee(parts)
+    if parts.data is None:
+        from firstlight.training.trainees.batch_trainee import BatchTrainee
+
+        return BatchTrainee(parts)
+    return TaskTrainee(parts)
