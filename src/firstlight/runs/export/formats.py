@@ -103,6 +103,5 @@ def traced(network: Portable) -> ExportedProgram:
     """Return the operations of a network, for inputs of any length along its `axes`."""
     shapes = {"inputs": {index: Dim(name) for index, name in network.axes.items()}}
     with torch.no_grad(), warnings.catch_warnings():
-        # Recurrent layers of torch keep their weights in a list too.
-        warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export")
+        warnings.simplefilter("ignore")  # of torch about its own operations, such as those of recurrent layers
         return torch.export.export(network, (network.example,), dynamic_shapes=shapes)
