@@ -106,17 +106,22 @@ def test_mistakes_are_named(digits: Path, options: dict[str, Any], message: str)
         export(digits, **options)
 
 
+VAE = ["data=digits", "model=vae", "model.hidden_sizes=[4]"]
+LSTM = ["data=text", "model=lstm", "model.hidden_size=8"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("format", ["onnx", "torch_export"])
 @pytest.mark.parametrize(
-    ("words", "outputs"),
+    ("words", "outputs", "format"),
     [
-        (["data=digits", "model=vae", "model.hidden_sizes=[4]"], "reconstructions, latents"),
-        (["data=digits", "model=gan", "model.base_channels=4"], "images"),
-        (["data=text", "model=lstm", "model.hidden_size=8"], "probabilities"),
-        (["data=text", "model=transformer"], "probabilities"),
-        (["data=diabetes", "model=mlp"], "numbers"),
-        (["data=iris", "model=mlp"], "probabilities"),
+        (VAE, "reconstructions, latents", "onnx"),
+        (VAE, "reconstructions, latents", "torch_export"),
+        (["data=digits", "model=gan", "model.base_channels=4"], "images", "onnx"),
+        (LSTM, "probabilities", "onnx"),
+        (LSTM, "probabilities", "torch_export"),
+        (["data=text", "model=transformer"], "probabilities", "onnx"),
+        (["data=diabetes", "model=mlp"], "numbers", "onnx"),
+        (["data=iris", "model=mlp"], "probabilities", "onnx"),
     ],
 )
 def test_every_task_exports(
