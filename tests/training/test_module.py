@@ -162,7 +162,10 @@ def test_the_plateau_scheduler_lowers_the_rate_and_its_state_is_in_the_checkpoin
         (("model=linear", "optimizer.lr=-1"), "optimizer: Invalid learning rate"),
         (("model=linear", "optimizer={_target_: torch.optim.LBFGS}"), "optimizer: .* and LBFGS repeats it"),
         (("model=linear", "optimizer={_target_: torch.nn.Identity}"), "optimizer: must be a subclass of torch.optim"),
-        (("model=linear", "scheduler={_target_: torch.optim.lr_scheduler.StepLR}"), "scheduler.step_size: must be set, because StepLR has no default"),
+        (
+            ("model=linear", "scheduler={_target_: torch.optim.lr_scheduler.StepLR}"),
+            "scheduler.step_size: must be set, because StepLR has no default",
+        ),
         (("model=linear", "scheduler={_target_: torch.optim.SGD}"), "scheduler._target_=torch.optim.SGD: must be a"),
     ],
 )
