@@ -87,10 +87,12 @@ class Recorder(RunCallback):
         found = kept[0] if kept and names is None else dict.fromkeys(names or ())
         self._columns = ["epoch", "step", *(name for name in found if name not in _OWN_COLUMNS), "lr", "seconds"]
         write_text(self.folder.history_path, self._csv(kept, header=True))
+        is_wanted = self.loggers and self.config.trainer.get("enable_autolog_hparams", True)
+        settings = hyperparameters(self.config, parameters) if is_wanted else {}  # asks git, once
         for each in self.loggers:
             each.begin(epochs, steps)
-            if self.config.trainer.get("enable_autolog_hparams", True):
-                each.log_hyperparams(hyperparameters(self.config, parameters))
+            if settings:
+                each.log_hyperparams(settings)
         if kept:
             self.row = {"epoch": int(kept[-1]["epoch"]), "step": int(kept[-1]["step"])}
 
