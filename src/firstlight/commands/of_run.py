@@ -13,7 +13,7 @@ def job_of_run(function: str) -> Job:
     """Return the job that calls a function of a run with the values of the config.
 
     Args:
-        function: the dotted path of the function. It is imported after its arguments and the config of the run are checked.
+        function: the dotted path of the function. It is imported after its arguments and the run's config are checked.
     """
     module, _, name = function.rpartition(".")
 
