@@ -35,6 +35,11 @@ class _Bounded(TorchDispatchMode):
         self.what = what
         self.total = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: torch would wrap the method below, and the wrapper imports the compiler for a second."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
