@@ -1,6 +1,6 @@
 """Evaluate a finished run: `evaluate.py run=outputs/digits-lenet/...`."""
 
-from firstlight.commands.evaluate import main
+from firstlight.commands.trained.evaluate import main
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ from typing import Any
 from firstlight.checks import check_range, choose
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
-from lessons.figures import BLUE, ORANGE, check_output, new_figure, write_figure
+from firstlight.runs.figures.canvas import BLUE, ORANGE, check_output, new_figure, write_figure
 from lessons.functions import FUNCTIONS
 from lessons.tables import table
 
@@ -80,3 +80,4 @@ def _draw(names: Sequence[str], limit: float, path: Path) -> None:
     axes[0].set_ylim(-1.3, 2.5)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
     write_figure(figure, path)
+    print(f"figure  {path}")

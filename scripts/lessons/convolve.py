@@ -13,7 +13,7 @@ from firstlight.checks import check_range, choose
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
 from firstlight.files import output_file, user_path
-from lessons.figures import check_output, new_figure, write_figure
+from firstlight.runs.figures.canvas import check_output, new_figure, write_figure
 from lessons.tables import table
 
 Rows = Sequence[Sequence[float]]
@@ -215,3 +215,4 @@ def _draw(matrix: np.ndarray, kernel: np.ndarray, result: np.ndarray, path: Path
                 colour = "black" if value > middle else "white"
                 axis.text(column, row, f"{value:.3g}", ha="center", va="center", color=colour, fontsize=9)
     write_figure(figure, path)
+    print(f"figure  {path}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.checks import check_range
-from lessons.figures import BLACK, COLOURS, check_output, new_figure, write_figure
+from firstlight.runs.figures.canvas import BLACK, COLOURS, check_output, new_figure, write_figure
 from lessons.tables import number, table
 
 _SHOWN = 4  # first steps of a path that are printed
@@ -150,6 +150,7 @@ def _draw(x: np.ndarray, y: np.ndarray, paths: dict[float, np.ndarray], best: np
     curve.grid(alpha=0.3)
     figure.legend(*surface.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=9, frameon=False)
     write_figure(figure, path)
+    print(f"figure  {path}")
 
 
 def _until_outside(path: np.ndarray, centre: np.ndarray, half: float) -> np.ndarray:

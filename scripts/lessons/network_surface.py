@@ -12,10 +12,10 @@ from firstlight.randomness import derive, generator, reseed
 from firstlight.runs import RunFolder
 from firstlight.runs.device import pick_device
 from firstlight.runs.evaluate import compute_metrics
+from firstlight.runs.figures.canvas import BLACK, check_output, new_figure, write_figure
 from firstlight.runs.load import load_task
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source
-from lessons.figures import BLACK, check_output, new_figure, write_figure
 from lessons.tables import number
 
 Direction = dict[str, Tensor]  # a tensor for each parameter that changes
@@ -175,3 +175,4 @@ def _draw(losses: Tensor, steps: Tensor, label: str, path: Path) -> None:
     axis.locator_params(nbins=5)
     figure.legend(loc="outside upper center", fontsize=9, frameon=False)
     write_figure(figure, path)
+    print(f"figure  {path}")

@@ -17,7 +17,7 @@ def profiled(script: Callable[..., CompletedProcess[str]]) -> Profiled:
         lines = process.stderr.splitlines()
         modules = {line.rsplit("|", 1)[-1].strip() for line in lines if line.startswith("import time:")}
         process.stderr = "\n".join(line for line in lines if not line.startswith("import time:"))
-        assert f"firstlight.commands.{name}" in modules
+        assert any(module.startswith("firstlight.commands.") and module.endswith(f".{name}") for module in modules)
         return process, modules
 
     return run

@@ -349,13 +349,3 @@ def test_a_wrong_derivative_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backprop_module, "backward", lambda layers, passes, *_: [[0.1] * len(p.sums) for p in passes])
     with pytest.raises(AssertionError):
         backprop([1], [0])
-
-
-def test_a_figure_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    status, _, err = run("activations", "output=curves.png")
-    assert status == 1
-    assert err.endswith('must be null without the package matplotlib. To fix: pip install "firstlight[pictures]"')
-    assert run("activations", "output=null")[0] == 0

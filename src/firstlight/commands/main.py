@@ -5,14 +5,16 @@ import sys
 
 from firstlight.checks import suggestion
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "export", "cache", "new")
+TRAINED = ("evaluate", "predict", "sample", "export")  # these use a trained run
+COMMANDS = ("train", "preview", *TRAINED, "cache", "new")
 
 
 def main() -> None:
     """Run the command that the first argument names."""
     command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if command in COMMANDS:
-        return importlib.import_module(f"firstlight.commands.{command}").main()
+        package = "firstlight.commands.trained" if command in TRAINED else "firstlight.commands"
+        return importlib.import_module(f"{package}.{command}").main()
     if command in ("", "-h", "--help"):
         return print(f"firstlight {' | '.join(COMMANDS)}\nfirstlight COMMAND --help describes a command.")
     sys.exit(f"{command}: unknown command{suggestion(command, COMMANDS)}")

@@ -1,7 +1,7 @@
 """The command `sample`."""
 
 from firstlight.commands.jobs import run_command
-from firstlight.commands.of_run import job_of_run
+from firstlight.commands.trained.job import job_of_run
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_sample_images
 
-from firstlight.commands.predict import check_source, check_task
+from firstlight.commands.trained.predict import check_source, check_task
 from firstlight.config.compose import compose, to_plain
 
 Profiled = Callable[..., tuple[CompletedProcess[str], set[str]]]

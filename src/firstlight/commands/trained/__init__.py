@@ -1,0 +1,1 @@
+"""The commands that use a trained run: they start from its folder, and `job` describes their job."""
