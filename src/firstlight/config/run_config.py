@@ -50,6 +50,8 @@ class RunConfig:
         logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
         metrics: the nodes of `task.metrics`, by name.
+        kfold: the number of parts for cross-validation; None without it.
+        fold: the part, from 1 to `kfold`, that validates; None in the config of the whole cross-validation.
         monitor_mode: "min" if lower values of `monitor` are better, "max" if higher ones are; None if the task knows.
 
     A LightningModule as task has its own network, optimizers and schedulers. The nodes that it replaces are empty.
@@ -75,6 +77,8 @@ class RunConfig:
     trainer: Node
     metrics: dict[str, Node] = field(default_factory=dict)
     monitor_mode: str | None = None
+    kfold: int | None = None
+    fold: int | None = None
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
@@ -110,8 +114,9 @@ class RunConfig:
     def to_plain(self) -> dict[str, Any]:
         """Return the config as plain dicts, lists, strings and numbers, in the form of config.yaml; see `parse`."""
         plain = {key: value for key, value in vars(self).items() if key not in ("transfer", "metrics") and value != {}}
-        if self.monitor_mode is None:
-            del plain["monitor_mode"]
+        for key in ("monitor_mode", "kfold", "fold"):
+            if plain[key] is None:
+                del plain[key]
         model = {"model": vars(self.transfer) | self.model} if self.model else {}
         added = {} if self.has_lightning_module else {"metrics": self.metrics or None}
         return plain | model | {"task": added | self.task}
@@ -140,6 +145,15 @@ class RunConfig:
         if "file" in given and "file" not in self.data:
             raise ValueError(f"data.file={given['file']}: must be left out, because the run was trained on a folder.")
         return replace(self, data=self.data | given)
+
+    def with_fold(self, fold: int) -> Self:
+        """Return the config of one run of a cross-validation."""
+        return replace(self, fold=fold)
+
+    @property
+    def is_cross_validation(self) -> bool:
+        """Whether the config stands for several runs, one for each fold."""
+        return self.kfold is not None and self.fold is None
 
     def with_trainer(self, **values: Any) -> Self:
         """Return a copy of the config in which these arguments of the Trainer are replaced."""

@@ -14,6 +14,7 @@ import torch
 
 from firstlight.checks import check_range
 from firstlight.data.contract import checked
+from firstlight.data.folds import Fold
 from firstlight.data.hold_out import hold_out
 from firstlight.data.relabel import relabelled
 from firstlight.data.statistics import describe
@@ -41,8 +42,8 @@ class Source(ABC):
     - `read_all`, `first_rows` and `original_texts`, which `evaluate.py input=` and `preview.py` ask for.
     - the attributes below.
 
-    It is given `dir`, `batch_size` and `val_fraction` from the config, and an empty list `remarks`. What `read` returns
-    is checked, so a wrong shape, type or class is named before anything is trained.
+    It is given `dir`, `batch_size`, `val_fraction` and `train_fraction` from the config, and an empty list `remarks`. What
+    `read` returns is checked, so a wrong shape, type or class is named before anything is trained.
 
     Args:
         dir: folder of the original files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
@@ -50,6 +51,8 @@ class Source(ABC):
         batch_size: samples of one batch, summed over all devices. With gradient accumulation, an optimizer step uses
             several batches.
         val_fraction: fraction of the training split that is held out for validation; at least one sample.
+        train_fraction: fraction of the other samples that are trained on, of each class; for learning curves. Larger
+            fractions contain the samples of smaller ones.
 
     Attributes:
         name: name of the data set; the names of its stores begin with it. The name of the class in small letters, if
@@ -60,23 +63,29 @@ class Source(ABC):
         stratified: whether validation gets the same fraction of each class; for data sets with small classes.
         test_fraction: fraction of each class that is held out for testing, if `read` returns no `test`.
         split_seed: seed that selects these samples.
+        fold: the part of the training split that validates, in cross-validation; None for `val_fraction`.
 
     Raises:
         ValueError: an argument is out of its range.
     """
 
+    fold: Fold | None = None
     name: str
     consecutive: bool = False
     stratified: bool = False
     test_fraction: float = 0.2
     split_seed: int = 0
 
-    def __init__(self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1) -> None:
+    def __init__(
+        self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1, train_fraction: float = 1.0
+    ) -> None:
         check_range("data.batch_size", batch_size, at_least=1)
         check_range("data.val_fraction", val_fraction, above=0, below=1)
+        check_range("data.train_fraction", train_fraction, above=0, at_most=1)
         self.dir = _folder("data.dir", dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction
+        self.train_fraction = train_fraction
         self.options: dict[str, Any] = {}
         self.remarks: list[str] = []
 
@@ -201,26 +210,55 @@ class Source(ABC):
         """
         store = self.store()
         splits = {name: replace(split, consecutive=self.consecutive) for name, split in store.splits.items()}
+        if self.fold is not None:
+            self._check_folds(splits)
         if "val" not in splits:
-            num_samples = len(splits["train"])
-            num_val = max(1, round(num_samples * self.val_fraction))
-            if num_val >= num_samples:
-                raise ValueError(
-                    f"data.val_fraction={self.val_fraction}: must leave samples for training;"
-                    f" the training split has {num_samples}."
-                )
-            order = torch.randperm(num_samples, generator=generator(seed, "val"))
-            held_out = order[:num_val]
-            if self.stratified and store.spec.targets == "classes":
-                by_class = order[splits["train"].own_targets[order].sort(stable=True).indices]
-                held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
-            is_val = torch.zeros(num_samples, dtype=torch.bool)
-            is_val[held_out] = True
+            is_val = self._is_val(splits["train"], store.spec.targets == "classes", seed)
             # In the order of the file, which is the fastest order to read it.
             splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
             splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])
+        if self.train_fraction < 1:
+            splits["train"] = self._part_of(splits["train"], seed)
         remarks = [*store.remarks[:_MAX_REMARKS], *self.summary(store.spec, splits)]
         return replace(store, remarks=tuple(remarks)), splits
+
+    def _is_val(self, train: Split, has_classes: bool, seed: int) -> torch.Tensor:
+        """Return which samples of the training split are held out for validation: (samples,), bool."""
+        num_samples = len(train)
+        if self.fold is not None:
+            classes = train.own_targets if has_classes else torch.zeros(num_samples, dtype=torch.int64)
+            return self.fold.is_held_out(classes, seed)
+        num_val = max(1, round(num_samples * self.val_fraction))
+        if num_val >= num_samples:
+            raise ValueError(
+                f"data.val_fraction={self.val_fraction}: must leave samples for training;"
+                f" the training split has {num_samples}."
+            )
+        order = torch.randperm(num_samples, generator=generator(seed, "val"))
+        held_out = order[:num_val]
+        if self.stratified and has_classes:
+            by_class = order[train.own_targets[order].sort(stable=True).indices]
+            held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
+        is_val = torch.zeros(num_samples, dtype=torch.bool)
+        is_val[held_out] = True
+        return is_val
+
+    def _part_of(self, train: Split, seed: int) -> Split:
+        """Return `train_fraction` of the training samples of each class, and at least one; the first ones of a text."""
+        if self.consecutive:
+            return train.part(torch.arange(max(1, round(len(train) * self.train_fraction))))
+        targets = train.own_targets
+        classes = targets if targets.dtype == torch.int64 and targets.ndim == 1 else torch.zeros(len(train)).long()
+        order = torch.randperm(len(train), generator=generator(seed, "train_fraction"))
+        kept = [order[classes[order] == label] for label in classes.unique()]
+        rows = torch.cat([members[: max(1, round(len(members) * self.train_fraction))] for members in kept])
+        return train.part(rows.sort().values)
+
+    def _check_folds(self, splits: Mapping[str, Split]) -> None:
+        assert self.fold is not None
+        problem = "continue one another" if self.consecutive else "have an official split val"
+        if self.consecutive or "val" in splits:
+            raise ValueError(f"kfold={self.fold.of}: must be null with data={self.name}, whose samples {problem}.")
 
     def _store_path(self) -> Path:
         """Return the path of the store, which changes with every file and option, and with the code of own classes."""

@@ -242,6 +242,9 @@ class RunFolder:
         """
         path = self.checkpoint_path(name)
         if not path.is_file():
+            folds = sorted(self.path.glob("fold_*"))
+            if folds:
+                raise ValueError(f"run={self.path}: must be one of its folds, such as {folds[0]}")
             known = sorted(found.stem for found in self.checkpoint_dir.glob("*.ckpt"))
             raise unknown("checkpoint", name, known, f"checkpoint of {self.checkpoint_dir}")
         return path
@@ -259,7 +262,7 @@ class RunFolder:
             with contextlib.suppress(OSError):  # Windows does not delete files that are open, such as the lock
                 path.unlink()
         with contextlib.suppress(OSError):  # a folder is not empty, because it contains files that are not of this run
-            for folder in (self.checkpoint_dir, *self._created):
+            for folder in filter(Path.exists, (self.checkpoint_dir, *self._created)):
                 folder.rmdir()
 
 

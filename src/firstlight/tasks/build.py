@@ -15,6 +15,7 @@ from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.checking.steps import without_steps
 from firstlight.config.instantiate import bind, build, call
 from firstlight.data import Source
+from firstlight.data.folds import Fold
 from firstlight.log import logger
 from firstlight.networks.foreign import check_forward, create
 from firstlight.networks.network import Network, class_of
@@ -56,7 +57,9 @@ def build_source(config: RunConfig) -> Source:
             f"data={name}: must be a data set of firstlight here, because only training and evaluation read the"
             " batches of a LightningDataModule, whose own transforms prepare its samples."
         )
-    return Source.of(build("data", config.data))
+    source = Source.of(build("data", config.data))
+    source.fold = None if config.fold is None else Fold(config.fold, config.kfold or config.fold)
+    return source
 
 
 def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pretrained: bool = True) -> Task:

@@ -11,6 +11,7 @@ from firstlight.files import is_disk_full
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
+from firstlight.training.folds.cross_validation import cross_validate, fold_path
 from firstlight.training.recovery.prolong import check_longer
 
 
@@ -40,6 +41,8 @@ def train(
     config = config.with_absolute_paths()
     path = config.run_dir if run_dir is None else run_dir
     launch.check_shared_folder(config, path)
+    if config.is_cross_validation:
+        return _train_folds(config, path)
     if not launch.is_first_process():
         assert path is not None
         return _train_in(RunFolder.await_first_process(path), config, started)
@@ -51,6 +54,22 @@ def train(
             if not folder.has_started:  # before the first step, the folder holds nothing of use
                 folder.remove()
             raise
+
+
+def _train_folds(config: RunConfig, path: str | Path | None) -> dict[str, Any]:
+    folder = RunFolder.create(config, path)
+    folder.checkpoint_dir.rmdir()  # the folds have checkpoints
+    try:
+        return _continue_folds(folder, config)
+    except Exception:
+        if not fold_path(folder.path, 1).exists():  # the first fold has not begun
+            folder.remove()
+        raise
+
+
+def _continue_folds(folder: RunFolder, config: RunConfig, **moved: Any) -> dict[str, Any]:
+    with folder.lock("run_dir"):
+        return cross_validate(folder, config, train, lambda path: resume(path, **moved))
 
 
 def resume(
@@ -87,6 +106,8 @@ def resume(
     given = {"max_epochs": max_epochs, "max_steps": max_steps}
     limits = {key: value for key, value in given.items() if value is not None}
     moved = {key: str(value) for key, value in {"dir": data_dir, "file": data_file}.items() if value is not None}
+    if (whole := folder.config(trust)).is_cross_validation:
+        return _resume_folds(folder, whole, limits, data_dir=data_dir, data_file=data_file, trust=trust)
     if not launch.is_first_process():
         return _train_in(folder, _changed(folder.config(trust), moved, limits), started)
     with folder.lock("resume"):
@@ -105,6 +126,17 @@ def resume(
         if config != old:
             folder.write_config(config)
         return _train_in(folder, config, started)
+
+
+def _resume_folds(folder: RunFolder, config: RunConfig, limits: dict[str, int], **moved: Any) -> dict[str, Any]:
+    """Continue a cross-validation with the fold in which it was stopped."""
+    if limits:
+        raise ValueError(f"resume={folder.path}: must be the folder of one fold, to give it more epochs or steps.")
+    if folder.metrics():
+        raise ValueError(f"resume={folder.path}: must be a run that was stopped, and all folds of this one have ended.")
+    places = {"dir": moved["data_dir"], "file": moved["data_file"]}
+    changed = _changed(config, {key: str(value) for key, value in places.items() if value is not None}, {})
+    return _continue_folds(folder, changed, **moved)
 
 
 def _check_stopped(folder: RunFolder, run: str | Path, prolonged: bool) -> None:
@@ -155,7 +187,10 @@ def _train_in(folder: RunFolder, config: RunConfig, started: float) -> dict[str,
 
 
 def _resume_command(folder: RunFolder) -> str:
-    return f"{command('train')} resume={relative_path(folder.path)}"
+    """Return the command that continues a run, or the cross-validation that a run is a fold of."""
+    parent = RunFolder(folder.path.parent)
+    is_part = folder.path.name.startswith("fold_") and parent.config_path.exists()
+    return f"{command('train')} resume={relative_path(parent.path if is_part else folder.path)}"
 
 
 def _full_disk_text(folder: RunFolder, error: OSError) -> str:

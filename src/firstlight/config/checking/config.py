@@ -31,9 +31,11 @@ SETTINGS = {
     "tags": "list[str] | str",
     "notes": "str",
     "project": "str | None",
+    "kfold": "int | None",
+    "fold": "int | None",
 }
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
-DEFAULTS: dict[str, Any] = {"monitor_mode": None, "tags": [], "notes": "", "project": None}
+DEFAULTS: dict[str, Any] = {"monitor_mode": None, "tags": [], "notes": "", "project": None, "kfold": None, "fold": None}
 GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
 # Keys that Hydra's `instantiate` reads itself.
@@ -60,6 +62,7 @@ def check(config: dict[str, Any]) -> None:
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)
+    _check_folds(config)
     if len(config.get("notes", "")) > _MAX_NOTES:
         raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
     if "augment" in config:
@@ -75,6 +78,19 @@ def check(config: dict[str, Any]) -> None:
         raise ValueError("task.metrics: must be null with a LightningModule, which logs its own metrics.")
     check_metrics(metrics)
     check_trainer(config)
+
+
+def _check_folds(config: dict[str, Any]) -> None:
+    """Check the options of cross-validation."""
+    kfold, fold = config.get("kfold"), config.get("fold")
+    if kfold is None and fold is not None:
+        raise ValueError(f"fold={fold}: must be null without kfold, the number of folds.")
+    if kfold is not None:
+        check_range("kfold", kfold, at_least=2)
+        if is_data_module(config["data"]):
+            raise ValueError(f"kfold={kfold}: must be null with a LightningDataModule, which makes its own splits.")
+    if fold is not None and not 1 <= fold <= kfold:
+        raise ValueError(f"fold={fold}: must be from 1 to {kfold}, the number of folds.")
 
 
 def check_model(model: dict[str, Any]) -> None:

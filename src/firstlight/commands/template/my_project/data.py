@@ -1,6 +1,7 @@
 """A data set."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +15,13 @@ class Stripes(Source):
     Args:
         dir: the folder of the data set, here only of the arrays made from it.
         size: height and width of the images in pixels.
-        batch_size: see `Source`.
-        val_fraction: see `Source`.
+        common: the arguments of every data set, such as `batch_size`, see `Source`.
     """
 
     name = "stripes"
 
-    def __init__(self, dir: str, *, size: int = 16, batch_size: int = 32, val_fraction: float = 0.1) -> None:
-        super().__init__(dir, batch_size=batch_size, val_fraction=val_fraction)
+    def __init__(self, dir: str, *, size: int = 16, **common: Any) -> None:
+        super().__init__(dir, **common)
         self.size = size
         self.options = {"size": size}  # the options that change the arrays
 

@@ -1,0 +1,98 @@
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import Trainer
+
+from firstlight.config.compose import compose
+from firstlight.runs import RunFolder
+from firstlight.runs.evaluate import evaluate
+from firstlight.training.callbacks import Checkpoints
+from firstlight.training.front_door import sweep
+from firstlight.training.module import TrainingModule
+from firstlight.training.run import resume, train
+from helpers.runs import TINY, history, same_weights
+
+WORDS = [*TINY, "kfold=4"]
+
+
+def stop_in_fold(fold: int, run_dir: Path) -> None:
+    """Train a cross-validation, and interrupt it after the first epoch of a fold."""
+    save = Checkpoints.save
+
+    def save_and_stop(self: Checkpoints, trainer: Trainer, module: TrainingModule, epoch: int) -> None:
+        save(self, trainer, module, epoch)
+        if self.folder.path.name == f"fold_{fold}":
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(compose(*WORDS), run_dir=run_dir)
+
+
+def test_the_metrics_are_means_over_all_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = train(compose(*WORDS, "tags=[a]"), run_dir=tmp_path / "run")
+    folds = [RunFolder(tmp_path / "run" / f"fold_{number}").metrics() for number in range(1, 5)]
+    values = [fold["val/accuracy"] for fold in folds]
+    assert len(set(values)) > 1
+    assert found["val/accuracy"] == pytest.approx(statistics.mean(values))
+    assert found["val/accuracy_std"] == pytest.approx(statistics.stdev(values))
+    assert found["test/loss"] == pytest.approx(statistics.mean(fold["test/loss"] for fold in folds))
+    assert (found["status"], found["monitor"], found["monitor_mode"], found["folds"]) == (
+        "completed",
+        "val/loss",
+        "min",
+        4,
+    )
+    assert found["seconds/total"] == pytest.approx(sum(fold["seconds/total"] for fold in folds))
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()).items() <= found.items()
+    last = capsys.readouterr().out.rpartition("[fold 4 of 4]")[2]
+    assert f"{found['val/accuracy']:.4f} ± {found['val/accuracy_std']:.4f}" in last
+    with pytest.raises(ValueError, match=r"all folds of this one have ended"):
+        resume(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"run=.*: must be one of its folds, such as .*fold_1"):
+        evaluate(tmp_path / "run")
+    assert evaluate(tmp_path / "run" / "fold_2", split="val")["val/accuracy"] == pytest.approx(values[1])
+
+
+def test_a_stopped_cross_validation_resumes_in_its_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = train(compose(*WORDS), run_dir=tmp_path / "whole")
+    stop_in_fold(3, tmp_path / "stopped")
+    assert f"resume={tmp_path / 'stopped'}\n" in capsys.readouterr().out
+    paths = [tmp_path / "stopped" / f"fold_{number}" for number in range(1, 5)]
+    ended = [(path / "checkpoints" / "last.ckpt").stat().st_mtime_ns for path in paths[:2]]
+    assert len(history(paths[2])) == 1
+    assert not paths[3].exists()
+    found = train(compose(f"resume={tmp_path / 'stopped'}"))
+    assert [(path / "checkpoints" / "last.ckpt").stat().st_mtime_ns for path in paths[:2]] == ended
+    metrics = {name for name in whole if name.startswith(("val/", "test/"))}
+    assert {name: found[name] for name in metrics} == {name: whole[name] for name in metrics}
+    for path in paths:
+        assert same_weights(path, tmp_path / "whole" / path.name)
+
+
+def test_one_fold_alone_is_an_ordinary_run(tmp_path: Path) -> None:
+    train(compose(*WORDS, "fold=2"), run_dir=tmp_path / "alone")
+    train(compose(*WORDS), run_dir=tmp_path / "all")
+    assert same_weights(tmp_path / "alone", tmp_path / "all" / "fold_2")
+
+
+def test_the_mean_ranks_a_sweep(tmp_path: Path) -> None:
+    ranking = sweep(*TINY, "kfold=2", "optimizer.lr=1e-5,1e-2", path=tmp_path / "sweep")
+    assert [run.config.optimizer["lr"] for run in ranking] == [1e-2, 1e-5]
+    assert ranking[0].metrics["folds"] == 2
+
+
+def test_a_mistake_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="official split val"):
+        train(compose("data=line", "kfold=2"), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_launcher_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(ValueError, match=r"kfold=4: must be null where another program starts the processes"):
+        train(compose(*WORDS), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
