@@ -42,8 +42,8 @@ class Source(ABC):
     - `read_all`, `first_rows` and `original_texts`, which `evaluate.py input=` and `preview.py` ask for.
     - the attributes below.
 
-    It is given `dir`, `batch_size`, `val_fraction` and `train_fraction` from the config, and an empty list `remarks`. What
-    `read` returns is checked, so a wrong shape, type or class is named before anything is trained.
+    It is given the arguments below from the config, and an empty list `remarks`. What `read` returns is checked, so a
+    wrong shape, type or class is named before anything is trained.
 
     Args:
         dir: folder of the original files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
