@@ -2,25 +2,20 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
-from firstlight.checks import choose
 from firstlight.config.transfer import Transfer
 from firstlight.data import Split
 from firstlight.networks.network import completed
 from firstlight.spec import DataSpec
-from firstlight.tasks.metrics.added import AddedMetrics
+from firstlight.tasks.evaluated import Batch, Evaluated
 from firstlight.tasks.metrics.meters import Meter
-from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.transfer.freezing import Freezing
-
-Batch = tuple[Tensor, Tensor]
-"""Raw inputs and targets (batch, ...), see `Split`."""
 
 # Takes one gradient step: the index of the optimized part, and the loss of that part.
 Update = Callable[[int, Tensor], None]
@@ -28,7 +23,7 @@ Update = Callable[[int, Tensor], None]
 TOP = 5  # most likely classes in a prediction
 
 
-class Task(nn.Module, ABC):
+class Task(Evaluated, ABC):
     """A network with its preprocessing, loss and metrics. It trains, evaluates and predicts on raw batches.
 
     A task is a plain module: `training.TrainingModule` connects it with Lightning. A subclass defines the loss of a
@@ -45,7 +40,7 @@ class Task(nn.Module, ABC):
     Attributes:
         task_name: the word for this kind of task, in messages and as the `task` of a network; by default, the name of
             the class that derives from `Task` itself, in lower case.
-        metrics: the metrics that `new_meter` computes, with their directions.
+        metrics: the metrics that `new_meter` computes, with their directions; see `Evaluated`, which computes more.
         headline: names of the metrics that the screen shows after each epoch, besides the loss.
         target_kind: the kind of targets that the task needs: "classes", "numbers", "tokens" or "anything".
         evaluates_untrained: whether a run also evaluates the task before the first step.
@@ -60,7 +55,6 @@ class Task(nn.Module, ABC):
         needs_description: what a network with these attributes does and an example, for messages.
         freezing: which parts of the network learn in which epoch.
         reads_features: whether batches hold the features of a frozen backbone instead of raw samples.
-        added: the metrics that `task.metrics` of the config adds.
         stream_state: state that a recurrent network keeps from one batch to the next; None for other networks.
 
     Raises:
@@ -68,7 +62,6 @@ class Task(nn.Module, ABC):
     """
 
     task_name: ClassVar[str] = "task"
-    metrics: tuple[Metric, ...] = (LOSS,)
     headline: ClassVar[tuple[str, ...]] = ()
     target_kind: ClassVar[str] = "anything"
     evaluates_untrained: ClassVar[bool] = False
@@ -93,7 +86,6 @@ class Task(nn.Module, ABC):
         self.augment = augment
         self.reads_features = False
         self.stream_state: Any = None
-        self.added = AddedMetrics({}, {}, [])
         self.freezing = self._freezing(transfer)
         if not all(hasattr(network, need) for need in self.needs):
             raise ValueError(
@@ -105,70 +97,6 @@ class Task(nn.Module, ABC):
     def device(self) -> torch.device:
         """The device of the parameters."""
         return next(itertools.chain(self.parameters(), self.buffers())).device
-
-    def metrics_of(self, split: str) -> tuple[Metric, ...]:
-        """Return the metrics of a split: "train", "val" or "test"."""
-        return self.metrics if split == "train" else (*self.metrics, *self.added.metrics)
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """The names of the metrics of every split, without the prefix `<split>/`."""
-        return tuple(metric.name for metric in self.metrics)
-
-    def monitored(self, monitor: str) -> Metric:
-        """Return the metric `<split>/<name>`, which decides which epoch is the best.
-
-        Raises:
-            ValueError: the task does not have it, or its direction is unknown.
-        """
-        known = {f"{split}/{each.name}": each for split in ("val", "train") for each in self.metrics_of(split)}
-        metric = known[choose("monitor", monitor, known, "metric")]
-        if metric.direction is None:
-            raise ValueError(
-                f"task.metrics.{metric.name}.direction: must be min or max with monitor={monitor}, because the metric"
-                " does not say which values are better."
-            )
-        return metric
-
-    def add_metrics(self, nodes: Mapping[str, dict[str, Any]]) -> None:
-        """Compute further metrics of validation and test, see `AddedMetrics`.
-
-        Args:
-            nodes: the node of each metric by its name, as in `task.metrics` of the config.
-
-        Raises:
-            ValueError: a name is taken, a metric does not fit the task, or the task compares nothing.
-        """
-        if not nodes:
-            return
-        example = self.example_comparison()
-        if example is None:
-            raise ValueError(
-                f"task.metrics: must be null with task={self.task_name}, which compares no outputs with targets."
-            )
-        for name in nodes:
-            if name in self.metric_names:
-                raise ValueError(
-                    f"task.metrics.{name}: must have another name; {self.task_name} has this metric itself."
-                )
-        self.added = AddedMetrics(nodes, self.metric_options(), self.comparisons(*example))
-
-    def example_comparison(self) -> Batch | None:
-        """Return random arguments of `compare`, on the CPU; None if the task does not call it."""
-        return None
-
-    def metric_options(self) -> dict[str, Any]:
-        """Return values for the parameters of added metrics that the config leaves out, such as `num_classes`."""
-        return {}
-
-    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
-        """Return predictions (batch, ...) and targets in the forms that added metrics may take, the usual one first."""
-        return [(outputs, targets)]
-
-    def compare(self, outputs: Tensor, targets: Tensor) -> None:
-        """Update the added metrics, in evaluation only. `batch_loss` calls it with what `comparisons` takes."""
-        if self.added and not self.training:
-            self.added.update(self.comparisons(outputs.detach().float(), targets))
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:

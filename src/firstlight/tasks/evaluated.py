@@ -1,0 +1,94 @@
+"""How a task is evaluated: its metrics, and those that a config adds."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from firstlight.checks import choose
+from firstlight.tasks.metrics.added import AddedMetrics
+from firstlight.tasks.metrics.metric import LOSS, Metric
+
+Batch = tuple[Tensor, Tensor]
+"""Raw inputs and targets (batch, ...), see `Split`."""
+
+
+class Evaluated(nn.Module):
+    """The part of a `Task` that knows its metrics, and compares outputs with targets for those that a config adds.
+
+    Attributes:
+        task_name: see `Task`.
+        metrics: see `Task`.
+        added: the metrics that `task.metrics` of the config adds.
+    """
+
+    task_name: ClassVar[str]
+    metrics: tuple[Metric, ...] = (LOSS,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = AddedMetrics({}, {}, [])
+
+    def metrics_of(self, split: str) -> tuple[Metric, ...]:
+        """Return the metrics of a split: "train", "val" or "test"."""
+        return self.metrics if split == "train" else (*self.metrics, *self.added.metrics)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of the metrics of every split, without the prefix `<split>/`."""
+        return tuple(metric.name for metric in self.metrics)
+
+    def monitored(self, monitor: str) -> Metric:
+        """Return the metric `<split>/<name>`, which decides which epoch is the best.
+
+        Raises:
+            ValueError: the task does not have it, or its direction is unknown.
+        """
+        known = {f"{split}/{each.name}": each for split in ("val", "train") for each in self.metrics_of(split)}
+        metric = known[choose("monitor", monitor, known, "metric")]
+        if metric.direction is None:
+            raise ValueError(
+                f"task.metrics.{metric.name}.direction: must be min or max with monitor={monitor}, because the metric"
+                " does not say which values are better."
+            )
+        return metric
+
+    def add_metrics(self, nodes: Mapping[str, dict[str, Any]]) -> None:
+        """Compute further metrics of validation and test, see `AddedMetrics`.
+
+        Args:
+            nodes: the node of each metric by its name, as in `task.metrics` of the config.
+
+        Raises:
+            ValueError: a name is taken, a metric does not fit the task, or the task compares nothing.
+        """
+        if not nodes:
+            return
+        example = self.example_comparison()
+        if example is None:
+            raise ValueError(
+                f"task.metrics: must be null with task={self.task_name}, which compares no outputs with targets."
+            )
+        for name in nodes:
+            if name in self.metric_names:
+                raise ValueError(
+                    f"task.metrics.{name}: must have another name; {self.task_name} has this metric itself."
+                )
+        self.added = AddedMetrics(nodes, self.metric_options(), self.comparisons(*example))
+
+    def example_comparison(self) -> Batch | None:
+        """Return random arguments of `compare`, on the CPU; None if the task does not call it."""
+        return None
+
+    def metric_options(self) -> dict[str, Any]:
+        """Return values for the parameters of added metrics that the config leaves out, such as `num_classes`."""
+        return {}
+
+    def comparisons(self, outputs: Tensor, targets: Tensor) -> list[Batch]:
+        """Return predictions (batch, ...) and targets in the forms that added metrics may take, the usual one first."""
+        return [(outputs, targets)]
+
+    def compare(self, outputs: Tensor, targets: Tensor) -> None:
+        """Update the added metrics, in evaluation only. `batch_loss` calls it with what `comparisons` takes."""
+        if self.added and not self.training:
+            self.added.update(self.comparisons(outputs.detach().float(), targets))
