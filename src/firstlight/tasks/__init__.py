@@ -5,9 +5,9 @@
 
 from firstlight.tasks.adversarial import Adversarial as Adversarial
 from firstlight.tasks.classification import Classification as Classification
+from firstlight.tasks.evaluated import Batch as Batch
 from firstlight.tasks.language import Language as Language
 from firstlight.tasks.metrics.metric import Metric as Metric
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression
-from firstlight.tasks.task import Batch as Batch
 from firstlight.tasks.task import Task as Task
