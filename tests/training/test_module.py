@@ -14,6 +14,7 @@ from firstlight.tasks.build import build_task
 from firstlight.training.callbacks import RunCallbacks, StepLimit
 from firstlight.training.module import TrainingModule
 from firstlight.training.schedulers import RunLength
+from firstlight.training.schedulers.schedules import Schedules
 from helpers.small import IMAGES, TOKENS, fit, images, same_state, text
 
 GAN = ("model=gan", "model.base_channels=4", "model.latent_dim=3")
@@ -124,13 +125,13 @@ def test_schedulers_get_the_length_of_the_run_in_optimizer_steps(
     limits: tuple[str, ...], run_length: RunLength, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[RunLength] = []
-    run_length_of = TrainingModule._run_length
+    run_length_of = Schedules._run_length
 
-    def record(module: TrainingModule) -> RunLength:
-        found.append(run_length_of(module))
+    def record(*args: Any) -> RunLength:
+        found.append(run_length_of(*args))
         return found[-1]
 
-    monkeypatch.setattr(TrainingModule, "_run_length", record)
+    monkeypatch.setattr(Schedules, "_run_length", record)
     words = ("model=linear", "trainer.max_epochs=2", "trainer.accumulate_grad_batches=3", *limits)
     callbacks = [RunCallbacks([StepLimit(int(run_length.total_steps))], Mock(unfinished_epoch=None))]
     _, trainer = fit(IMAGES, images(50), *words, batch_size=10, callbacks=callbacks)
@@ -152,7 +153,7 @@ def test_the_plateau_scheduler_lowers_the_rate_and_its_state_is_in_the_checkpoin
     resumed.trainer, resumed.train_loader = trainer, module.train_loader
     resumed.configure_optimizers()
     resumed.on_train_start()
-    (scheduler,) = resumed._epoch_schedulers
+    (scheduler,) = resumed.schedules._by_epoch
     assert scheduler.state_dict() == state
 
 

@@ -1,13 +1,11 @@
 """The LightningModule that trains a task."""
 
-import math
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.config import RunConfig
 from firstlight.config.instantiate import bind, build
@@ -16,7 +14,7 @@ from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import LossGuard, Place
-from firstlight.training.schedulers import BoundScheduler, RunLength
+from firstlight.training.schedulers.schedules import Schedules
 
 
 class TrainingModule(LightningModule):
@@ -48,9 +46,9 @@ class TrainingModule(LightningModule):
         self.config = config
         self.automatic_optimization = not task.has_multiple_optimizers
         self.optimizer_class = bind("optimizer", config.optimizer)
-        self.scheduler = BoundScheduler(config.scheduler)
+        self.schedules = Schedules(config, task.monitored(config.monitor).direction or "min")
         # An optimizer of a dummy parameter reports wrong options now, and not when Lightning asks for the optimizer.
-        self.scheduler.rehearse(_checked(build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])))
+        self.schedules.rehearse(_checked(build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])))
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
@@ -59,38 +57,16 @@ class TrainingModule(LightningModule):
         self.unfinished_epoch: list[dict[str, Any]] | None = None
         self._meter: Meter | None = None
         self._train_meter: Meter | None = None
-        # Lightning would step these after the checkpoint of the epoch, and a resumed run would lose an epoch.
-        self._epoch_schedulers: list[LRScheduler] = []
-        self._length: RunLength | None = None
-        self._saved_schedules: dict[str, Any] = {}  # from a checkpoint, until the schedulers exist
         self._last_batch = (-1, -1)  # epoch and batch
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers and schedulers. Lightning calls this before the first step."""
-        length = self._length = self._run_length()
         if self.task.has_multiple_optimizers:
             optimizers = [self.optimizer_class(part.parameters()) for part in self.task.optimized_parts()]
         else:
             optimizers = [self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))]
-        schedulers = [self.scheduler(optimizer, length) for optimizer in optimizers]
-        if self.scheduler.counts_epochs(schedulers[0]):
-            self._epoch_schedulers = schedulers
-            return optimizers
-        return optimizers, [{"scheduler": scheduler, "interval": "step"} for scheduler in schedulers]
-
-    def _run_length(self) -> RunLength:
-        batches = self._batches_per_epoch()
-        total_steps = self.trainer.estimated_stepping_batches  # considers accumulation and max_epochs
-        if self.config.max_steps is not None:
-            total_steps = min(total_steps, self.config.max_steps)
-        steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
-        return RunLength(total_steps, steps_per_epoch, self.task.monitored(self.config.monitor).direction or "min")
-
-    def _batches_per_epoch(self) -> int:
-        """Return the number of training batches in an epoch. If `max_epochs` is -1, Lightning knows it only later."""
         assert self.train_loader is not None
-        number, limit = len(self.train_loader), self.trainer.limit_train_batches
-        return min(number, limit) if isinstance(limit, int) else int(number * limit)
+        return self.schedules.configure(optimizers, self.trainer, len(self.train_loader))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Train on one raw batch."""
@@ -164,11 +140,7 @@ class TrainingModule(LightningModule):
         """Compute the training metrics over all batches, each with the weights before its step."""
         self.loss_guard.read(self.trainer)
         self._finish(self._train_meter, "train")
-        for scheduler in self._epoch_schedulers:
-            if not isinstance(scheduler, ReduceLROnPlateau):
-                scheduler.step()
-            elif self.config.monitor in self.metrics:
-                scheduler.step(self.metrics[self.config.monitor])
+        self.schedules.step_epoch(self.metrics)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the validation metrics, and restore the state of the training epoch."""
@@ -208,9 +180,7 @@ class TrainingModule(LightningModule):
         """Add the config and the spec, as plain values, so that a checkpoint describes itself."""
         checkpoint["config"] = self.config.to_plain()
         checkpoint["spec"] = self.task.spec.to_dict()
-        if self._length is not None:
-            states = [scheduler.state_dict() for scheduler in self._epoch_schedulers]
-            checkpoint["schedules"] = {"steps": self._length.total_steps, "by_epoch": states}
+        self.schedules.save(checkpoint)
         if self.is_within_epoch:
             checkpoint["unfinished_epoch"] = self._epoch_state()
 
@@ -246,32 +216,15 @@ class TrainingModule(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the states that Lightning does not know. It calls this before it asks for the optimizers."""
-        self._saved_schedules = checkpoint.get("schedules", {})
+        self.schedules.load(checkpoint)
         self.unfinished_epoch = checkpoint.get("unfinished_epoch")
-        for state in checkpoint.get("lr_schedulers", ()):  # the length of the run may be another one now
-            for name in ("total_steps", "_schedule_phases"):  # of OneCycleLR
-                state.pop(name, None)
 
     def on_train_start(self) -> None:
         """Restore the states that Lightning does not know: schedulers, and an epoch that has not ended."""
-        self._restore_schedulers()
+        self.schedules.restore(self.trainer)
         if self.unfinished_epoch is not None:
             self._continue_epoch(self.unfinished_epoch)
             self.unfinished_epoch = None
-
-    def _restore_schedulers(self) -> None:
-        """Restore the schedulers that count epochs, and put those that depend on the run's length at their place."""
-        if not self._saved_schedules:
-            return
-        for scheduler, state in zip(self._epoch_schedulers, self._saved_schedules["by_epoch"], strict=True):
-            scheduler.load_state_dict(state)
-        assert self._length is not None
-        if self._saved_schedules["steps"] != self._length.total_steps and self.scheduler.depends_on_length:
-            by_step = [config.scheduler for config in self.trainer.lr_scheduler_configs]
-            num_steps = self.trainer.current_epoch if self._epoch_schedulers else self.global_step
-            for scheduler, optimizer in zip(self._epoch_schedulers or by_step, self.trainer.optimizers, strict=True):
-                self.scheduler.replay(scheduler, optimizer, self._length, num_steps)
-        self._saved_schedules = {}
 
 
 def _checked(optimizer: Any) -> Optimizer:
