@@ -93,7 +93,7 @@ def test_a_run_with_several_optimizers_equals_a_loop_of_alternating_steps() -> N
     assert listener.rates == [[2e-3] * 2] * 2 + [[1e-3] * 2] * 3 + [[5e-4] * 2]  # the rates after each step
 
     task = build_task(module.config, IMAGES).train()
-    optimizers = [module.optimizer_class(part.parameters()) for part in task.optimized_parts()]
+    optimizers = [module.optimizer.function(part.parameters()) for part in task.optimized_parts()]
     loader = BatchLoader(Split(*images(20)), 8, seed=1)
 
     def update(part: int, loss: Tensor) -> None:

@@ -15,6 +15,7 @@ from firstlight.config.checking.lightning_classes import (
 from firstlight.config.checking.metrics import split_metrics
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
+from firstlight.config.parameter_options import ParameterOptions
 from firstlight.config.project import project_dir
 from firstlight.config.transfer import Transfer
 from firstlight.files import user_path
@@ -23,6 +24,7 @@ from firstlight.files import user_path
 _PLACES = ("root", "dir", "folder", "path", "file")
 # The `_target_` of a class or function, and the values of its arguments.
 Node = dict[str, Any]
+_SPLIT_OFF = ("transfer", "parameters", "metrics")  # options that stand in the node of a group
 _FOLDERS = ("dir", "data_dir", "root")  # options of data that name folders; the last two are usual in other projects
 
 
@@ -45,7 +47,8 @@ class RunConfig:
         model: the node of the network, without the options of `transfer`.
         transfer: pretrained weights, head and frozen layers.
         task: the node of the task, without `metrics`.
-        optimizer: the node of the optimizer.
+        optimizer: the node of the optimizer, without the options of `parameters`.
+        parameters: options of the optimizer for some of the parameters.
         scheduler: the node of the scheduler.
         logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
@@ -72,6 +75,7 @@ class RunConfig:
     transfer: Transfer
     task: Node
     optimizer: Node
+    parameters: ParameterOptions
     scheduler: Node
     logger: dict[str, Node]
     trainer: Node
@@ -102,8 +106,10 @@ class RunConfig:
         if isinstance(plain["tags"], str):
             plain["tags"] = [plain["tags"]]
         transfer, model = Transfer.split(plain.get("model", {}))
+        parameters, optimizer = ParameterOptions.split(plain.get("optimizer", {}))
         metrics, task = split_metrics(plain["task"])
         parts = {"transfer": transfer, "model": model, "task": task, "metrics": metrics}
+        parts |= {"parameters": parameters, "optimizer": optimizer}
         return cls(**{key: {} for key in unused} | plain | parts)
 
     @classmethod
@@ -113,13 +119,14 @@ class RunConfig:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the config as plain dicts, lists, strings and numbers, in the form of config.yaml; see `parse`."""
-        plain = {key: value for key, value in vars(self).items() if key not in ("transfer", "metrics") and value != {}}
+        plain = {key: value for key, value in vars(self).items() if key not in _SPLIT_OFF and value != {}}
         for key in ("monitor_mode", "kfold", "fold"):
             if plain[key] is None:
                 del plain[key]
         model = {"model": vars(self.transfer) | self.model} if self.model else {}
+        optimizer = {"optimizer": vars(self.parameters) | self.optimizer} if self.optimizer else {}
         added = {} if self.has_lightning_module else {"metrics": self.metrics or None}
-        return plain | model | {"task": added | self.task}
+        return plain | model | optimizer | {"task": added | self.task}
 
     def with_absolute_paths(self) -> Self:
         """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""

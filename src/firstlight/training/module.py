@@ -4,15 +4,14 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
+from torch import Tensor
 
 from firstlight.config import RunConfig
-from firstlight.config.instantiate import bind, build
 from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.metrics.meters import Meter
+from firstlight.training.optimizers import BoundOptimizer
 from firstlight.training.recovery.loss_guard import LossGuard, Place
 from firstlight.training.schedulers.schedules import Schedules
 
@@ -45,10 +44,11 @@ class TrainingModule(LightningModule):
         self.task = task
         self.config = config
         self.automatic_optimization = not task.has_multiple_optimizers
-        self.optimizer_class = bind("optimizer", config.optimizer)
+        self.optimizer = BoundOptimizer(config)
         self.schedules = Schedules(config, task.monitored(config.monitor).direction or "min")
-        # An optimizer of a dummy parameter reports wrong options now, and not when Lightning asks for the optimizer.
-        self.schedules.rehearse(_checked(build("optimizer", config.optimizer, [nn.Parameter(torch.zeros(1))])))
+        # Wrong options are reported now, and not when Lightning asks for the optimizers.
+        self.schedules.rehearse(self.optimizer.rehearse())
+        self.optimizer.check(task)
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
@@ -61,12 +61,8 @@ class TrainingModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers and schedulers. Lightning calls this before the first step."""
-        if self.task.has_multiple_optimizers:
-            optimizers = [self.optimizer_class(part.parameters()) for part in self.task.optimized_parts()]
-        else:
-            optimizers = [self.optimizer_class(self.task.freezing.parameters(self.optimizer_class.keywords.get("lr")))]
         assert self.train_loader is not None
-        return self.schedules.configure(optimizers, self.trainer, len(self.train_loader))
+        return self.schedules.configure(self.optimizer(self.task), self.trainer, len(self.train_loader))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Train on one raw batch."""
@@ -85,7 +81,7 @@ class TrainingModule(LightningModule):
     def _check_first_evaluation(self, batch_idx: int) -> None:
         """Refuse an optimizer that computes the loss of a batch again: the metrics would count the batch twice."""
         if self._last_batch == (self.current_epoch, batch_idx):
-            raise _refused(self.optimizer_class.func)
+            raise self.optimizer.refused()
         self._last_batch = (self.current_epoch, batch_idx)
 
     def _guard(self, loss: Tensor) -> None:
@@ -225,27 +221,6 @@ class TrainingModule(LightningModule):
         if self.unfinished_epoch is not None:
             self._continue_epoch(self.unfinished_epoch)
             self.unfinished_epoch = None
-
-
-def _checked(optimizer: Any) -> Optimizer:
-    """Return what `optimizer` has built.
-
-    Raises:
-        ValueError: it is no optimizer, or one that computes the loss of a batch several times.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(
-            f"optimizer: must be a subclass of torch.optim.Optimizer, and not return a {type(optimizer).__name__}."
-        )
-    if isinstance(optimizer, LBFGS):
-        raise _refused(type(optimizer))
-    return optimizer
-
-
-def _refused(optimizer: type[Optimizer]) -> ValueError:
-    return ValueError(
-        f"optimizer: must be one that computes the loss once in each step, and {optimizer.__name__} repeats it."
-    )
 
 
 def _moved(state: Any, device: torch.device) -> Any:

@@ -10,12 +10,14 @@ from firstlight.config.checking.lightning_classes import is_data_module, is_ligh
 from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.metrics import KEY as METRICS
 from firstlight.config.checking.metrics import check_metrics, split_metrics
+from firstlight.config.checking.optimizer import split_optimizer
 from firstlight.config.checking.source_code.shadows import shadowed_file
 from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
+from firstlight.config.parameter_options import OPTIONS as PARAMETERS
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer
 
@@ -71,6 +73,8 @@ def check(config: dict[str, Any]) -> None:
         _check_no_steps(config.get("augment", {}))
     if "model" in config:
         config = config | {"model": _check_transfer(config["model"])[1]}
+    if "optimizer" in config:
+        config = config | {"optimizer": split_optimizer(config["optimizer"])}
     metrics, task = split_metrics(config["task"])
     for path, node in _targets(config | {"task": task}):
         _check_target(path, node)
@@ -191,7 +195,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         full_key = f"{path}.{key}" if path else key
         if key not in accepted or key in passed:
             options = [option for option in accepted if option not in passed]
-            options += TRANSFER if path == "model" else [METRICS] if path == "task" else []
+            options += {"model": TRANSFER, "task": [METRICS], "optimizer": PARAMETERS}.get(path, ())
             raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         is_node = isinstance(value, dict) and "_target_" in value  # the type of the object that it describes is unknown

@@ -27,9 +27,11 @@ _TORCHVISION = (
 _MODULES = (
     *(f"firstlight.{package}.*" for package in ("augment", "data", "networks", "tasks")),
     "firstlight.training.loggers.*",
+    "firstlight.training.optimizers.*",
     "firstlight.training.schedulers.*",
     "torch.nn.*",
     "torch.optim.*",
+    "timm.optim.*",
     "torchmetrics",
     *(f"torchmetrics.{package}.*" for package in ("classification", "regression", "retrieval", "segmentation")),
     "torchmetrics.aggregation",
@@ -53,7 +55,7 @@ _MODULES = (
     "kornia.augmentation.*",
 )
 _LEFT_OUT = ("torchvision.datasets.lsun",)  # unpickles a file that has no checksum
-_PACKAGES = ("firstlight", "torch", "torchmetrics", "lightning", "torchvision", "kornia")
+_PACKAGES = ("firstlight", "torch", "timm", "torchmetrics", "lightning", "torchvision", "kornia")
 # Classes of these modules that call whatever function they get.
 _EXCLUDED = ("Lambda",)
 
