@@ -104,7 +104,7 @@ WORKS: list[tuple[str, list[str], Check]] = [
     ),
     (
         "gradient_clip_algorithm",
-        ["trainer.gradient_clip_val=0.01", "+trainer.gradient_clip_algorithm=value", ONE],
+        ["trainer.gradient_clip_val=0.01", "trainer.gradient_clip_algorithm=value", ONE],
         lambda r: max(r.norms()) > 0.02 and all(float(one.abs().max()) <= 0.01 for one in r.probe.gradients),
     ),
     ("inference_mode", ["+trainer.inference_mode=false", ONE], lambda r: not r.probe.modes["inference"]),
@@ -182,10 +182,10 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("devices", ["trainer.devices=[0,1]"], "must be a number of processes with trainer.accelerator=cpu."),
     ("enable_checkpointing", ["+trainer.enable_checkpointing=false"], "must be left out, because a run is tested"),
     ("fast_dev_run", ["+trainer.fast_dev_run=-1"], "must be at least 0."),
-    ("gradient_clip_algorithm", ["+trainer.gradient_clip_algorithm=value"], "must be used with trainer.gradient_clip"),
+    ("gradient_clip_algorithm", ["trainer.gradient_clip_algorithm=value"], "must be used with trainer.gradient_clip"),
     (
         "gradient_clip_algorithm",
-        ["+trainer.gradient_clip_algorithm=max", "trainer.gradient_clip_val=1"],
+        ["trainer.gradient_clip_algorithm=max", "trainer.gradient_clip_val=1"],
         "must be norm or value.",
     ),
     ("gradient_clip_val", ["trainer.gradient_clip_val=-1"], "must be at least 0."),

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 
 from firstlight.config.project import is_own
 
-_GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "logger", "trainer")
+_GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "logger", "trainer")
 
 
 def build(key: str, node: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 # Groups whose file a node may replace.
-_REPLACEABLE = ("augment", "data", "optimizer", "scheduler", "task")
+_REPLACEABLE = ("augment", "averaging", "data", "optimizer", "scheduler", "task")
 
 
 def with_quotes(overrides: Iterable[str], texts: Iterable[str] = ()) -> list[str]:

@@ -49,6 +49,7 @@ class RunConfig:
         task: the node of the task, without `metrics`.
         optimizer: the node of the optimizer, without the options of `parameters`.
         parameters: options of the optimizer for some of the parameters.
+        averaging: the node of the average of the weights; empty for none.
         scheduler: the node of the scheduler.
         logger: the nodes of the loggers, by name.
         trainer: the node of Lightning's Trainer.
@@ -76,6 +77,7 @@ class RunConfig:
     task: Node
     optimizer: Node
     parameters: ParameterOptions
+    averaging: Node
     scheduler: Node
     logger: dict[str, Node]
     trainer: Node

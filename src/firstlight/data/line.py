@@ -1,7 +1,7 @@
 """Points on a straight line: the smallest data set for regression."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class Line(Source):
         split_seed: int = 0,
         points: Sequence[Sequence[float]] | None = None,
         start: Sequence[float] | None = None,
-        batch_size: int = 32,
+        batch_size: int | Literal["all"] = 32,
     ) -> None:
         super().__init__(dir, batch_size=batch_size)
         check_range("data.num_points", num_points, at_least=1)

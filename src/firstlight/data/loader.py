@@ -1,7 +1,7 @@
 """Batches of samples that are selected from arrays by index."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class BatchLoader:
 
     Args:
         split: the samples.
-        batch_size: samples per batch over all ranks.
+        batch_size: samples per batch over all ranks; "all" for all samples of the split.
         seed: seed of the order; None keeps the order of the split and all samples.
         balanced: whether all classes occur equally often; requires a seed.
         reshuffle: whether each epoch has its own order; if not, all epochs have the order of the first one.
@@ -41,7 +41,7 @@ class BatchLoader:
     def __init__(
         self,
         split: Split,
-        batch_size: int,
+        batch_size: int | Literal["all"],
         *,
         seed: int | None = None,
         balanced: bool = False,
@@ -50,6 +50,8 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        if batch_size == "all":
+            batch_size = -(-max(1, len(split)) // world_size) * world_size
         if batch_size % world_size:
             raise ValueError(
                 f"data.batch_size={batch_size}: must be a multiple of {world_size}, the number of devices."
@@ -75,6 +77,10 @@ class BatchLoader:
 
     def __len__(self) -> int:
         return -(-self.num_samples // self.batch_size)
+
+    def num_samples_between(self, begin: int, end: int) -> int:
+        """Return the number of samples, over all ranks, in the batches of an epoch from `begin` to before `end`."""
+        return min(end * self.batch_size, self.num_samples) - begin * self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Begin an epoch; the current epoch continues at its position."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -48,8 +48,8 @@ class Source(ABC):
     Args:
         dir: folder of the original files. Stores are kept in its subfolder `.firstlight`, or in the user's cache
             directory if that is not writable.
-        batch_size: samples of one batch, summed over all devices. With gradient accumulation, an optimizer step uses
-            several batches.
+        batch_size: samples of one batch, summed over all devices; "all" for those of the whole split. With gradient
+            accumulation, an optimizer step uses several batches.
         val_fraction: fraction of the training split that is held out for validation; at least one sample.
         train_fraction: fraction of the other samples that are trained on, of each class; for learning curves. Larger
             fractions contain the samples of smaller ones.
@@ -77,9 +77,15 @@ class Source(ABC):
     split_seed: int = 0
 
     def __init__(
-        self, dir: str, *, batch_size: int = 128, val_fraction: float = 0.1, train_fraction: float = 1.0
+        self,
+        dir: str,
+        *,
+        batch_size: int | Literal["all"] = 128,
+        val_fraction: float = 0.1,
+        train_fraction: float = 1.0,
     ) -> None:
-        check_range("data.batch_size", batch_size, at_least=1)
+        if batch_size != "all":
+            check_range("data.batch_size", batch_size, at_least=1)
         check_range("data.val_fraction", val_fraction, above=0, below=1)
         check_range("data.train_fraction", train_fraction, above=0, at_most=1)
         self.dir = _folder("data.dir", dir)

@@ -101,9 +101,10 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> dict[str, floa
     """Evaluate all samples of a file, or of a folder with a folder of images for each class."""
     spec = task.spec
     batch_size = config.data.get("batch_size", 32)
+    read_together = 32 if batch_size == "all" else batch_size
     print(f"other data than the run's: {path}")
     if spec.kind == "images":
-        images = ClassFolders(path, spec, batch_size, config.data.get("max_pixels", MAX_PIXELS))
+        images = ClassFolders(path, spec, read_together, config.data.get("max_pixels", MAX_PIXELS))
         found = _report(task, images, config, OTHER)
         for problem in images.problems:
             print(f"left out: {problem}")

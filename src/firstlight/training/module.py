@@ -71,12 +71,28 @@ class TrainingModule(LightningModule):
             self._check_first_evaluation(batch_idx)
             loss = self.task.batch_loss(batch, self._meter)
             self._guard(loss)
-            return loss
+            return self._weighted(loss, len(batch[0]), batch_idx)
         loss = self.task.alternating_step(batch, self._meter, self._update)
         schedulers: Any = self.lr_schedulers() or ()
         for scheduler in schedulers:
             scheduler.step()
         return loss
+
+    def _weighted(self, loss: Tensor, num_samples: int, batch_idx: int) -> Tensor:
+        """Return the loss of a batch, with the gradient that it has in the mean over all samples of its step.
+
+        If a step accumulates the gradients of several batches, Lightning divides each by their usual number. At the end
+        of an epoch there may be fewer batches, and the last one may be smaller.
+        """
+        number = self.trainer.accumulate_grad_batches
+        if number == 1:
+            return loss
+        assert self.train_loader is not None
+        begin = batch_idx - batch_idx % number
+        end = min(begin + number, int(self.trainer.num_training_batches))
+        of_step = self.train_loader.num_samples_between(begin, end)
+        weight = number * num_samples * self.trainer.world_size / of_step
+        return loss if weight == 1 else loss.detach() + weight * (loss - loss.detach())
 
     def _check_first_evaluation(self, batch_idx: int) -> None:
         """Refuse an optimizer that computes the loss of a batch again: the metrics would count the batch twice."""
@@ -97,6 +113,9 @@ class TrainingModule(LightningModule):
         wrapped: Any = self.optimizers()
         wrapped[part].zero_grad()
         self.manual_backward(loss)
+        options = self.config.trainer
+        if limit := options.get("gradient_clip_val"):
+            self.clip_gradients(wrapped[part].optimizer, limit, options.get("gradient_clip_algorithm"))
         if part == 0:
             wrapped[part].step()
         else:  # Lightning counts only the steps of its own wrapper of the optimizer
@@ -171,6 +190,12 @@ class TrainingModule(LightningModule):
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Load the state of the task."""
         return self.task.load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Load the state of the task as a part of the state of a module around this one, as `WeightAveraging` has."""
+        for name in [name for name in state_dict if name.startswith(prefix)]:
+            state_dict[f"{prefix}task.{name.removeprefix(prefix)}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the config and the spec, as plain values, so that a checkpoint describes itself."""

@@ -12,7 +12,7 @@ from lightning.pytorch.plugins import CheckpointIO, Precision
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from firstlight.config import RunConfig
-from firstlight.config.instantiate import bind, call
+from firstlight.config.instantiate import bind, build, call
 from firstlight.files import user_path
 from firstlight.runs.device import pick_device
 from firstlight.tasks import Task
@@ -63,11 +63,14 @@ def build_trainer(
         "default_root_dir": user_path(root) if root else run_dir,
         "callbacks": [
             *callbacks,
+            *([build("averaging", config.averaging)] if config.averaging else []),
             *([ModelSummary()] if given.get("enable_model_summary") else []),
             *([callback] if callback else []),
         ],
         **_precision_and_plugins(config, task, given, device_type),
     }
+    if task is not None and task.has_multiple_optimizers:  # `TrainingModule` clips their gradients itself
+        changed |= {"gradient_clip_val": None, "gradient_clip_algorithm": None}
     try:
         trainer = call("trainer", bound, **changed)
     except MisconfigurationException as error:
@@ -103,12 +106,16 @@ def _check(config: RunConfig, task: Task | None, device_type: str) -> None:
     if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():
         raise ValueError("trainer.sync_batchnorm=true: must be used on GPUs, which torch needs for it.")
     if task is not None and task.has_multiple_optimizers:
-        for key, allowed in {"accumulate_grad_batches": (None, 1), "gradient_clip_val": (None, 0)}.items():
-            if config.trainer.get(key) not in allowed:
-                raise ValueError(
-                    f"trainer.{key}={config.trainer[key]}: must be left out with task={task.task_name},"
-                    " which has several optimizers."
-                )
+        if config.averaging:
+            name = str(config.averaging["_target_"]).rpartition(".")[2]
+            raise ValueError(
+                f"averaging={name}: must be none with task={task.task_name}, which has several optimizers."
+            )
+        if (number := config.trainer.get("accumulate_grad_batches")) not in (None, 1):
+            raise ValueError(
+                f"trainer.accumulate_grad_batches={number}: must be left out with task={task.task_name},"
+                " which has several optimizers."
+            )
 
 
 def _max_epochs(config: RunConfig, given: dict[str, Any]) -> int:

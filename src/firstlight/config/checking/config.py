@@ -37,8 +37,16 @@ SETTINGS = {
     "fold": "int | None",
 }
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
-DEFAULTS: dict[str, Any] = {"monitor_mode": None, "tags": [], "notes": "", "project": None, "kfold": None, "fold": None}
-GROUPS = ("data", "augment", "model", "task", "optimizer", "scheduler", "trainer")
+DEFAULTS: dict[str, Any] = {
+    "averaging": {},
+    "monitor_mode": None,
+    "tags": [],
+    "notes": "",
+    "project": None,
+    "kfold": None,
+    "fold": None,
+}
+GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "trainer")
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
 # Keys that Hydra's `instantiate` reads itself.
 _HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
@@ -61,6 +69,8 @@ def check(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: unknown key{suggestion(key, known)}")
         elif key == "logger":
             check_loggers(value)
+        elif key == "averaging" and not value:  # none
+            continue
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)

@@ -12,7 +12,7 @@ from firstlight.config.checking.source_code.classes import ancestors, find_defin
 
 MODULE = "lightning.pytorch.LightningModule"
 DATA_MODULE = "lightning.pytorch.LightningDataModule"
-_REPLACED_BY_MODULE = ("model", "optimizer", "scheduler")
+_REPLACED_BY_MODULE = ("model", "optimizer", "averaging", "scheduler")
 
 
 def is_lightning_module(node: Any) -> bool:

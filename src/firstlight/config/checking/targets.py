@@ -26,6 +26,7 @@ _TORCHVISION = (
 # reach the network, run code or write files when they are built: most loggers, and metrics that download networks.
 _MODULES = (
     *(f"firstlight.{package}.*" for package in ("augment", "data", "networks", "tasks")),
+    "firstlight.training.averaging.*",
     "firstlight.training.loggers.*",
     "firstlight.training.optimizers.*",
     "firstlight.training.schedulers.*",
@@ -83,6 +84,7 @@ _BASES: dict[str, tuple[str, ...]] = {
     "task.": ("torch.nn.Module", "torch.optim.Optimizer", "torch.optim.lr_scheduler.LRScheduler"),
     "task.metrics": ("torchmetrics.Metric",),
     "optimizer": ("torch.optim.Optimizer",),
+    "averaging": ("lightning.pytorch.callbacks.WeightAveraging",),
     "scheduler": (_SCHEDULER, "torch.optim.lr_scheduler.LRScheduler"),
     "logger.": ("lightning.pytorch.loggers.Logger",),
     "trainer": ("lightning.pytorch.Trainer",),

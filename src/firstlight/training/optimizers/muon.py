@@ -81,7 +81,7 @@ class Muon(Optimizer):
         return {name: group.get(name, value) for name, value in options.items()}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # it has overloads
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step with the gradients, which `closure` computes if it is given."""
         loss = None
         if closure is not None:

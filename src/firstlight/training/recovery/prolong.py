@@ -52,7 +52,7 @@ def _reaches(trained: int, limit: int) -> bool:
 def _depends_on_length(scheduler: dict[str, Any]) -> bool:
     target = str(scheduler.get("_target_", ""))  # empty for a LightningModule, which has its own schedulers
     name = target.rsplit(".", 1)[-1]
-    if name in ("cosine", "onecycle") or (name == "constant" and scheduler.get("warmup", 0) > 0):
+    if name in ("cosine", "onecycle") or (name in ("constant", "step", "plateau") and scheduler.get("warmup", 0) > 0):
         return True
     # Classes of torch get these from the length of the run, unless the config gives them.
     needed = ((parameters(target) if target else None) or {}).keys() & {"T_max", "total_steps"}

@@ -1,6 +1,7 @@
 """Our own schedules of the rate. Each depends on the optimizer step alone; `plateau` depends on the metrics so far."""
 
 import math
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
@@ -11,7 +12,7 @@ from firstlight.training.schedulers.protocol import RunLength
 
 def constant(optimizer: Optimizer, run_length: RunLength, *, warmup: float = 0.0) -> LRScheduler:
     """Raise the rate linearly over the fraction `warmup` of all steps, then keep the rate of the optimizer."""
-    warmup_steps = round(_fraction(warmup, "warmup") * run_length.finite_steps("constant")) if warmup else 0
+    warmup_steps = _warmup_steps(warmup, run_length, "constant")
     return LambdaLR(optimizer, lambda step: _rise(step, warmup_steps))
 
 
@@ -65,14 +66,17 @@ def onecycle(
     )
 
 
-def step(optimizer: Optimizer, run_length: RunLength, *, every: int = 10, factor: float = 0.1) -> LRScheduler:
-    """Multiply the rate by `factor` after every `every` epochs.
+def step(
+    optimizer: Optimizer, run_length: RunLength, *, every: int = 10, factor: float = 0.1, warmup: float = 0.0
+) -> LRScheduler:
+    """Raise the rate linearly over the fraction `warmup` of all steps; multiply it by `factor` after `every` epochs.
 
     Raises:
-        ValueError: `every` is less than 1.
+        ValueError: `every` is less than 1, `warmup` is out of range, or a run with a warm-up has no limit.
     """
     check_range("scheduler.every", every, at_least=1)
-    return LambdaLR(optimizer, lambda step: factor ** (step // (every * run_length.steps_per_epoch)))
+    warmup_steps, steps = _warmup_steps(warmup, run_length, "step"), every * run_length.steps_per_epoch
+    return LambdaLR(optimizer, lambda step: _rise(step, warmup_steps) * factor ** (step // steps))
 
 
 def plateau(
@@ -83,16 +87,58 @@ def plateau(
     patience: int = 5,
     threshold: float = 1e-4,
     min_lr: float = 0.0,
+    warmup: float = 0.0,
 ) -> ReduceLROnPlateau:
-    """Multiply the rate by `factor` after more than `patience` validations in a row without a better `monitor`."""
-    return ReduceLROnPlateau(
+    """Multiply the rate by `factor` after more than `patience` validations in a row without a better `monitor`.
+
+    Before that, the rate rises linearly over the fraction `warmup` of all steps.
+
+    Raises:
+        ValueError: `warmup` is out of range, or a run with a warm-up has no limit.
+    """
+    return WarmPlateau(
         optimizer,
+        _warmup_steps(warmup, run_length, "plateau"),
         mode="min" if run_length.mode == "min" else "max",
         factor=factor,
         patience=patience,
         threshold=threshold,
         min_lr=min_lr,
     )
+
+
+class WarmPlateau(ReduceLROnPlateau):
+    """A `ReduceLROnPlateau` that follows epochs, after a linear rise of the rate that counts optimizer steps.
+
+    Args:
+        optimizer: the optimizer. A hook after each of its steps raises the rate.
+        warmup_steps: optimizer steps of the rise.
+        options: of `ReduceLROnPlateau`.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup_steps: int, **options: Any) -> None:
+        super().__init__(optimizer, **options)
+        self.warmup_steps = warmup_steps
+        self.num_steps = 0
+        if warmup_steps:
+            self._multiply(_rise(0, warmup_steps))
+            optimizer.register_step_post_hook(lambda *_: self._count())
+
+    def _count(self) -> None:
+        """Raise the rates from those of the step that was taken to those of the next one."""
+        if self.num_steps < self.warmup_steps:
+            before, self.num_steps = _rise(self.num_steps, self.warmup_steps), self.num_steps + 1
+            self._multiply(_rise(self.num_steps, self.warmup_steps) / before)
+
+    def _multiply(self, factor: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+def _warmup_steps(warmup: float, run_length: RunLength, scheduler: str) -> int:
+    """Return the steps of a warm-up over a fraction of all steps; 0 for a run of any length."""
+    return round(_fraction(warmup, "warmup") * run_length.finite_steps(scheduler)) if warmup else 0
 
 
 def _rise(step: int, warmup_steps: int) -> float:

@@ -22,6 +22,9 @@ class Schedules:
         config: the config of the run.
         mode: "min" or "max", the direction in which `monitor` improves.
 
+    Attributes:
+        length: the length of the run in steps; None before `configure`.
+
     Raises:
         ValueError: the node `scheduler` is refused.
     """
@@ -31,7 +34,7 @@ class Schedules:
         self.mode = mode
         self.scheduler = BoundScheduler(config.scheduler)
         self._by_epoch: list[LRScheduler] = []
-        self._length: RunLength | None = None
+        self.length: RunLength | None = None
         self._saved: dict[str, Any] = {}  # from a checkpoint, until the schedulers exist
 
     def rehearse(self, optimizer: Optimizer) -> None:
@@ -46,7 +49,7 @@ class Schedules:
             trainer: the Trainer, which knows the length of the run.
             num_batches: training batches of an epoch. If `max_epochs` is -1, Lightning knows their number only later.
         """
-        length = self._length = self._run_length(trainer, num_batches)
+        length = self.length = self._run_length(trainer, num_batches)
         schedulers = [self.scheduler(optimizer, length) for optimizer in optimizers]
         if self.scheduler.counts_epochs(schedulers[0]):
             self._by_epoch = schedulers
@@ -71,9 +74,9 @@ class Schedules:
 
     def save(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not save to a checkpoint, if there are schedulers."""
-        if self._length is not None:
+        if self.length is not None:
             states = [scheduler.state_dict() for scheduler in self._by_epoch]
-            checkpoint["schedules"] = {"steps": self._length.total_steps, "by_epoch": states}
+            checkpoint["schedules"] = {"steps": self.length.total_steps, "by_epoch": states}
 
     def load(self, checkpoint: dict[str, Any]) -> None:
         """Keep what `save` added, until `restore`, and prepare the states that Lightning restores."""
@@ -88,10 +91,10 @@ class Schedules:
             return
         for scheduler, state in zip(self._by_epoch, self._saved["by_epoch"], strict=True):
             scheduler.load_state_dict(state)
-        assert self._length is not None
-        if self._saved["steps"] != self._length.total_steps and self.scheduler.depends_on_length:
+        assert self.length is not None
+        if self._saved["steps"] != self.length.total_steps and self.scheduler.depends_on_length:
             by_step = [config.scheduler for config in trainer.lr_scheduler_configs]
             num_steps = trainer.current_epoch if self._by_epoch else trainer.global_step
             for scheduler, optimizer in zip(self._by_epoch or by_step, trainer.optimizers, strict=True):
-                self.scheduler.replay(scheduler, optimizer, self._length, num_steps)
+                self.scheduler.replay(scheduler, optimizer, self.length, num_steps)
         self._saved = {}

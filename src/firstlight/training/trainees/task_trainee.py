@@ -1,7 +1,7 @@
 """A task of firstlight, on data of firstlight."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
@@ -132,13 +132,17 @@ def write_known_images(task: Task, data: Data, path: Any) -> None:
 
 
 def build_loaders(
-    config: RunConfig, batch_size: int, splits: Mapping[str, Split], trainer: Trainer, balanced: bool = False
+    config: RunConfig,
+    batch_size: int | Literal["all"],
+    splits: Mapping[str, Split],
+    trainer: Trainer,
+    balanced: bool = False,
 ) -> dict[str, BatchLoader]:
     """Return the loaders of this rank, on this rank's device.
 
     Args:
         config: has the seed of the order of the training samples; `trainer.overfit_batches` keeps it for all epochs.
-        batch_size: samples of a batch over all devices.
+        batch_size: samples of a batch over all devices, or "all".
         splits: "train", "val" and "test".
         trainer: the Trainer.
         balanced: whether all classes occur equally often in training.
