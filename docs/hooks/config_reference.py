@@ -5,7 +5,7 @@ from pathlib import Path
 
 from yaml_files import Key, Option, read_options
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "cache")
+COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "serve", "cache")
 _TITLE = "Commands"
 # What Markdown would read as HTML, as a link or as emphasis: `<name>/<date>_<time>`, `[[0, 1], [1, 0]]`.
 _CODE = re.compile(r"[\w/]*<\w+>[\w/<>]*|\[\[[^\]]*\](?:, \[[^\]]*\])*\]|\[[^\]]*\]")

@@ -5,7 +5,7 @@ import sys
 
 from firstlight.checks import suggestion
 
-TRAINED = ("evaluate", "predict", "sample", "export")  # these use a trained run
+TRAINED = ("evaluate", "predict", "sample", "export", "serve")  # these use a trained run
 COMMANDS = ("train", "preview", *TRAINED, "cache", "new")
 
 

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 from firstlight.data.files.formats import SUFFIXES, UnreadableError, open_image
 from firstlight.data.files.tree import Tree
 from firstlight.data.images.convert import convert
-from firstlight.data.images.memory import BUDGET, MAX_PIXELS, SAFE_PIXELS, decoding_bytes
+from firstlight.data.images.memory import BUDGET, MAX_PIXELS, SAFE_PIXELS, Budget, decoding_bytes
 from firstlight.files import cannot_read
 
 FITS = ("crop", "pad", "stretch")
@@ -87,6 +87,7 @@ def read_image(
     interpolation: str = "bilinear",
     fit: str = "crop",
     max_pixels: int = MAX_PIXELS,
+    budget: Budget = BUDGET,
 ) -> np.ndarray:
     """Return an image as uint8 of `shape` (channels, height, width), with one channel for grey or three for colour.
 
@@ -102,6 +103,7 @@ def read_image(
             within the shape, with black around it; "stretch" changes its proportions.
         max_pixels: an image with more pixels is refused. Pillow's own limit holds outside of
             `refuse_decompression_bombs`.
+        budget: the memory that threads use together.
 
     Raises:
         ValueError: the file is not an image, is damaged, or is so large that it may be a decompression bomb.
@@ -114,7 +116,7 @@ def read_image(
             size = opened.size
             # Decode a JPEG that is much larger than the shape at 1/2, 1/4 or 1/8 of its size, which is faster.
             opened.draft(None, (2 * max(height, width),) * 2)
-            with BUDGET.take(decoding_bytes(opened, size, "L" if channels == 1 else "RGB", max_pixels)):
+            with budget.take(decoding_bytes(opened, size, "L" if channels == 1 else "RGB", max_pixels)):
                 return fit_image(opened, shape, interpolation, fit)
     except UnreadableError as error:
         raise cannot_read(path, *error.args) from None

@@ -1,0 +1,74 @@
+"""What is served: the task of a run or of an exported file, with what its inputs need."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from firstlight.data.images.known_images import KnownImages
+from firstlight.files import user_path
+from firstlight.runs.device import pick_device
+from firstlight.runs.load import load_task
+from firstlight.runs.predict.predictor import known_of
+from firstlight.runs.predict.results import predict_batch
+from firstlight.runs.run_folder import RunFolder
+from firstlight.runs.serve.inputs import Sample, as_batch
+from firstlight.runs.serve.models.exported import open_exported
+from firstlight.tasks import Task
+
+
+@dataclass(frozen=True)
+class Served:
+    """A trained network that answers requests.
+
+    Attributes:
+        name: name of the run folder, or of the file.
+        task: the task.
+        known: the training images, for warnings about images that are unlike them; None for no warnings.
+        can_sample: whether it generates samples.
+    """
+
+    name: str
+    task: Task
+    known: KnownImages | None = None
+    can_sample: bool = False
+
+    def rows(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """Return the row of each sample, see `Result.row`. Numbers that JSON does not have become None."""
+        return [_finite(result.row) for result in predict_batch(self.task, as_batch(samples))]
+
+    def example(self) -> dict[str, Any]:
+        """Return the row of a sample of zeros, which also prepares the network; empty if nothing is predicted."""
+        if not self.task.can_predict:
+            return {}
+        spec = self.task.spec
+        dtype = {"images": torch.uint8, "numbers": torch.float32, "tokens": torch.int32}[spec.kind]
+        return self.rows([Sample({}, torch.zeros(spec.stored_shape, dtype=dtype))])[0]
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+
+
+def open_served(
+    run: str | Path | None, file: str | Path | None, checkpoint: str, accelerator: str, trust: bool
+) -> Served:
+    """Return what a run or an exported file serves; the arguments are those of `serve`.
+
+    Raises:
+        ValueError: neither or both are given, they cannot be read, or the task neither predicts nor generates.
+    """
+    if (run is None) == (file is None):
+        raise ValueError("run: must be set, as in run=RUN, or file, as in file=model.onnx, but not both.")
+    device = pick_device(accelerator)
+    if file is not None:
+        path = user_path(file, "file")
+        return Served(path.name, open_exported(path, trust))
+    assert run is not None
+    task = load_task(run, checkpoint, device, trust)
+    if not (task.can_predict or task.can_sample):
+        raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
+    return Served(RunFolder.open(run).path.name, task, known_of(run), task.can_sample)
