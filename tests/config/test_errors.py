@@ -44,7 +44,7 @@ def test_a_misspelled_word_gets_a_suggestion(words: list[str], message: str) -> 
 
 def test_a_key_without_a_similar_one_gets_the_keys_beside_it() -> None:
     message = message_for("foo.bar=1")
-    assert message.startswith("foo: unknown key; known: augment, data, fold, kfold, logger, model, ")
+    assert message.startswith("foo: unknown key; known: augment, averaging, data, fold, kfold, logger, ")
     assert "." not in message.partition("known: ")[2].removesuffix(".")
 
 
