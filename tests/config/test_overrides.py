@@ -93,5 +93,5 @@ def test_words_that_replace_no_file_stay_as_they_are(word: str) -> None:
 def test_a_node_replaces_the_options_of_the_file_whatever_chose_it(more: list[str]) -> None:
     config = compose(f"scheduler={NODE}", "optimizer={_target_: torch.optim.NAdam, lr: 1}", "optimizer.lr=2", *more)
     assert config.scheduler == {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
-    options_of_all = {"decay_biases_and_norms": True, "groups": {}}
+    options_of_all = {"decay_biases_and_norms": True, "groups": None}
     assert config.optimizer == options_of_all | {"_target_": "torch.optim.NAdam", "lr": 2}

@@ -40,6 +40,17 @@ def test_the_last_batch_has_the_remaining_samples() -> None:
     assert len(loader) == 7
 
 
+def test_a_batch_of_all_samples_has_a_part_for_each_rank() -> None:
+    assert batches(BatchLoader(numbers(5), "all")) == [[0, 1, 2, 3, 4]]
+    parts = [flat(batches(BatchLoader(numbers(5), "all", rank=rank, world_size=2))) for rank in range(2)]
+    assert parts == [[0, 1, 2], [3, 4]]
+
+
+def test_the_samples_of_several_batches_are_counted_to_the_end_of_the_epoch() -> None:
+    loader = BatchLoader(numbers(50), 8, seed=1)
+    assert [loader.num_samples_between(*between) for between in ((0, 4), (4, 7), (6, 7))] == [32, 18, 2]
+
+
 def test_a_batch_size_above_the_number_of_samples_gives_one_batch() -> None:
     assert batches(BatchLoader(numbers(3), 8)) == [[0, 1, 2]]
 

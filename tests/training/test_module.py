@@ -176,3 +176,55 @@ def test_invalid_optimizers_and_schedulers_raise_an_error_before_the_training(
     config = RunConfig.from_overrides(*words)
     with pytest.raises(ValueError, match=message):
         TrainingModule(build_task(config, IMAGES), config)
+
+
+class Steps(Callback):
+    """Records the rate and the gradients of each step of an optimizer, of all optimizers in turn."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+        self.gradients: list[Tensor] = []
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        for optimizer in trainer.optimizers:
+            optimizer.register_step_post_hook(self.record)
+
+    def record(self, optimizer: Any, *_: Any) -> None:
+        (group,) = optimizer.param_groups
+        self.rates.append(group["lr"])
+        self.gradients.append(torch.cat([p.grad.flatten() for p in group["params"] if p.grad is not None]))
+
+
+@pytest.mark.parametrize("samples", [64, 59, 50])  # 50: the last step has two batches and a part of another
+def test_accumulated_batches_give_the_weights_of_one_large_batch(samples: int) -> None:
+    words = ("model=mlp", "model.hidden_sizes=[6]", "model.dropout=0", "optimizer=sgd", "trainer.max_epochs=3")
+    found = []
+    for batch_size, number in ((32, 1), (8, 4)):
+        steps, more = Steps(), ("scheduler=onecycle", f"trainer.accumulate_grad_batches={number}")
+        module, trainer = fit(IMAGES, images(samples), *words, *more, batch_size=batch_size, callbacks=[steps])
+        assert trainer.global_step == len(steps.rates) == 6
+        assert steps.rates[-1] == pytest.approx(0.2 * 4e-6)  # the cycle ends with the last step
+        found.append(module)
+    for (name, one), other in zip(found[0].named_parameters(), found[1].parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6, msg=name)
+
+
+def test_max_steps_counts_a_step_of_all_optimizers_once() -> None:
+    listener, steps = Listener(), Steps()
+    words = (*GAN, "trainer.max_epochs=-1", "trainer.max_steps=5", "scheduler=onecycle")
+    callbacks = [listener, steps, RunCallbacks([StepLimit(5)], Mock(unfinished_epoch=None))]
+    fit(IMAGES, images(20), *words, batch_size=8, callbacks=callbacks)
+    assert listener.steps == [1, 2, 3, 4, 5]
+    assert len(steps.rates) == 2 * 5
+    assert steps.rates[-2:] == pytest.approx([2e-3 * 4e-6] * 2)
+
+
+@pytest.mark.parametrize("algorithm", ["null", "norm", "value"])
+@pytest.mark.parametrize("model", [("model=linear",), GAN])
+def test_the_gradients_of_each_optimizer_are_clipped(model: tuple[str, ...], algorithm: str) -> None:
+    steps = Steps()
+    words = ("trainer.gradient_clip_val=1e-3", f"trainer.gradient_clip_algorithm={algorithm}", *model)
+    fit(IMAGES, images(40), *words, batch_size=8, callbacks=[steps])
+    largest = [float(each.abs().max() if algorithm == "value" else each.norm()) for each in steps.gradients]
+    assert len(largest) == (10 if model is GAN else 5)
+    assert largest == pytest.approx([1e-3] * len(largest), rel=1e-2)

@@ -1,12 +1,15 @@
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from firstlight.config import CONFIG_DIR
 from firstlight.training import schedulers
 from firstlight.training.schedulers import RunLength
 
@@ -120,7 +123,11 @@ def test_onecycle_raises_an_error_unless_final_start_and_1_are_in_order(start: f
 @pytest.mark.parametrize(
     ("name", "key", "value"),
     [
-        *((name, "warmup", value) for name in ("constant", "cosine", "onecycle") for value in (-0.1, 1.1)),
+        *(
+            (name, "warmup", value)
+            for name in ("constant", "cosine", "onecycle", "step", "plateau")
+            for value in (-0.1, 1.1)
+        ),
         ("onecycle", "warmup", 1.0),
         ("cosine", "final", 2),
         ("step", "every", 0),
@@ -131,7 +138,10 @@ def test_an_option_out_of_its_range_raises_an_error(name: str, key: str, value: 
         factors(name, **{key: value})
 
 
-@pytest.mark.parametrize(("name", "options"), [("constant", {"warmup": 0.1}), ("cosine", {}), ("onecycle", {})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, {"warmup": 0.1}) for name in ("constant", "step", "plateau")), ("cosine", {}), ("onecycle", {})],
+)
 def test_a_scheduler_that_depends_on_the_end_raises_an_error_in_an_unlimited_run(
     name: str, options: dict[str, Any]
 ) -> None:
@@ -173,3 +183,44 @@ def test_plateau_ignores_improvements_below_its_threshold() -> None:
 
 def test_plateau_keeps_its_lowest_rate() -> None:
     assert rates_on_plateau("min", [1.0] * 9, patience=0, min_lr=0.05)[-1] == pytest.approx(0.05 / LR)
+
+
+def test_step_rises_during_its_warmup() -> None:
+    found = factors("step", warmup=0.25, every=3, factor=0.5)
+    assert found[:12] == pytest.approx([min(1, (step + 1) / 10) for step in range(12)])
+    assert found[12:] == factors("step", every=3, factor=0.5)[12:]
+
+
+def test_plateau_rises_during_its_warmup_and_continues_from_its_state() -> None:
+    def train(own: Optimizer, scheduler: Any, steps: range) -> list[float]:
+        found = []
+        for step in steps:
+            found.append(own.param_groups[0]["lr"] / LR)
+            own.step()
+            if step % 4 == 3:
+                scheduler.step(1.0)  # no epoch is better than the first one
+        return found
+
+    options: dict[str, Any] = {"warmup": 0.25, "patience": 1, "factor": 0.5}
+    own = optimizer()
+    whole = train(own, schedulers.plateau(own, RUN_LENGTH, **options), range(40))
+    assert whole[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert whole[10:22] == pytest.approx([1, 1] + [0.5] * 8 + [0.25] * 2)
+
+    first = optimizer()
+    scheduler = schedulers.plateau(first, RUN_LENGTH, **options)
+    begun = train(first, scheduler, range(6))
+    second = optimizer()
+    other = schedulers.plateau(second, RUN_LENGTH, **options)
+    second.load_state_dict(first.state_dict())
+    other.load_state_dict(scheduler.state_dict())
+    assert begun + train(second, other, range(6, 40)) == whole
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG_DIR / "scheduler").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_schedule_has_a_linear_warmup(path: Path) -> None:
+    options = {key: value for key, value in OmegaConf.load(path).items() if key != "_target_"}
+    assert "warmup" in options
+    if path.stem not in ("onecycle", "plateau"):  # the first rises along half a cosine, the second has its own test
+        found = factors(path.stem, **options | {"warmup": 0.25})
+        assert found[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
