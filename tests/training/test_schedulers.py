@@ -219,7 +219,7 @@ def test_plateau_rises_during_its_warmup_and_continues_from_its_state() -> None:
 
 @pytest.mark.parametrize("path", sorted((CONFIG_DIR / "scheduler").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_schedule_has_a_linear_warmup(path: Path) -> None:
-    options = {key: value for key, value in OmegaConf.load(path).items() if key != "_target_"}
+    options = {str(key): value for key, value in OmegaConf.load(path).items() if key != "_target_"}
     assert "warmup" in options
     if path.stem not in ("onecycle", "plateau"):  # the first rises along half a cosine, the second has its own test
         found = factors(path.stem, **options | {"warmup": 0.25})

@@ -59,7 +59,9 @@ class Muon(Optimizer):
         self._adamw_options = {"betas": betas}
         super().__init__(_groups(params), {"lr": lr, "weight_decay": weight_decay})
         self._parts: list[Optimizer] = []
-        for group in self.param_groups:  # each part writes all its options into the group that it shares with this one
+        for (
+            group
+        ) in self.param_groups:  # each part writes all its options into its group, which is also one of this one
             self._parts.append(self._part(group))
 
     def _part(self, group: dict[str, Any]) -> Optimizer:
