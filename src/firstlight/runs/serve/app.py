@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 
 from firstlight.data.images.contact_sheet import contact_sheet
 from firstlight.data.images.reading import refuse_decompression_bombs
-from firstlight.runs.predict.images import Images
 from firstlight.runs.serve.batching import Batcher
 from firstlight.runs.serve.bodies import UPLOAD, Drawing, Rows, Texts, describe
 from firstlight.runs.serve.gate import Gate
@@ -34,14 +33,14 @@ _MAX_FIELDS = 16  # of a form, besides files
 class _Site:
     """What the pages of a server have in common: the network, the readers, and the way of an answer."""
 
-    def __init__(self, served: Served, limits: Limits, batch_size: int, max_wait: float, invert: str | bool) -> None:
+    def __init__(self, served: Served, limits: Limits, batch_size: int, max_wait: float) -> None:
         self.served = served
         self.limits = limits
         self.metrics = Metrics()
         self.num_reading = 0
         self.pool = ThreadPoolExecutor(_READERS, "reader")
         self.batcher = Batcher(served.rows, batch_size, max_wait, self.is_reading, self.metrics.batches.observe)
-        self.images = ImageReader(Images(served.task.spec, "bilinear", invert, served.known, limits.pixels), limits)
+        self.images = ImageReader(served.task.spec, limits)
 
     def is_reading(self) -> bool:
         """Whether inputs are being read, which the network gets soon."""
@@ -106,9 +105,7 @@ class _Site:
             return await asyncio.gather(*reads)
 
 
-def create_app(
-    served: Served, limits: Limits, batch_size: int = 32, max_wait_ms: float = 5, invert: str | bool = "auto"
-) -> FastAPI:
+def create_app(served: Served, limits: Limits, batch_size: int = 32, max_wait_ms: float = 5) -> FastAPI:
     """Return the pages that answer with a network.
 
     Args:
@@ -116,10 +113,9 @@ def create_app(
         limits: the bounds of requests.
         batch_size: inputs per forward pass.
         max_wait_ms: milliseconds that a batch waits for other requests.
-        invert: see `Images`.
     """
     spec, example = served.task.spec, served.example()
-    site = _Site(served, limits, batch_size, max_wait_ms / 1000, invert)
+    site = _Site(served, limits, batch_size, max_wait_ms / 1000)
     app = FastAPI(
         title=f"firstlight: {served.name}",
         description=describe(served),

@@ -46,12 +46,12 @@ class ImageReader:
     """Reads uploaded images as `predict` does. Threads may call it.
 
     Args:
-        images: makes samples of pixels.
+        spec: the data that the network was trained on.
         limits: the bounds of requests.
     """
 
-    def __init__(self, images: Images, limits: Limits) -> None:
-        self.images = images
+    def __init__(self, spec: DataSpec, limits: Limits) -> None:
+        self.spec = spec
         self.limits = limits
         self.memory = _Strict(_BYTES_PER_PIXEL * limits.pixels)
 
@@ -61,12 +61,12 @@ class ImageReader:
         content = file.read()
         if not content:
             return Sample(names, problem="the file is empty.")
-        spec, options = self.images.spec, (self.images.interpolation, self.images.spec.fit)
+        options = "bilinear", self.spec.fit, self.limits.pixels, self.memory
         try:
-            pixels = read_image(Path("image"), spec.stored_shape, content, *options, self.limits.pixels, self.memory)
+            pixels = read_image(Path("image"), self.spec.stored_shape, content, *options)
         except ValueError as error:
             return Sample(names, problem=self._problem(error))
-        return _samples(self.images.batch([names], pixels[None]))[0]
+        return Sample(names, torch.from_numpy(np.ascontiguousarray(pixels)))
 
     def _problem(self, error: ValueError) -> str:
         cause = error.__cause__
@@ -150,9 +150,16 @@ def _samples(batch: InputBatch) -> list[Sample]:
     return [Sample(*each) for each in zip(batch.names, batch.raw, batch.warnings, problems, strict=True)]
 
 
-def as_batch(samples: Sequence[Sample]) -> InputBatch:
-    """Return the batch of samples, which can all be read. Texts that are shorter than the longest end in -1."""
+def as_batch(samples: Sequence[Sample], images: Images | None) -> InputBatch:
+    """Return the batch of samples, which can all be read. Texts that are shorter than the longest end in -1.
+
+    Args:
+        samples: the samples.
+        images: inverts images, and warns of them; None for other samples.
+    """
     raw = [sample.raw for sample in samples if sample.raw is not None]
+    if images is not None:
+        return images.batch([sample.names for sample in samples], torch.stack(raw).numpy())
     is_text = raw[0].ndim == 1 and not raw[0].is_floating_point()
     stacked = torch.nn.utils.rnn.pad_sequence(raw, True, -1) if is_text else torch.stack(raw)
     return InputBatch([sample.names for sample in samples], stacked, [list(sample.warnings) for sample in samples])

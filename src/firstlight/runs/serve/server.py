@@ -61,9 +61,10 @@ def serve(
         from firstlight.runs.serve.app import create_app
         from firstlight.runs.serve.models.served import open_served
 
-        served = open_served(run, file, checkpoint, accelerator, trust)
+        served = open_served(run, file, checkpoint, accelerator, trust, invert)
         bounds = limits or Limits()
-        app = create_app(served, bounds, batch_size, max_wait_ms, invert)
+        app = create_app(served, bounds, batch_size, max_wait_ms)
+        listener.listen()  # who reads the next line may connect
         address = _address(listener)
         print(f"{served.name}: {served.task.task_name} of {served.task.spec.kind} on {served.task.device}")
         print(f"{address}  (pages: /predict /sample /health /metrics /docs; Ctrl-C ends)", flush=True)

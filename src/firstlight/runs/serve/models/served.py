@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from firstlight.data.images.known_images import KnownImages
 from firstlight.files import user_path
 from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_task
+from firstlight.runs.predict.images import Images
 from firstlight.runs.predict.predictor import known_of
 from firstlight.runs.predict.results import predict_batch
 from firstlight.runs.run_folder import RunFolder
@@ -27,18 +27,18 @@ class Served:
     Attributes:
         name: name of the run folder, or of the file.
         task: the task.
-        known: the training images, for warnings about images that are unlike them; None for no warnings.
+        images: inverts images, and warns of those that are unlike the training images; None for other samples.
         can_sample: whether it generates samples.
     """
 
     name: str
     task: Task
-    known: KnownImages | None = None
+    images: Images | None = None
     can_sample: bool = False
 
     def rows(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """Return the row of each sample, see `Result.row`. Numbers that JSON does not have become None."""
-        return [_finite(result.row) for result in predict_batch(self.task, as_batch(samples))]
+        return [_finite(result.row) for result in predict_batch(self.task, as_batch(samples, self.images))]
 
     def example(self) -> dict[str, Any]:
         """Return the row of a sample of zeros, which also prepares the network; empty if nothing is predicted."""
@@ -54,7 +54,12 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_served(
-    run: str | Path | None, file: str | Path | None, checkpoint: str, accelerator: str, trust: bool
+    run: str | Path | None,
+    file: str | Path | None,
+    checkpoint: str,
+    accelerator: str,
+    trust: bool,
+    invert: str | bool = "auto",
 ) -> Served:
     """Return what a run or an exported file serves; the arguments are those of `serve`.
 
@@ -66,9 +71,14 @@ def open_served(
     device = pick_device(accelerator)
     if file is not None:
         path = user_path(file, "file")
-        return Served(path.name, open_exported(path, trust))
+        task = open_exported(path, trust)
+        return Served(path.name, task, _images(task, invert, None))
     assert run is not None
     task = load_task(run, checkpoint, device, trust)
     if not (task.can_predict or task.can_sample):
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
-    return Served(RunFolder.open(run).path.name, task, known_of(run), task.can_sample)
+    return Served(RunFolder.open(run).path.name, task, _images(task, invert, run), task.can_sample)
+
+
+def _images(task: Task, invert: str | bool, run: str | Path | None) -> Images | None:
+    return Images(task.spec, "bilinear", invert, known_of(run)) if task.spec.kind == "images" else None
