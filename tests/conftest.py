@@ -31,6 +31,16 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     forbid_network(monkeypatch)
 
 
+@pytest.fixture(autouse=True)
+def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures, which take a second of each run, except in tests with the mark `figures`."""
+    if request.node.get_closest_marker("figures") is None:
+        from firstlight.runs.findings import write
+
+        monkeypatch.setattr(write, "write_curves", lambda *arguments: None)
+        monkeypatch.setattr(write, "write_findings", lambda *arguments: [])
+
+
 @pytest.fixture
 def the_same_draws() -> None:
     """Seed torch's global generator, for tests that draw random numbers."""

@@ -48,7 +48,8 @@ def record(words: list[str], folder: Path) -> dict[str, Any]:
     from firstlight.config.compose import compose
     from firstlight.training.run import train
 
-    metrics = train(compose(*words, f"data.dir={folder / 'data'}", "trainer.accelerator=cpu"), run_dir=folder / "run")
+    words = [*words, f"data.dir={folder / 'data'}", "trainer.accelerator=cpu", "figures=false"]
+    metrics = train(compose(*words), run_dir=folder / "run")
     state = torch.load(folder / "run" / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     digest = hashlib.sha256()
     for value in state.values():

@@ -39,6 +39,7 @@ def test_the_metrics_equal_those_of_scikit_learn_in_the_units_of_the_data() -> N
         "rmse": metrics.root_mean_squared_error(targets, outputs),
         "mae": metrics.mean_absolute_error(targets, outputs),
         "r2": metrics.r2_score(targets, outputs),
+        "explained_variance": metrics.explained_variance_score(targets, outputs),
     }
     expected["loss"] = expected["mse"] / 9  # of targets with a standard deviation of 1
     assert found == pytest.approx(expected, rel=1e-5)

@@ -57,6 +57,7 @@ class RunConfig:
         kfold: the number of parts for cross-validation; None without it.
         fold: the part, from 1 to `kfold`, that validates; None in the config of the whole cross-validation.
         monitor_mode: "min" if lower values of `monitor` are better, "max" if higher ones are; None if the task knows.
+        figures: whether the run draws figures, in its folder and in TensorBoard.
 
     A LightningModule as task has its own network, optimizers and schedulers. The nodes that it replaces are empty.
     """
@@ -85,6 +86,7 @@ class RunConfig:
     monitor_mode: str | None = None
     kfold: int | None = None
     fold: int | None = None
+    figures: bool = True
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:

@@ -1,11 +1,9 @@
 """Evaluate a finished run, from its folder and the data, or on other labelled data. Lightning is not imported."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from firstlight.checks import choose
 from firstlight.config import RunConfig
@@ -15,16 +13,17 @@ from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.record import DataRecord, differences
 from firstlight.data.relabel import relabelled
 from firstlight.files import user_path
-from firstlight.runs.device import mixed_precision, pick_device
+from firstlight.runs.device import pick_device
+from firstlight.runs.findings.decide import check_decisions
+from firstlight.runs.findings.report import OTHER, Found, decide, report, write_files
+from firstlight.runs.findings.report import compute_metrics as compute_metrics
+from firstlight.runs.findings.write import Samples
 from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
-from firstlight.runs.summary import SPLITS, metrics_table
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source
 
-Batches = Iterable[tuple[Tensor, Tensor]]
 _MAX_REMARKS = 10  # lines that say how other data was read
-OTHER = "other"  # the name of other data in the metrics, in the place of a split
 
 
 def evaluate(
@@ -35,11 +34,18 @@ def evaluate(
     accelerator: str = "auto",
     input: str | Path | None = None,
     trust: bool = False,
+    figures: bool = True,
+    output: str | Path | None = None,
+    calibrate: bool = False,
+    threshold: str | None = None,
 ) -> dict[str, float]:
     """Evaluate a checkpoint of a run as training does at its end, and print the metrics.
 
+    For classes, the metrics of each and the confusion matrix are printed too. Figures and a table of the classes are
+    written to a folder. No other file of the run changes.
+
     Other labelled data is evaluated too, if `data` or `input` names it: its samples are preprocessed as in training,
-    and the report says that it is other data. No file of the run changes.
+    and the report says that it is other data.
 
     Args:
         run: the run folder.
@@ -51,34 +57,78 @@ def evaluate(
         input: other labelled data, all of which is evaluated: a folder with a folder of images for each class, a table,
             or a text.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
+        figures: whether figures and the table of the classes are written.
+        output: the folder for them; None for `evaluate/<split>` in the run folder, or `evaluate/other`.
+        calibrate: whether a temperature is fitted on the validation split and written to calibration.json in the run
+            folder. Predictions and exports of this checkpoint then use it; see `findings.temperature`.
+        threshold: what a threshold for the second of two classes makes as large as possible on the validation split:
+            "f1", "accuracy" or "youden", see `findings.threshold`; None for no threshold.
 
     Returns:
-        The metrics `<split>/<name>`, or `other/<name>` for other data.
+        The metrics `<split>/<name>`, or `other/<name>` for other data. With `calibrate` also `temperature`,
+        `<split>/calibrated_loss` and `<split>/calibrated_ece`; with `threshold` also `threshold` and
+        `<split>/threshold_<metric>`.
 
     Raises:
         ValueError: the run, the checkpoint or the split does not exist; the data is not the run's, and neither `data`
-            nor `input` names other data; or other data has unknown classes.
+            nor `input` names other data; other data has unknown classes; an option does not fit the task; or the
+            output cannot be written.
     """
     choose("split", split, ("test", "val"), "split")
     folder = RunFolder.open(run)
     folder.existing_checkpoint(checkpoint)  # reports a wrong name before the data is read
     config = folder.config(trust).with_data(**data or {})
+    given = None if output is None else user_path(output, "output")
+
+    def load() -> Task:
+        task = load_task(run, checkpoint, pick_device(accelerator), trust)
+        check_decisions(task, calibrate, threshold)
+        return task
+
+    decides = calibrate or threshold is not None
     if input is not None:
+        if decides:
+            raise _no_validation(f"input={input}", "null")
         path = user_path(input, "input")
         _check_input(path, folder.spec().kind)
-        return _evaluate_other(load_task(run, checkpoint, pick_device(accelerator), trust), config, path)
+        found = _evaluate_other(load(), config, path)
+    else:
+        named = {key for key, value in (data or {}).items() if value}
+        found = _evaluate_split(load, folder, config, split, named)
+        if decides and found.validation is None:
+            raise _no_validation(f"data.{min(named)}", "that of the run's own data")
+    if figures and found.outcomes is not None:
+        write_files(found, found.outcomes, folder.path / "evaluate" / found.name if given is None else given, given)
+    return found.metrics | decide(found, folder, checkpoint, config, calibrate, threshold)
+
+
+def _evaluate_split(
+    load: Callable[[], Task], folder: RunFolder, config: RunConfig, split: str, named: set[str]
+) -> Found:
+    """Evaluate a split of the run's data, or of other data if "dir" or "file" of `data` is `named`."""
     source = build_source(config)
     store, splits = source.splits(config.seed)
     differs = differences_from(folder, store, splits)
-    if differs and not {"dir", "file"} & {key for key, value in (data or {}).items() if value}:
+    if differs and not {"dir", "file"} & named:
         raise other_data(folder, config, differs)
-    task = load_task(run, checkpoint, pick_device(accelerator), trust)
+    task = load()
     chosen = relabelled(splits[split], store.spec, task.spec) if differs else splits[split]
     loader = BatchLoader(chosen, source.batch_size, device=task.device)
     if differs:
         print("\n".join([f"other data than the run's: {source.dir}", *(f"- {line}" for line in differs)]))
-        return _report(task, loader, config, OTHER)
-    return _report(task, loader, config, split)
+        return report(task, loader, config, OTHER, _taking(chosen))
+    validation = BatchLoader(splits["val"], source.batch_size, device=task.device)
+    return replace(report(task, loader, config, split, _taking(chosen)), validation=validation)
+
+
+def _no_validation(key: str, must_be: str) -> ValueError:
+    return ValueError(
+        f"{key}: must be {must_be} with calibrate or threshold, which need the validation split of the run."
+    )
+
+
+def _taking(split: Split) -> Samples:
+    return lambda places: split.take(places)[0]
 
 
 def differences_from(folder: RunFolder, store: Store, splits: Mapping[str, Split]) -> list[str]:
@@ -97,7 +147,7 @@ def other_data(folder: RunFolder, config: RunConfig, differs: list[str]) -> Valu
     )
 
 
-def _evaluate_other(task: Task, config: RunConfig, path: Path) -> dict[str, float]:
+def _evaluate_other(task: Task, config: RunConfig, path: Path) -> Found:
     """Evaluate all samples of a file, or of a folder with a folder of images for each class."""
     spec = task.spec
     batch_size = config.data.get("batch_size", 32)
@@ -105,7 +155,7 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> dict[str, floa
     print(f"other data than the run's: {path}")
     if spec.kind == "images":
         images = ClassFolders(path, spec, read_together, config.data.get("max_pixels", MAX_PIXELS))
-        found = _report(task, images, config, OTHER)
+        found = report(task, images, config, OTHER, images.take)
         for problem in images.problems:
             print(f"left out: {problem}")
         return found
@@ -115,7 +165,7 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> dict[str, floa
         print(remark)
     if len(source.remarks) > _MAX_REMARKS:
         print(f"and {len(source.remarks) - _MAX_REMARKS:,} more lines of this kind")
-    return _report(task, BatchLoader(samples, batch_size, device=task.device), config, OTHER)
+    return report(task, BatchLoader(samples, batch_size, device=task.device), config, OTHER, _taking(samples))
 
 
 def _check_input(path: Path, kind: str) -> None:
@@ -128,50 +178,3 @@ def _check_input(path: Path, kind: str) -> None:
         raise ValueError(f"input={path}: must be an existing folder with a folder of images for each class.")
     if kind != "images" and not path.is_file():
         raise ValueError(f"input={path}: must be an existing {'table' if kind == 'numbers' else 'text'}.")
-
-
-def _report(task: Task, batches: Batches, config: RunConfig, name: str) -> dict[str, float]:
-    """Compute and print the metrics `<name>/...`; for other data, also print the number of samples and the classes."""
-    seen: list[Tensor] = []
-    noted = _noted(batches, seen) if name == OTHER else batches
-    metrics = {f"{name}/{key}": value for key, value in compute_metrics(task, noted, config.precision).items()}
-    if name == OTHER:
-        print(_content(torch.cat(seen), task))
-    print(metrics_table(metrics, (*SPLITS, OTHER)))
-    return metrics
-
-
-def _noted(batches: Batches, seen: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches, and append their classes to `seen`; of other targets, only their number."""
-    for inputs, targets in batches:
-        seen.append(targets.cpu() if targets.ndim == 1 else targets[:, :0].cpu())
-        yield inputs, targets
-
-
-def _content(targets: Tensor, task: Task) -> str:
-    """Return a line with the number of samples, and the classes without samples."""
-    if task.spec.targets != "classes":
-        return f"{len(targets):,} samples"
-    counts = targets.bincount(minlength=task.spec.num_outputs).tolist()
-    missing = [label for label, count in zip(task.spec.labels, counts, strict=True) if not count]
-    line = f"{len(targets):,} samples in {len(counts) - len(missing)} of {len(counts)} classes"
-    return (
-        f"{line}; without samples: {', '.join(missing[:10])}{', …' if len(missing) > 10 else ''}" if missing else line
-    )
-
-
-@torch.inference_mode()
-def compute_metrics(task: Task, batches: Batches, precision: str = "32-true") -> dict[str, float]:
-    """Return the metrics over all batches.
-
-    Args:
-        task: in evaluation mode.
-        batches: raw inputs and targets.
-        precision: the `trainer.precision` of the run.
-    """
-    meter = task.new_meter()
-    task.added.reset(task.device)
-    with mixed_precision(precision, task.device):
-        for inputs, targets in batches:
-            task.batch_loss((inputs.to(task.device), targets.to(task.device)), meter)
-    return meter.compute() | task.added.compute()

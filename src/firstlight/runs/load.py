@@ -14,6 +14,7 @@ from firstlight.files import cannot_read
 from firstlight.networks.foreign import create
 from firstlight.networks.network import class_of
 from firstlight.runs.checkpoint import read_checkpoint
+from firstlight.runs.findings.temperature import read_temperature
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
 from firstlight.tasks.build import build_source, build_task
@@ -27,6 +28,7 @@ def load_task(
 ) -> Task:
     """Return the task of a run with the weights of a checkpoint, in evaluation mode.
 
+    Its `temperature` is that of `evaluate.py calibrate=true`, if the checkpoint is calibrated.
     `task.network(task.preprocess(raw))` returns the logits of raw images (batch, channels, height, width), uint8.
 
     Args:
@@ -47,6 +49,8 @@ def load_task(
     with bounded_by(folder.existing_checkpoint(checkpoint)):
         task = build_task(config, spec, training=False)
     load_weights(task.network.module if config.has_lightning_module else task, folder, checkpoint)
+    if isinstance(task, Classification):
+        task.temperature = read_temperature(folder, checkpoint)
     return task.to(device).eval()
 
 

@@ -51,6 +51,7 @@ class RunFolder:
         self.history_path = self.path / "metrics.csv"
         self.log_path = self.path / "train.log"
         self.images_path = self.path / "images.npy"
+        self.calibration_path = self.path / "calibration.json"
         self.checkpoint_dir = self.path / "checkpoints"
         self._created: list[Path] = []  # the folders that `create` has made, innermost first
 

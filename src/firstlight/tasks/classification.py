@@ -15,8 +15,10 @@ from firstlight.config.transfer import Transfer
 from firstlight.data import Split
 from firstlight.spec import DataSpec
 from firstlight.tasks import class_balance
+from firstlight.tasks.metrics.calibration import Calibration
 from firstlight.tasks.metrics.confusion import MACRO_METRICS, ConfusionMeter
 from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.outcomes import Outcomes
 from firstlight.tasks.task import TOP, Batch, Task, random_like, ranked
 from firstlight.transfer import imagenet_groups
 
@@ -41,6 +43,9 @@ class Classification(Task):
             mean over the samples. If samples are mixed, each term of a sample's cross entropy has the weight of its
             class, and the loss is the plain mean over the samples.
 
+    Attributes:
+        temperature: divides the logits of predictions, but not of evaluations, see `runs.findings.temperature`.
+
     Raises:
         ValueError: an option is out of its range, `binary` is given for another number of classes than two, or
             `class_weights` does not hold one positive number for each class.
@@ -50,6 +55,8 @@ class Classification(Task):
     supports_feature_cache = True
     headline = ("accuracy",)
     can_predict = True
+    test_metrics = (Metric("ece", "min"),)
+    keeps_outcomes = True
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class Classification(Task):
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self.group: str | None = None
+        self.temperature = 1.0
 
     @classmethod
     def network_spec(cls, spec: DataSpec, **options: Any) -> DataSpec:
@@ -128,6 +136,17 @@ class Classification(Task):
         self.compare(logits, targets)
         return loss
 
+    def outcome(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits (batch, classes) and the cross entropy of each sample (batch,)."""
+        return outputs, F.cross_entropy(outputs, targets, reduction="none")
+
+    def outcome_metrics(self, outcomes: Outcomes) -> dict[str, float]:
+        """Return the expected calibration error, see `Calibration`; nothing without samples."""
+        if not len(outcomes):
+            return {}
+        confidences, predicted = outcomes.outputs.double().softmax(1).max(1)
+        return {"ece": Calibration.of(confidences, predicted == outcomes.targets).error}
+
     def example_comparison(self) -> Batch:
         """Return random logits and the classes in turn."""
         num_classes = self.spec.num_outputs
@@ -157,8 +176,9 @@ class Classification(Task):
         return torch.cat([torch.zeros_like(outputs), outputs], 1) if self.binary else outputs
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
-        """Return `probabilities` (batch, classes)."""
-        return {"probabilities": self.class_logits(self.network(self.preprocess(raw))).float().softmax(1)}
+        """Return `probabilities` (batch, classes), calibrated by the temperature."""
+        logits = self.class_logits(self.network(self.preprocess(raw))).float()
+        return {"probabilities": (logits if self.temperature == 1 else logits / self.temperature).softmax(1)}
 
     @torch.inference_mode()
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from firstlight.checks import choose
 from firstlight.tasks.metrics.added import AddedMetrics
 from firstlight.tasks.metrics.metric import LOSS, Metric
+from firstlight.tasks.outcomes import Outcomes
 
 Batch = tuple[Tensor, Tensor]
 """Raw inputs and targets (batch, ...), see `Split`."""
@@ -20,18 +21,26 @@ class Evaluated(nn.Module):
         task_name: see `Task`.
         metrics: see `Task`.
         added: the metrics that `task.metrics` of the config adds.
+        test_metrics: what `outcome_metrics` returns, for the test split alone.
+        keeps_outcomes: whether the outputs for a split may be kept as `Outcomes`; if so, the task defines `outcome`.
+        outcomes: collects what `compare` gets, in evaluation; None if nothing is collected.
     """
 
     task_name: ClassVar[str]
     metrics: tuple[Metric, ...] = (LOSS,)
+    test_metrics: ClassVar[tuple[Metric, ...]] = ()
+    keeps_outcomes: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
         self.added = AddedMetrics({}, {}, [])
+        self.outcomes: Outcomes | None = None
 
     def metrics_of(self, split: str) -> tuple[Metric, ...]:
         """Return the metrics of a split: "train", "val" or "test"."""
-        return self.metrics if split == "train" else (*self.metrics, *self.added.metrics)
+        if split == "train":
+            return self.metrics
+        return (*self.metrics, *self.added.metrics, *(self.test_metrics if split == "test" else ()))
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -89,6 +98,26 @@ class Evaluated(nn.Module):
         return [(outputs, targets)]
 
     def compare(self, outputs: Tensor, targets: Tensor) -> None:
-        """Update the added metrics, in evaluation only. `batch_loss` calls it with what `comparisons` takes."""
-        if self.added and not self.training:
+        """Update the added metrics and the outcomes, in evaluation only.
+
+        `batch_loss` calls it with what `comparisons` takes.
+        """
+        if self.training:
+            return
+        if self.added:
             self.added.update(self.comparisons(outputs.detach().float(), targets))
+        if self.outcomes is not None:
+            found, losses = self.outcome(outputs.detach().float(), targets)
+            self.outcomes.add(found, targets, losses)
+
+    def new_outcomes(self) -> Outcomes | None:
+        """Return empty outcomes, to be set as `outcomes` during an evaluation; None if the task keeps none."""
+        return Outcomes() if self.keeps_outcomes else None
+
+    def outcome(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `Outcomes` keeps of a batch: outputs (batch, ...) and the loss of each sample (batch,)."""
+        raise NotImplementedError
+
+    def outcome_metrics(self, outcomes: Outcomes) -> dict[str, float]:
+        """Return metrics of the test split that need all samples at once, from outcomes that are gathered."""
+        return {}

@@ -16,14 +16,15 @@ from firstlight.tasks.metrics.meters import Sums, Totals
 from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.tasks.task import Batch, Task, random_like
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
+LOSSES: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 
 
 class Regression(Task):
     """Minimizes the distance between the network's outputs (batch, targets) and the true numbers (batch, targets).
 
     The network learns targets of mean 0 and standard deviation 1, so one learning rate suits all units. The metrics
-    are in the units of the data. R² is 1 minus the squared errors divided by the variation of the targets.
+    are in the units of the data. R² is 1 minus the squared errors divided by the variation of the targets. The
+    explained variance is the same without the mean error: where it is higher than R², the predictions are biased.
 
     Args:
         spec: the data.
@@ -41,9 +42,14 @@ class Regression(Task):
     target_kind = "numbers"
     supports_feature_cache = True
     evaluates_untrained = True
-    metrics: tuple[Metric, ...] = (LOSS, *(Metric(name, "min") for name in ("mse", "rmse", "mae")), Metric("r2", "max"))
+    metrics: tuple[Metric, ...] = (
+        LOSS,
+        *(Metric(name, "min") for name in ("mse", "rmse", "mae")),
+        *(Metric(name, "max") for name in ("r2", "explained_variance")),
+    )
     headline = ("mse", "r2")
     can_predict = True
+    keeps_outcomes = True
 
     def __init__(
         self,
@@ -90,7 +96,7 @@ class Regression(Task):
 
     def new_meter(self) -> Sums:
         """Return an empty meter that sums the errors over all target numbers."""
-        names = ("count", "loss", "squared", "absolute", "target", "target_squared")
+        names = ("count", "loss", "error", "squared", "absolute", "target", "target_squared")
         return Sums(names, _metrics, self.device)
 
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
@@ -104,6 +110,7 @@ class Regression(Task):
             meter.add(
                 count=targets.numel(),
                 loss=loss * targets.numel(),
+                error=errors.sum(),
                 squared=errors.square().sum(),
                 absolute=errors.abs().sum(),
                 # Relative to the mean, which keeps the squares small. Several targets have one common R².
@@ -115,6 +122,11 @@ class Regression(Task):
             weights = [value for value in self.network.parameters() if value.ndim > 1]
             loss = loss + self.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
         return loss
+
+    def outcome(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the predicted numbers (batch, targets), in the units of the data, and the loss of each sample."""
+        losses = self.loss(outputs, (targets - self.target_mean) / self.target_std, reduction="none")
+        return outputs * self.target_std + self.target_mean, losses.mean(1)
 
     def example_comparison(self) -> Batch:
         """Return random outputs and targets."""
@@ -131,6 +143,7 @@ class Regression(Task):
 def _metrics(sums: Totals) -> Totals:
     count = max(1.0, sums["count"])
     mse = sums["squared"] / count
+    bias = sums["error"] ** 2 / count
     variation = sums["target_squared"] - sums["target"] ** 2 / count
     return {
         "loss": sums["loss"] / count,
@@ -138,4 +151,5 @@ def _metrics(sums: Totals) -> Totals:
         "rmse": mse**0.5,
         "mae": sums["absolute"] / count,
         "r2": 1 - sums["squared"] / variation if variation > 0 else float("nan"),
+        "explained_variance": 1 - (sums["squared"] - bias) / variation if variation > 0 else float("nan"),
     }

@@ -12,6 +12,7 @@ from firstlight.data.images.contact_sheet import contact_sheet, write_image
 from firstlight.files import write_text
 from firstlight.log import logger
 from firstlight.networks.flops import num_parameters
+from firstlight.runs.findings import write
 from firstlight.runs.summary import closing_text
 from firstlight.training.assemble import Parts
 from firstlight.training.callbacks import (
@@ -25,6 +26,7 @@ from firstlight.training.callbacks import (
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
+from firstlight.training.module import TrainingModule
 from firstlight.training.options.validation import ValidateLast
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
@@ -136,6 +138,7 @@ def _begin_records(session: _Session) -> None:
     if parts.is_resumed:
         saved = SavedState.of(parts.folder)
         saved.complete_best(parts.folder)
+    parts.folder.calibration_path.unlink(missing_ok=True)  # it is that of other weights
     trainee = session.trainee
     parameters = num_parameters(trainee.module if trainee.task is None else trainee.task.network)
     session.recorder.begin(trainee.metric_names, parameters, saved.epochs, saved.steps)
@@ -159,6 +162,8 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     config = session.parts.config
     if checkpoints.best:
         _write_examples(session)
+    if config.figures:
+        _write_figures(session)
     trainee.finish()
     costs = trainee.costs(recorder.samples_per_second)
     metrics: dict[str, Any] = checkpoints.best | tested
@@ -191,6 +196,14 @@ def _write_examples(session: _Session) -> None:
         sheet = contact_sheet(output)
         write_image(folder.path / "samples.png", sheet)
         session.recorder.add_image("samples", sheet)
+
+
+def _write_figures(session: _Session) -> None:
+    """Write the curves of the training, and what the best checkpoint has found in the test split."""
+    folder, trainee = session.parts.folder, session.trainee
+    write.write_curves(folder, session.checkpoints.best.get("epoch"))
+    if isinstance(trainee.module, TrainingModule) and trainee.module.outcomes is not None:
+        write.write_findings(folder.path, trainee.module.task, trainee.module.outcomes, trainee.test_samples)
 
 
 def _json_number(value: Any) -> Any:

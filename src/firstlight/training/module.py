@@ -11,6 +11,7 @@ from firstlight.data import BatchLoader
 from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.tasks.metrics.meters import Meter
+from firstlight.tasks.outcomes import Outcomes
 from firstlight.training.optimizers import BoundOptimizer
 from firstlight.training.recovery.loss_guard import LossGuard, Place
 from firstlight.training.schedulers.schedules import Schedules
@@ -34,6 +35,8 @@ class TrainingModule(LightningModule):
         is_within_epoch: whether a checkpoint that is saved now belongs to an epoch that has not ended.
         unfinished_epoch: the state of the epoch in which the run was stopped, of each rank, until it continues; None if
             it was stopped between two epochs.
+        outcomes: what the task has found for the samples of the test split; None before the test, and for tasks that
+            keep no outcomes.
 
     Raises:
         ValueError: an option of the optimizer or the scheduler is refused.
@@ -55,6 +58,7 @@ class TrainingModule(LightningModule):
         self.resumes_within_epoch = True
         self.is_within_epoch = False
         self.unfinished_epoch: list[dict[str, Any]] | None = None
+        self.outcomes: Outcomes | None = None
         self._meter: Meter | None = None
         self._train_meter: Meter | None = None
         self._last_batch = (-1, -1)  # epoch and batch
@@ -150,6 +154,7 @@ class TrainingModule(LightningModule):
         """Reset the metrics of the test split."""
         self._meter = self.task.new_meter()
         self.task.added.reset(self.device)
+        self.outcomes = self.task.outcomes = self.task.new_outcomes()
 
     def on_train_epoch_end(self) -> None:
         """Compute the training metrics over all batches, each with the weights before its step."""
@@ -165,7 +170,10 @@ class TrainingModule(LightningModule):
             self._meter = self._train_meter
 
     def on_test_epoch_end(self) -> None:
-        """Compute the test metrics."""
+        """Compute the test metrics, and keep the outcomes of the samples."""
+        self.task.outcomes = None
+        if self.outcomes is not None:
+            self.outcomes.gather()
         self._finish(self._meter, "test")
 
     def _finish(self, meter: Meter | None, split: str) -> None:
@@ -174,6 +182,8 @@ class TrainingModule(LightningModule):
             for total in meter.sums():
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
         values = meter.compute() | ({} if split == "train" else self.task.added.compute())
+        if split == "test" and self.outcomes is not None:
+            values |= self.task.outcome_metrics(self.outcomes)
         found = {f"{split}/{name}": value for name, value in values.items()}
         self.metrics |= found
         # For the callbacks of the config; the Recorder logs the metrics. All ranks have the same values already.

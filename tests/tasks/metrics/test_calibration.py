@@ -22,4 +22,5 @@ def test_bins_end_at_their_upper_edge_and_may_be_empty() -> None:
     assert found.counts.tolist() == [2, 1, 0, 0, 1]
     np.testing.assert_allclose(found.confidence, [0.1, 0.21, 0, 0, 1])
     np.testing.assert_allclose(found.accuracy, [0.5, 1, 0, 0, 1])
-    assert Calibration.of([], []).error == 0
+    assert Calibration.of([0.2, np.nan], [False, True]).error == pytest.approx(0.2)
+    assert np.isnan(Calibration.of([], []).error)

@@ -35,6 +35,7 @@ SETTINGS = {
     "project": "str | None",
     "kfold": "int | None",
     "fold": "int | None",
+    "figures": "bool",
 }
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
 DEFAULTS: dict[str, Any] = {
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "project": None,
     "kfold": None,
     "fold": None,
+    "figures": True,
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "trainer")
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value

@@ -28,6 +28,7 @@ class ClassFolders:
 
     Attributes:
         problems: a message for each image that could not be read and was left out.
+        files: the image files that have been read, in order.
 
     Raises:
         ValueError: a folder is not the name of a class, or there are no images.
@@ -38,6 +39,7 @@ class ClassFolders:
         self.spec = spec
         self.batch_size = batch_size
         self.problems: list[str] = []
+        self.files: list[Path] = []
         names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
         known = ", ".join(spec.labels[:5]) + (", …" if len(spec.labels) > 5 else "")
         if new := [name for name in names if label(name) not in spec.labels]:
@@ -51,7 +53,18 @@ class ClassFolders:
             )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        spec, files = self.spec, list(self.targets)
+        self.files = []
+        yield from self._read(list(self.targets))
+
+    def take(self, places: Tensor) -> Tensor:
+        """Return the images (samples, channels, height, width) at these places in `files` (samples,) once more."""
+        read = list(self.files)
+        images = [images for images, _ in self._read([read[place] for place in places.tolist()])]
+        self.files = read
+        return torch.cat(images)
+
+    def _read(self, files: list[Path]) -> Iterator[tuple[Tensor, Tensor]]:
+        spec = self.spec
         with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
             found = read_ahead(
                 pool,
@@ -63,4 +76,5 @@ class ClassFolders:
                 max_pixels=self.max_pixels,
             )
             for paths, images in found:
+                self.files += paths
                 yield images, torch.tensor([self.targets[path] for path in paths])

@@ -2,6 +2,9 @@
 
 import io
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,20 +52,31 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def write_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure atomically, in the format of the suffix.
+    """Write a figure to the path that the user has named, see `save_figure`.
 
     Raises:
         ValueError: the path cannot be written.
     """
+    with output_file("output", path):
+        save_figure(figure, path)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure atomically, in the format of the suffix.
+
+    Raises:
+        OSError: the path cannot be written.
+    """
     kind = FORMATS[path.suffix.lower()]
-    with output_file("output", path), atomic_write(path) as file:
+    with atomic_write(path) as file, _any_letter():
         figure.savefig(file, format=kind, dpi=_DPI, metadata=_UNDATED.get(kind))
 
 
 def as_image(figure: "Figure") -> Image.Image:
     """Return a figure as an RGB image."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
+    with _any_letter():
+        figure.savefig(buffer, format="png", dpi=_DPI)
     with Image.open(buffer) as image:
         return image.convert("RGB")
 
@@ -75,11 +89,19 @@ def as_svg(figure: "Figure") -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "firstlight"}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "firstlight"}), _any_letter():
         figure.savefig(buffer, format="svg", transparent=True, metadata=_UNDATED["svg"])
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]  # without the XML declaration and the document type
     return _coloured(svg)
+
+
+@contextmanager
+def _any_letter() -> Iterator[None]:
+    """Let letters that the font lacks, in the names of classes, become boxes without a warning for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
 
 
 def _coloured(svg: str) -> str:

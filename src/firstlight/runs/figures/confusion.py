@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstlight.checks import printable
 from firstlight.runs.figures.canvas import new_figure
 
 if TYPE_CHECKING:
@@ -59,6 +60,5 @@ def _title(counts: Any) -> str:
 
 
 def shorten(label: str) -> str:
-    """Return a label of at most 16 characters, without `$`, which matplotlib reads as mathematics."""
-    text = label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
-    return text.replace("$", r"\$")
+    """Return a label in one line of 16 characters at most, in which matplotlib finds no mathematics."""
+    return printable(label, _LONGEST).replace("$", r"\$")

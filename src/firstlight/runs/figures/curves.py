@@ -14,7 +14,7 @@ _OWN = ("epoch", "step", "seconds")  # columns without a panel
 _SPLITS = {"train": BLUE, "val": ORANGE}
 
 
-def curves(rows: Sequence[Mapping[str, Any]], best_epoch: int | None = None) -> "Figure":
+def curves(rows: Sequence[Mapping[str, Any]], best_epoch: float | None = None) -> "Figure":
     """Draw a panel for each metric, with the training and the validation split in it, and one for the learning rate.
 
     Args:
@@ -32,7 +32,7 @@ def curves(rows: Sequence[Mapping[str, Any]], best_epoch: int | None = None) -> 
             axes.plot(epochs, values, color=_SPLITS.get(split, GREEN), label=split or None, **_style(len(rows)))
         if best_epoch is not None:
             axes.axvline(best_epoch, color="gray", linestyle=":", linewidth=1)
-        axes.set(xlabel="epoch", ylabel=name)
+        axes.set(xlabel="epoch", ylabel=name.replace("$", r"\$"))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         if any(lines):

@@ -22,7 +22,7 @@ def predicted_true(predicted: Any, true: Any, labels: Sequence[str]) -> "Figure"
     Of many samples, 2000 that are evenly spaced are drawn; of many targets, the first nine.
 
     Args:
-        predicted: (samples, targets), in the units of the data.
+        predicted: (samples, targets), in the units of the data, at least one sample.
         true: (samples, targets).
         labels: the names of the targets.
     """
@@ -35,10 +35,9 @@ def predicted_true(predicted: Any, true: Any, labels: Sequence[str]) -> "Figure"
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for index, axes in enumerate(grid[:panels]):
         x, y = true[shown, index], predicted[shown, index]
-        rmse = math.sqrt(float(np.mean((predicted[:, index] - true[:, index]) ** 2))) if len(true) else math.nan
+        rmse = math.sqrt(float(np.mean((predicted[:, index] - true[:, index]) ** 2)))
         axes.scatter(x, y, s=10, color=BLUE, alpha=0.5, linewidths=0)
-        ends = np.nanmin([*x, *y]), np.nanmax([*x, *y])
-        axes.plot(ends, ends, color="gray", linestyle="--", linewidth=1)
+        axes.axline((x[0], x[0]), slope=1, color="gray", linestyle="--", linewidth=1)
         name = shorten(labels[index])
         axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"RMSE {rmse:.4g}")
         axes.grid(alpha=0.3)

@@ -230,6 +230,9 @@ class _Prediction:
         show(aligned(self.details) if number == 1 else predictions_table(self.shown, number))
         for line in warnings_text(self.warnings, number):
             show(line)
+        temperature = getattr(self.task, "temperature", 1.0)
+        if temperature != 1:
+            show(f"probabilities are calibrated with the temperature {temperature:.4g} of calibration.json")
         predicted = f"{self.num_predicted:,} prediction{'' if self.num_predicted == 1 else 's'}"
         without = f" for {number:,} {self.inputs.unit}s" if number > self.num_predicted else ""
         show(f"{predicted}{without} in {self.target}")

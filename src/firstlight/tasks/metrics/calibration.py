@@ -27,19 +27,23 @@ class Calibration:
         """Return the bins of samples.
 
         Args:
-            confidences: (samples,), from 0 to 1.
+            confidences: (samples,), from 0 to 1; NaN is left out.
             correct: (samples,), whether the prediction is correct.
             num_bins: bin b contains the confidences above b / bins, up to and including (b + 1) / bins.
         """
-        confidences = np.asarray(confidences, np.float64)
+        confidences, correct = np.asarray(confidences, np.float64), np.asarray(correct, np.float64)
+        confidences, correct = confidences[np.isfinite(confidences)], correct[np.isfinite(confidences)]
         bins = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
         counts = np.bincount(bins, minlength=num_bins)
         divisors = np.maximum(counts, 1)
-        sums = [np.bincount(bins, values, num_bins) for values in (confidences, np.asarray(correct, np.float64))]
+        sums = [np.bincount(bins, values, num_bins) for values in (confidences, correct)]
         return cls(counts, sums[0] / divisors, sums[1] / divisors)
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean of |accuracy - confidence|, weighted with the counts."""
+        """The expected calibration error: the mean of |accuracy - confidence|, weighted with the counts.
+
+        It is NaN without samples.
+        """
         gaps = np.abs(self.accuracy - self.confidence)
-        return float((gaps * self.counts).sum() / max(1, self.counts.sum()))
+        return float((gaps * self.counts).sum() / self.counts.sum()) if self.counts.any() else float("nan")

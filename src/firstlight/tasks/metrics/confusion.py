@@ -55,16 +55,25 @@ def classification_metrics(counts: Tensor) -> dict[str, float]:
     num_samples = int(counts.sum())
     if not num_samples:
         return dict.fromkeys(("accuracy", *MACRO_METRICS), 0.0)
+    found = per_class(counts)
+    occurs = (counts.sum(1) + counts.sum(0) > 0).float()
+    # A float32 mean of ones can end slightly above one.
+    macro = {name: min(1.0, float(_divide(occurs * values, occurs.sum()).sum())) for name, values in found.items()}
+    return {"accuracy": float(counts.diagonal().sum()) / num_samples} | macro
+
+
+def per_class(counts: Tensor) -> dict[str, Tensor]:
+    """Return precision, recall and F1 of each class: (classes,) each. A quotient with the denominator 0 counts as 0.
+
+    Args:
+        counts: (classes, classes), int64; rows are true classes.
+    """
     correct, true, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
-    occurs = (true + predicted > 0).float()
-    per_class = {
+    return {
         "precision": _divide(correct, predicted),
         "recall": _divide(correct, true),
         "f1": _divide(2 * correct, true + predicted),
     }
-    # A float32 mean of ones can end slightly above one.
-    macro = {name: min(1.0, float(_divide(occurs * values, occurs.sum()).sum())) for name, values in per_class.items()}
-    return {"accuracy": float(correct.sum()) / num_samples} | macro
 
 
 def _divide(numerators: Tensor, denominators: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def precision_recall_curve(probabilities: Any, positive: Any) -> tuple[Any, Any]
 def average_precision(probabilities: Any, positive: Any) -> float:
     """Return the mean of the precisions, weighted with the gains of recall; NaN without positive samples."""
     precision, recall = precision_recall_curve(probabilities, positive)
-    return float((precision * np.diff(recall, prepend=0.0)).sum()) if len(recall) else float("nan")
+    return min(1.0, float((precision * np.diff(recall, prepend=0.0)).sum())) if len(recall) else float("nan")
 
 
 def auroc(probabilities: Any, positive: Any) -> float:
@@ -55,4 +55,4 @@ def auroc(probabilities: Any, positive: Any) -> float:
         return float("nan")
     rates = hits / hits[-1], others / others[-1]
     heights = (rates[0] + np.concatenate([[0.0], rates[0][:-1]])) / 2
-    return float((heights * np.diff(rates[1], prepend=0.0)).sum())
+    return min(1.0, float((heights * np.diff(rates[1], prepend=0.0)).sum()))

@@ -18,6 +18,10 @@ def evaluate(
     accelerator: str = "auto",
     input: str | Path | None = None,
     trust: bool = False,
+    figures: bool = True,
+    output: str | Path | None = None,
+    calibrate: bool = False,
+    threshold: str | None = None,
 ) -> dict[str, float]:
     """Evaluate a checkpoint of a run as training does at its end, and print the metrics.
 
@@ -32,9 +36,14 @@ def evaluate(
         accelerator: see `pick_device`.
         input: other labelled data, see `runs.evaluate`; a LightningModule or a LightningDataModule has none.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
+        figures: whether figures and the table of the classes are written; none for a LightningModule or a
+            LightningDataModule.
+        output: the folder for them, see `runs.evaluate`.
+        calibrate: see `runs.evaluate`; must be false for a LightningModule or a LightningDataModule.
+        threshold: see `runs.evaluate`; must be None for them.
 
     Returns:
-        The metrics by their names, such as "test/accuracy".
+        The metrics by their names, such as "test/accuracy"; see `runs.evaluate`.
 
     Raises:
         ValueError: see `runs.evaluate`; or there are no batches or no metrics of the split.
@@ -42,9 +51,15 @@ def evaluate(
     folder = RunFolder.open(run)
     config = folder.config(trust)
     if not config.has_lightning_module and not config.has_data_module:
-        return evaluate_task(run, split, checkpoint, data, accelerator, input, trust)
+        options = data, accelerator, input, trust, figures, output, calibrate, threshold
+        return evaluate_task(run, split, checkpoint, *options)
     choose("split", split, ("test", "val"), "split")
     folder.existing_checkpoint(checkpoint)  # reports a wrong name before the data is read
+    for key, value in {"calibrate": calibrate, "output": output, "threshold": threshold}.items():
+        if value:
+            raise ValueError(
+                f"{key}={value}: must be left out for a run of a LightningModule or a LightningDataModule."
+            )
     if input is not None:
         raise ValueError(
             f"input={input}: must be null for a run of a LightningModule or a LightningDataModule. To fix: name other"

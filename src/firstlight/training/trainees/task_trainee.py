@@ -68,6 +68,7 @@ class TaskTrainee(Trainee):
         self._use(parts.task, TrainingModule(parts.task, parts.config))
         if self._task.spec.kind == "images" and self._task.augment.has_steps:
             self.augmentation = lambda: augmentation_sheet(self._task, parts.data.splits["train"], parts.config.seed)
+        self.test_samples = lambda places: self.own_data.splits["test"].take(places)[0]
 
     def _use(self, task: Task, module: TrainingModule) -> None:
         self._task = self.task = self.predictor = task

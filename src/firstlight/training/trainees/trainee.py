@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from PIL import Image
+from torch import Tensor
 
 from firstlight.config import RunConfig
 from firstlight.tasks import Task
@@ -25,6 +26,7 @@ class Trainee(ABC):
         predictor: the task that predicts from the run folder, or prepares batches; None if there is none.
         evaluates_untrained: whether a run also evaluates the module before its first step.
         augmentation: draws the image that shows the augmentation; None if there is none.
+        test_samples: returns the raw samples at these places of the test split; None if they cannot be read again.
     """
 
     config: RunConfig
@@ -36,6 +38,7 @@ class Trainee(ABC):
     predictor: Task | None = None
     evaluates_untrained: bool = False
     augmentation: Callable[[], Image.Image] | None = None
+    test_samples: Callable[[Tensor], Tensor] | None = None
 
     @property
     def mode(self) -> str:

@@ -1,0 +1,101 @@
+"""The figures and the table of what a task has found for the samples of a split."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from firstlight.files import write_csv
+from firstlight.runs.figures.canvas import save_figure
+from firstlight.runs.figures.confusion import confusion, shorten
+from firstlight.runs.figures.curves import curves
+from firstlight.runs.figures.mistakes import MAX_MISTAKES, mistakes
+from firstlight.runs.figures.precision_recall import precision_recall
+from firstlight.runs.figures.predicted_true import predicted_true
+from firstlight.runs.figures.reliability import reliability
+from firstlight.runs.findings.classified import Classified
+from firstlight.runs.run_folder import RunFolder
+from firstlight.tasks import Classification, Regression, Task
+from firstlight.tasks.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Samples = Callable[[Tensor], Tensor]
+"""Returns the raw samples (samples, ...) at these places of a split (samples,)."""
+TABLE = "per_class.csv"
+
+
+def write_curves(folder: RunFolder, best_epoch: float | None) -> None:
+    """Write curves.png to a run folder, if an epoch has ended."""
+    rows = folder.history()
+    if rows:
+        save_figure(curves(rows, best_epoch), folder.path / "curves.png")
+
+
+def write_findings(target: Path, task: Task, outcomes: Outcomes, samples: Samples | None) -> list[Path]:
+    """Write the figures that fit the task to a folder; for classes, also a table with a row for each.
+
+    Files that an earlier run of the same folder has left and that there are no more, such as mistakes.png without
+    mistakes, are deleted.
+
+    Args:
+        target: the folder, which is created.
+        task: has found the outcomes.
+        outcomes: those of one split, gathered.
+        samples: returns raw samples of the split; None if they cannot be read again.
+
+    Returns:
+        The paths of the files.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    figures = dict(draw(task, outcomes, samples))
+    for name in ("confusion", "calibration", "precision_recall", "mistakes", "predicted_true"):
+        if name not in figures:
+            (target / f"{name}.png").unlink(missing_ok=True)
+    paths = [target / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        save_figure(figure, path)
+    if len(outcomes) and isinstance(task, Classification):
+        write_csv(target / TABLE, Classified.of(outcomes, task.spec).per_class())
+        paths.append(target / TABLE)
+    return paths
+
+
+def draw(task: Task, outcomes: Outcomes, samples: Samples | None) -> Iterator[tuple[str, "Figure"]]:
+    """Yield the name and the figure of everything that there is to show; see `write_findings`."""
+    if not len(outcomes):
+        return
+    if isinstance(task, Classification):
+        found = Classified.of(outcomes, task.spec)
+        yield "confusion", confusion(found.confusion().numpy(), found.labels)
+        yield "calibration", reliability(found.confidences.numpy(), found.is_correct.numpy())
+        yield "precision_recall", precision_recall(found.probabilities.numpy(), found.targets.numpy(), found.labels)
+        worst, number = found.worst(MAX_MISTAKES), int((~found.is_correct).sum())
+        captions = [_class_caption(found, position) for position in worst]
+        title = f"{len(worst)} worst of {number:,} mistakes in {len(found.targets):,} samples"
+    elif isinstance(task, Regression):
+        predicted, true = outcomes.outputs, outcomes.targets
+        yield "predicted_true", predicted_true(predicted.numpy(), true.numpy(), task.spec.labels)
+        worst = outcomes.losses.argsort(descending=True, stable=True)[:MAX_MISTAKES].tolist()
+        captions = [f"true {float(true[each, 0]):.4g}\npredicted {float(predicted[each, 0]):.4g}" for each in worst]
+        title = f"{len(worst)} largest errors in {len(true):,} samples"
+    else:
+        return
+    if worst and samples is not None and task.spec.kind == "images":
+        raw = samples(outcomes.indices[torch.tensor(worst)])
+        yield "mistakes", mistakes(visible(task, raw).numpy(), captions, title)
+
+
+def visible(task: Task, raw: Tensor) -> Tensor:
+    """Return raw images (images, channels, height, width) as a network sees them, without their margin, from 0 to 1."""
+    margin = task.spec.margin
+    height, width = raw.shape[2:]
+    return raw[:, :, margin : height - margin, margin : width - margin].float().cpu() / 255
+
+
+def _class_caption(found: Classified, position: int) -> str:
+    true, predicted = (shorten(found.labels[int(part[position])]) for part in (found.targets, found.predicted))
+    return f"is {true}\npredicted {predicted} {float(found.confidences[position]):.0%}"
