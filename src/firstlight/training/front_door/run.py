@@ -81,7 +81,12 @@ class Run(TrainedNetwork):
         return frame.with_columns(pl.col(name).cast(kind, strict=False) for name, kind in types.items())
 
     def evaluate(
-        self, split: str = "test", *, data_dir: str | Path | None = None, input: str | Path | None = None
+        self,
+        split: str = "test",
+        *,
+        data_dir: str | Path | None = None,
+        input: str | Path | None = None,
+        **options: Any,
     ) -> dict[str, float]:
         """Evaluate the network as training does at its end, and print the metrics.
 
@@ -89,6 +94,7 @@ class Run(TrainedNetwork):
             split: "test", or "val": the part of the training samples that the run held out.
             data_dir: the folder of the data, if it has moved. Other data there is evaluated as other data.
             input: other labelled data: a folder with a folder of images for each class, a table, or a text.
+            options: those of `firstlight.runs.evaluate.evaluate`: `figures`, `output`, `calibrate`, `threshold`.
 
         Returns:
             The metrics `<split>/<name>`, or `other/<name>` for other data.
@@ -100,7 +106,11 @@ class Run(TrainedNetwork):
 
         data = None if data_dir is None else {"dir": str(data_dir)}
         with self._with_model():
-            return evaluate(self.path, split, self.checkpoint, data, self._accelerator, input, self._trust)
+            words = self.path, split, self.checkpoint, data, self._accelerator, input, self._trust
+            found = evaluate(*words, **options)
+        if options.get("calibrate"):
+            vars(self).pop("task", None)  # it is loaded again, with its temperature
+        return found
 
     def sample(self, **options: Any) -> "Tensor | str":
         """Generate a text or images, print or count them, and write them to a file.
