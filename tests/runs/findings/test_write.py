@@ -176,3 +176,13 @@ def test_a_regression_is_not_calibrated(tmp_path: Path) -> None:
     for options, message in cases:
         with pytest.raises(ValueError, match=message):
             evaluate(tmp_path / "run", accelerator="cpu", **options)
+
+
+def test_a_resumed_run_is_no_longer_calibrated(trained_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained_run, folder)
+    (folder / "calibration.json").write_text('{"temperature": 2.0, "checkpoint": "best"}')
+    assert load_task(folder).temperature == 2
+    assert load_task(folder, "last").temperature == 1
+    resume(folder, ["trainer.max_epochs=3"])
+    assert load_task(folder).temperature == 1
