@@ -1,0 +1,1 @@
+"""Figures of explanations: each file draws one kind."""
