@@ -5,7 +5,8 @@ import sys
 
 from firstlight.checks import suggestion
 
-TRAINED = ("evaluate", "predict", "sample", "export", "serve")  # these use a trained run
+# These use a trained run.
+TRAINED = ("evaluate", "predict", "explain", "compare", "sample", "export", "serve", "demo")
 COMMANDS = ("train", "preview", *TRAINED, "cache", "new")
 
 

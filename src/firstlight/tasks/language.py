@@ -115,17 +115,40 @@ class Language(Task):
         counts = (raw >= 0).sum(1)
         losses = torch.zeros(len(raw), device=raw.device)
         following = torch.zeros(len(raw), self.spec.num_outputs, device=raw.device)
-        for start, logits in self._windows(self.preprocess(raw.clamp_min(0))):
-            log_probabilities = logits.float().log_softmax(2)
-            targets = raw[:, start + 1 : start + 1 + logits.shape[1]].long()
-            own = log_probabilities[:, : targets.shape[1]].gather(2, targets.clamp_min(0)[..., None])[..., 0]
-            losses -= (own * (targets >= 0)).sum(1)
-            ends = ((counts > start) & (counts <= start + logits.shape[1])).nonzero()[:, 0]
+        for start, log_probabilities, part in self._losses(raw):
+            losses += part.sum(1)
+            ends = ((counts > start) & (counts <= start + log_probabilities.shape[1])).nonzero()[:, 0]
             following[ends] = log_probabilities[ends, counts[ends] - 1 - start].exp()
         following[:, self.spec.labels.index(UNKNOWN)] = 0  # stands for no text
         likely = ranked(following.cpu(), [repr(token) for token in self.spec.labels], "next")
         found = zip((counts - 1).clamp_min(0).tolist(), losses.tolist(), likely, strict=True)
         return [_loss_columns(count, loss) | tokens for count, loss, tokens in found]
+
+    @torch.inference_mode()
+    def token_losses(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each token after the first in nats, and the token that is most likely at its place.
+
+        Args:
+            raw: token ids (batch, length). Texts that are shorter than the longest end in -1.
+
+        Returns:
+            The losses (batch, length - 1), which are 0 after the end of a text, and the tokens, of the same shape.
+        """
+        parts = [(losses, found[:, : losses.shape[1]].argmax(2)) for _, found, losses in self._losses(raw)]
+        losses, likeliest = zip(*parts, strict=True)
+        return torch.cat(losses, 1), torch.cat(likeliest, 1)
+
+    def _losses(self, raw: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield where each part of the texts starts, the log probabilities after its tokens, and the losses.
+
+        The log probabilities are (batch, part of the length, vocabulary), and the losses those of the tokens that
+        follow, (batch, part of the length), one fewer at the end, and 0 where a text has ended.
+        """
+        for start, logits in self._windows(self.preprocess(raw.clamp_min(0))):
+            log_probabilities = logits.float().log_softmax(2)
+            targets = raw[:, start + 1 : start + 1 + logits.shape[1]].long()
+            own = log_probabilities[:, : targets.shape[1]].gather(2, targets.clamp_min(0)[..., None])[..., 0]
+            yield start, log_probabilities, -own * (targets >= 0)
 
     def _windows(self, tokens: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Yield the logits of texts of any length, (batch, part of the length, vocabulary), and where each part starts.

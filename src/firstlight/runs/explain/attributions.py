@@ -17,6 +17,7 @@ from firstlight.runs.explain.outputs import Outputs
 from firstlight.tasks import Task
 
 STEPS = 50  # of the integral, as in the paper's section 5
+_MIN_PLACES = 4  # rows and columns of the layer of Grad-CAM, if any layer has them; fewer hardly say where something is
 _MAX_INPUTS = 2**20  # numbers that pass through the network at a time: seven colour images of 224x224
 
 
@@ -106,13 +107,14 @@ def _grad_cam(outputs: Outputs, inputs: Tensor, chosen: Tensor) -> tuple[str | N
     found = find_features(outputs.task.network, inputs)
     if not found:
         return None, None
+    explained = next((each for each in reversed(found) if min(each.values.shape[2:]) >= _MIN_PLACES), found[-1])
     with _gradients(outputs):
         # Frozen weights have no gradients, so the inputs need some.
-        heat = LayerGradCam(outputs, found[-1].layer).attribute(
+        heat = LayerGradCam(outputs, explained.layer).attribute(
             inputs.clone().requires_grad_(), target=chosen, relu_attributions=True
         )
     heat = F.interpolate(heat.detach(), inputs.shape[2:], mode="bilinear")[:, 0]
-    return found[-1].name, (heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)).cpu()
+    return explained.name, (heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)).cpu()
 
 
 @contextmanager

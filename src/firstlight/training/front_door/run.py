@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from firstlight.config import RunConfig
 from firstlight.runs.run_folder import RunFolder
@@ -14,6 +14,7 @@ from firstlight.training.front_door.network import TrainedNetwork
 
 if TYPE_CHECKING:
     import polars as pl
+    from PIL import Image
     from torch import Tensor, nn
 
     from firstlight.data.images.known_images import KnownImages
@@ -111,6 +112,34 @@ class Run(TrainedNetwork):
         if options.get("calibrate"):
             vars(self).pop("task", None)  # it is loaded again, with its temperature
         return found
+
+    def explain(
+        self, inputs: Any = None, *, class_name: str | None = None, invert: Literal["auto", True, False] = "auto"
+    ) -> "Image.Image":
+        """Explain predictions in one figure, as explain.py does. Nothing is printed or written.
+
+        Args:
+            inputs: what `predict` takes; the first eight inputs are explained. None for the test split of a table.
+            class_name: the class or target to explain; None for the most likely class, or the first target.
+            invert: see `predict`.
+
+        Returns:
+            The figure as an image of Pillow, which a notebook shows.
+
+        Raises:
+            ValueError: see `firstlight.runs.explain.explainer.explain`.
+        """
+        from firstlight.runs.explain.explainer import check_explains, explain_inputs, explain_split
+        from firstlight.runs.figures.canvas import as_image
+        from firstlight.runs.predict.predictor import open_inputs
+
+        check_explains(self.task, self.path, class_name)
+        if inputs is None:
+            return as_image(explain_split(self.task, self._folder, trust=self._trust).figure)
+        neighbour = self.path / "predictions.csv"
+        opened = open_inputs(inputs, neighbour, self.spec, self._interpolation, invert, self._known)
+        name = str(inputs) if isinstance(inputs, str | Path) else type(inputs).__name__
+        return as_image(explain_inputs(self.task, opened, class_name, name).figure)
 
     def sample(self, **options: Any) -> "Tensor | str":
         """Generate a text or images, print or count them, and write them to a file.

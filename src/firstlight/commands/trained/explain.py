@@ -1,0 +1,16 @@
+"""The command `explain`."""
+
+from typing import Any
+
+from firstlight.commands.jobs import run_command
+from firstlight.commands.trained.job import job_of_run
+
+
+def main() -> None:
+    """Entry point of scripts/explain.py: explain what a trained network predicts."""
+    run_command("explain", _job, texts=("input", "class"))
+
+
+def _job(config: dict[str, Any]) -> dict[str, Any]:
+    config["class_name"] = config.pop("class")  # a name that Python keeps for itself
+    return job_of_run("firstlight.runs.explain.explainer.explain")(config)
