@@ -1,8 +1,7 @@
 """Exported files: equal to the run in a process without firstlight, and refused otherwise."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,86 +10,102 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
 import torch
-from PIL import Image
 from safetensors.numpy import load_file
 
-from firstlight.config import compose
+from firstlight.config import CONFIG_DIR, RunConfig, compose
+from firstlight.runs import RunFolder
 from firstlight.runs.export import export
-from firstlight.runs.export.formats import Onnx
+from firstlight.runs.export.check import check_file
+from firstlight.runs.export.exporter import _metadata
+from firstlight.runs.export.formats import FORMATS, Onnx, traced
+from firstlight.runs.export.portable import Portable
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
+from firstlight.tasks.build import build_source, build_task
 from firstlight.training import train
-from helpers.runs import REPOSITORY
+from helpers.odd_images import decoded, write_odd_images
 
-GUIDE = REPOSITORY / "docs" / "guides" / "export.md"
 TRAIN = ["trainer.max_epochs=1", "+trainer.limit_train_batches=2", "trainer.accelerator=cpu"]
+TrainRun = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    train(compose("model=cnn", "augment=light", f"run_dir={folder}", *TRAIN))
-    return folder
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainRun:
+    """Return a function that trains a run shortly, once for the same words."""
+    runs: dict[tuple[str, ...], Path] = {}
+
+    def run(*words: str) -> Path:
+        if words not in runs:
+            runs[words] = tmp_path_factory.mktemp("runs") / "run"
+            train(compose(*words, f"run_dir={runs[words]}", *TRAIN))
+        return runs[words]
+
+    return run
 
 
-def test_onnx_gives_what_predict_gives(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = export(digits)
-    assert path == digits / "model.onnx"
-    assert "images uint8 (batch, height, width, 4) -> probabilities" in capsys.readouterr().out
-    found = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    assert json.loads(found["labels"]) == [str(digit) for digit in range(10)]
-    assert "firstlight.networks.CNN" in found["config"]
+@pytest.mark.parametrize("model", [["cnn"], ["linear"], ["lstm", "model.hidden_size=8"], ["autoencoder"]])
+def test_odd_images_get_the_answers_of_predict(
+    model: list[str], trained: TrainRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is exported, before it is traced. That a file has the same answers is checked whenever it is written."""
+    run = trained("data=digits", f"model={model[0]}", *model[1:])
+    write_odd_images(tmp_path / "images")
+    network = Portable(load_task(run))
+    rows = predict(run, tmp_path / "images", tmp_path / "rows.csv", accelerator="cpu")
+    assert len(rows) == 9
+    is_inverted = {Path(row["path"]).name: "inverted" in row["warning"] for row in rows}
+    assert is_inverted["drawn.png"]
+    assert not all(is_inverted.values())
+    for row in rows:
+        path = Path(row["path"])
+        with torch.inference_mode():
+            answer = network(torch.from_numpy(decoded(path)))[-1][0]
+        if model == ["autoencoder"]:
+            wanted = [value for key, value in row.items() if key.startswith("latent_")]
+            assert answer.tolist() == pytest.approx(wanted, abs=1e-4), path.name
+        else:
+            assert float(answer.max()) == pytest.approx(row["probability"], abs=1e-4), path.name
+            assert str(int(answer.argmax())) == row["label"], path.name
+
+
+def test_a_table_exports_to_onnx(trained: TrainRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained("data=diabetes", "model=mlp")
+    path = export(run, output=tmp_path / "model.onnx")
+    printed = capsys.readouterr().out
+    assert "rows float32 (batch, 10) -> numbers\nchecked without firstlight on 64 test samples: largest" in printed
+    _check_metadata({entry.key: entry.value for entry in onnx.load(path).metadata_props})
+    assert onnxruntime.InferenceSession(path).run(None, {"rows": np.zeros((5, 10), np.float32)})[0].shape == (5, 1)
     assert sum(tensor.size for tensor in load_file(path.with_suffix(".safetensors")).values()) > 1000
 
-    session = onnxruntime.InferenceSession(path)
-    random = np.random.default_rng(0)
-    for number, (size, mode) in enumerate([((900, 30), "L"), ((31, 57), "RGBA"), ((8, 8), "L"), ((300, 300), "RGB")]):
-        bands = {"L": (), "RGB": (3,), "RGBA": (4,)}[mode]
-        pixels = random.integers(0, 256, (size[1], size[0], *bands), dtype=np.uint8)
-        if number == 3:
-            pixels[:] = 255  # black on white, which predict inverts
-            pixels[100:200, 140:160] = 0
-        image = tmp_path / f"{number}.png"
-        Image.fromarray(pixels, mode).save(image)
-        row = predict(digits, image, tmp_path / "rows.csv", accelerator="cpu")[0]
-        assert number != 3 or "inverted" in row["warning"]
-        answer = session.run(None, {"images": np.array(Image.open(image).convert("RGBA"))[None]})[0][0]
-        assert answer.max() == pytest.approx(row["probability"], abs=1e-4)
-        assert str(answer.argmax()) == row["label"]
-    batch = np.zeros((5, 12, 40, 4), dtype=np.uint8)
-    assert session.run(None, {"images": batch})[0].shape == (5, 10)
+
+def test_a_table_exports_to_torch(trained: TrainRun, tmp_path: Path) -> None:
+    """In this process, because a new one takes some seconds to import torch; the slow tests start one."""
+    run = trained("data=diabetes", "model=mlp")
+    network, path = Portable(load_task(run)).eval(), tmp_path / "model.pt2"
+    FORMATS["torch_export"].write(traced(network), network, _metadata(network, RunFolder.open(run), False), path)
+    extra = {"metadata.json": ""}
+    rows = torch.rand(3, 10)
+    found = torch.export.load(path, extra_files=extra).module()(rows)
+    torch.testing.assert_close(found, network(rows))
+    _check_metadata(json.loads(extra["metadata.json"]))
+
+
+def _check_metadata(found: dict[str, str]) -> None:
+    assert json.loads(found["outputs"]) == ["numbers"]
+    assert json.loads(found["labels"]) == ["progression"]
+    assert "firstlight.networks.MLP" in found["config"]
 
 
 def test_a_file_with_other_answers_is_refused_and_removed(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: TrainRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Wrong(Onnx):
         runner = Onnx.runner + "\nright = answer\nanswer = lambda inputs: [output * 1.01 for output in right(inputs)]"
 
     monkeypatch.setitem(export.__globals__["FORMATS"], "onnx", Wrong())
-    with pytest.raises(ValueError, match=r"model\.onnx: cannot export \(its answers differ by 0\.00"):
-        export(digits, output=tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match=r"model\.onnx: cannot export \(its answers differ by 0\.0"):
+        export(trained("data=diabetes", "model=mlp"), output=tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
-
-
-def test_the_script_of_the_guide_classifies_a_photo(digits: Path, tmp_path: Path) -> None:
-    """The script gives the numbers of `predict` for 16 bits, a rotation by EXIF, and a palette with transparency."""
-    (tmp_path / "photo.py").write_text(GUIDE.read_text().partition("```python\n")[2].partition("```")[0])
-    model = export(digits, output=tmp_path / "model.onnx")
-    random = np.random.default_rng(1)
-    rotated = Image.Exif()
-    rotated[0x0112] = 6
-    images: dict[str, tuple[Image.Image, dict[str, Any]]] = {
-        "deep.png": (Image.fromarray(random.integers(0, 2**16, (20, 31), dtype=np.uint16)), {}),
-        "rotated.png": (Image.fromarray(random.integers(0, 256, (20, 31, 3), dtype=np.uint8)), {"exif": rotated}),
-        "palette.gif": (Image.fromarray(random.integers(0, 9, (25, 25), dtype=np.uint8), "P"), {"transparency": 3}),
-    }
-    for name, (image, options) in images.items():
-        image.save(tmp_path / name, **options)
-        row = predict(digits, tmp_path / name, tmp_path / "rows.csv", accelerator="cpu")[0]
-        command = [sys.executable, "-I", "photo.py", str(model), name]
-        label, probability = subprocess.check_output(command, cwd=tmp_path, text=True).split()
-        assert label == row["label"], name
-        assert float(probability) == pytest.approx(row["probability"], abs=1e-4), name
 
 
 @pytest.mark.parametrize(
@@ -99,14 +114,18 @@ def test_the_script_of_the_guide_classifies_a_photo(digits: Path, tmp_path: Path
         ({"format": "onxn"}, r"format=onxn: unknown format, did you mean 'onnx'\?"),
         ({"output": "model.pt2"}, r"must end in \.onnx with format=onnx"),
         ({"checkpoint": "lats"}, "checkpoint"),
+        ({"quantize": "int9"}, r"quantize=int9: unknown quantization, did you mean 'int8'\?"),
+        (
+            {"quantize": "int8", "format": "torch_export"},
+            r"^quantize=int8: must be null with format=torch_export, .* To fix: set format=onnx",
+        ),
     ],
 )
-def test_mistakes_are_named(digits: Path, options: dict[str, Any], message: str) -> None:
+def test_mistakes_are_named(trained_run: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        export(digits, **options)
+        export(trained_run, **options)
 
 
-VAE = ["data=digits", "model=vae", "model.hidden_sizes=[4]"]
 LSTM = ["data=text", "model=lstm", "model.hidden_size=8"]
 
 
@@ -114,23 +133,42 @@ LSTM = ["data=text", "model=lstm", "model.hidden_size=8"]
 @pytest.mark.parametrize(
     ("words", "outputs", "format"),
     [
-        (VAE, "reconstructions, latents", "onnx"),
-        (VAE, "reconstructions, latents", "torch_export"),
+        (["data=digits", "model=cnn", "augment=light"], "probabilities", "onnx"),
+        (["data=digits", "model=cnn", "augment=light"], "probabilities", "torch_export"),
+        (["data=digits", "model=vae", "model.hidden_sizes=[4]"], "reconstructions, latents", "onnx"),
+        (["data=digits", "model=vae", "model.hidden_sizes=[4]"], "reconstructions, latents", "torch_export"),
         (["data=digits", "model=gan", "model.base_channels=4"], "images", "onnx"),
         (LSTM, "probabilities", "onnx"),
         (LSTM, "probabilities", "torch_export"),
         (["data=text", "model=transformer"], "probabilities", "onnx"),
-        (["data=diabetes", "model=mlp"], "numbers", "onnx"),
         (["data=iris", "model=mlp"], "probabilities", "onnx"),
+        (["data=diabetes", "model=mlp"], "numbers", "torch_export"),
     ],
 )
 def test_every_task_exports(
-    words: list[str], outputs: str, format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], outputs: str, format: str, trained: TrainRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(compose(*words, f"run_dir={tmp_path / 'run'}", *TRAIN))
-    path = export(tmp_path / "run", format)  # raises an error if the answers differ
+    export(trained(*words), format)  # raises an error if the answers differ
     assert f"-> {outputs}\nchecked without firstlight on " in capsys.readouterr().out
-    if format == "torch_export":
-        extra = {"metadata.json": ""}
-        torch.export.load(path, extra_files=extra)
-        assert json.loads(extra["metadata.json"])["outputs"] == json.dumps(outputs.split(", "))
+
+
+TEXTS = {"gru", "lstm", "rnn", "transformer"}
+MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_every_network_exports(model: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = RunConfig.from_overrides(f"data={'text' if model in TEXTS else 'digits'}", f"model={model}")
+    store, splits = build_source(config).splits(1)
+    network = Portable(build_task(config, store.spec)).eval()
+    raw, _ = splits["test"].take(torch.arange(2))
+    if network.input_name == "latents":
+        batch = torch.randn(2, *network.example.shape[1:])
+    else:
+        batch = raw if network.input_name == "tokens" else torch.randint(256, (3, 19, 31, 4), dtype=torch.uint8)
+    FORMATS["onnx"].write(traced(network), network, {}, tmp_path / "model.onnx")
+    with torch.inference_mode():
+        expected = [[output.numpy() for output in network(batch)]]
+    check_file(tmp_path / "model.onnx", FORMATS["onnx"], [batch.numpy()], expected)  # raises an error

@@ -44,7 +44,7 @@ def check_file(
         ValueError: the process fails, or an output differs by more than `TOLERANCE`, absolute for numbers up to 1 and
             relative for larger ones.
     """
-    found = _run(path, format, inputs)
+    found = answers(path, format, inputs)
     largest = 0.0
     for number, outputs in enumerate(expected):
         for place, want in enumerate(outputs):
@@ -58,7 +58,15 @@ def check_file(
     return largest
 
 
-def _run(path: Path, format: Format, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def answers(path: Path, format: Format, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a file on batches in a new process without firstlight.
+
+    Returns:
+        The outputs as `<number of the batch>_<number of the output>`.
+
+    Raises:
+        ValueError: the process fails.
+    """
     with tempfile.TemporaryDirectory() as name:
         source, target = Path(name) / "inputs.npz", Path(name) / "outputs.npz"
         arrays: dict[str, Any] = {str(number): batch for number, batch in enumerate(inputs)}

@@ -11,16 +11,20 @@ from firstlight.checks import choose
 from firstlight.files import naming, output_file, user_path
 from firstlight.runs import RunFolder
 from firstlight.runs.export.check import check_file
-from firstlight.runs.export.formats import FORMATS, traced
+from firstlight.runs.export.formats import FORMATS, Format, traced
 from firstlight.runs.export.portable import Portable
+from firstlight.runs.export.quantized import quantize_and_test
 from firstlight.runs.export.samples import samples_for
 from firstlight.runs.load import load_task
+
+QUANTIZATIONS = ("int8",)
 
 
 def export(
     run: str | Path,
     format: str = "onnx",
     output: str | Path | None = None,
+    quantize: str | None = None,
     checkpoint: str = "best",
     trust: bool = False,
 ) -> Path:
@@ -31,10 +35,14 @@ def export(
     of the network lie beside it as .safetensors. A process without firstlight runs the file on 64 samples; if an answer
     differs from the run's by more than 1e-4, no file is left.
 
+    With `quantize`, the checked file is then quantized. Its accuracy on the test split is printed before and after; a
+    file that is much less accurate is not kept, see `quality`. No .safetensors lies beside a quantized file.
+
     Args:
         run: the run folder.
         format: "onnx" or "torch_export".
-        output: path of the file; by default model.onnx or model.pt2 in the run folder.
+        output: path of the file; by default model.onnx, model.int8.onnx or model.pt2 in the run folder.
+        quantize: "int8": 8-bit integers in place of the floats of the layers, with format "onnx"; None for floats.
         checkpoint: "best" or "last".
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
@@ -42,34 +50,55 @@ def export(
         The path of the file.
 
     Raises:
-        ValueError: the run, the checkpoint or the format does not exist, the network cannot be exported, the file
-            cannot be written, or its answers are not those of the run.
+        ValueError: the run, the checkpoint, the format or the quantization does not exist, the network cannot be
+            exported, the file cannot be written, its answers are not those of the run, or the data that a quantization
+            needs is gone.
     """
     chosen = FORMATS[choose("format", format, FORMATS, "format")]
+    _check_quantize(quantize, format)
     chosen.check_installed()
     folder = RunFolder.open(run)
     network = Portable(load_task(run, checkpoint, trust=trust)).eval()
-    target = user_path(folder.path / f"model{chosen.suffix}" if output is None else output, "output")
+    name = f"model{'' if quantize is None else f'.{quantize}'}{chosen.suffix}"
+    target = user_path(folder.path / name if output is None else output, "output")
     if target.suffix != chosen.suffix:
         raise ValueError(f"output={target}: must end in {chosen.suffix} with format={format}.")
-    inputs, origin = samples_for(network, folder, trust)
-    program = traced(network)
     made = target.with_name(f".{target.name}.unchecked{chosen.suffix}")
     with output_file("output", target):
         try:
-            chosen.write(program, network, _metadata(network, folder, trust), made)
-            with torch.inference_mode():
-                expected = [[part.numpy() for part in network(torch.from_numpy(batch))] for batch in inputs]
-            difference = check_file(made, chosen, inputs, expected)
+            report = _write_and_check(network, folder, chosen, made, trust)
+            if quantize is not None:
+                report = quantize_and_test(made, chosen, network, folder, trust)
             made.replace(target)
         except ValueError as error:
             raise ValueError(f"{target}: {error}") from error
         finally:
             made.unlink(missing_ok=True)
-        _write_weights(network, target.with_suffix(".safetensors"))
-    print(f"{target}  {_signature(network)}")
-    print(f"checked without firstlight on {sum(map(len, inputs))} {origin}: largest difference {difference:.1g}")
+        if quantize is None:
+            _write_weights(network, target.with_suffix(".safetensors"))
+    print(f"{target}  {_signature(network)}\n{report}")
     return target
+
+
+def _check_quantize(quantize: str | None, format: str) -> None:
+    if quantize is None:
+        return
+    choose("quantize", quantize, QUANTIZATIONS, "quantization")
+    if not FORMATS[format].can_quantize:
+        raise ValueError(
+            f"quantize={quantize}: must be null with format={format}, which has no integers of its own."
+            " To fix: set format=onnx, whose files hold int8."
+        )
+
+
+def _write_and_check(network: Portable, folder: RunFolder, format: Format, path: Path, trust: bool) -> str:
+    """Write a file with floats, compare its answers with those of the run, and return a line about it."""
+    inputs, origin = samples_for(network, folder, trust)
+    format.write(traced(network), network, _metadata(network, folder, trust), path)
+    with torch.inference_mode():
+        expected = [[part.numpy() for part in network(torch.from_numpy(batch))] for batch in inputs]
+    difference = check_file(path, format, inputs, expected)
+    return f"checked without firstlight on {sum(map(len, inputs))} {origin}: largest difference {difference:.1g}"
 
 
 def _metadata(network: Portable, folder: RunFolder, trust: bool) -> dict[str, str]:

@@ -22,11 +22,13 @@ class Format(ABC):
         runner: Python code of a process that knows only NumPy and the format's own library: it sets `answer`, a
             function from an input array to the list of output arrays. `path` is the file.
         packages: what must be installed to write the format, besides torch.
+        can_quantize: whether `int8.quantize_file` takes its files.
     """
 
     suffix: ClassVar[str]
     runner: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
+    can_quantize: ClassVar[bool] = False
 
     def check_installed(self) -> None:
         """Check that the packages are installed.
@@ -51,6 +53,7 @@ class Onnx(Format):
 
     suffix = ".onnx"
     packages = ("onnx", "onnxscript", "onnxruntime", "safetensors")
+    can_quantize = True
     runner = """
 import onnxruntime
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
