@@ -1,0 +1,162 @@
+"""Serve the page of a run to the browsers of this machine."""
+
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from firstlight.checks import check_range
+from firstlight.data.images.reading import refuse_decompression_bombs
+from firstlight.runs import RunFolder
+from firstlight.runs.demo.examples import Examples
+from firstlight.runs.demo.library import gradio, theme
+from firstlight.runs.demo.page import STYLE, build_page, parts_for
+from firstlight.runs.demo.subject import Subject
+from firstlight.runs.device import pick_device
+from firstlight.runs.load import load_task
+from firstlight.runs.predict.predictor import known_of
+from firstlight.runs.predict.screen import show
+
+HOST = "127.0.0.1"  # not reachable from other machines
+MAX_MEGABYTES, MAX_PIXELS = 20.0, 100_000_000
+_LAST_PORT = 65535
+
+
+def demo(
+    run: str | Path,
+    port: int = 7860,
+    checkpoint: str = "best",
+    accelerator: str = "auto",
+    max_megabytes: float = MAX_MEGABYTES,
+    max_pixels: int = MAX_PIXELS,
+    trust: bool = False,
+) -> None:
+    """Serve a page on which a trained run answers, until Ctrl-C.
+
+    Only this machine can open the page, and it loads nothing from another one. Uploads lie in a temporary folder: each
+    for ten minutes at most, and all are deleted at the end.
+
+    Args:
+        run: the run folder.
+        port: of the page; 0 chooses a free one.
+        checkpoint: "best" or "last".
+        accelerator: see `pick_device`.
+        max_megabytes: a larger upload is refused.
+        max_pixels: an image with more pixels is refused, because it may be a decompression bomb.
+        trust: whether the run's config may name any class or function, see `RunFolder.config`.
+
+    Raises:
+        ValueError: the run or the checkpoint does not exist, its task has no page, the port is taken, an option is out
+            of its range, or Gradio is not installed.
+    """
+    with _ended_by_signals(), served(run, port, checkpoint, accelerator, max_megabytes, max_pixels, trust) as address:
+        show(f"{address}  (Ctrl-C ends the page)")
+        while True:
+            time.sleep(3600)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that no upload stays on the disk."""
+
+    def stop(number: int, _: Any) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def served(
+    run: str | Path,
+    port: int = 0,
+    checkpoint: str = "best",
+    accelerator: str = "auto",
+    max_megabytes: float = MAX_MEGABYTES,
+    max_pixels: int = MAX_PIXELS,
+    trust: bool = False,
+) -> Iterator[str]:
+    """Serve the page during the block, and yield its address; arguments and errors are those of `demo`."""
+    check_range("port", port, at_least=0, at_most=_LAST_PORT)
+    check_range("max_megabytes", max_megabytes, above=0)
+    check_range("max_pixels", max_pixels, at_least=1)
+    chosen = _free_port(port)
+    with _own_folder() as folder, refuse_decompression_bombs(max_pixels):
+        page = _page_of(run, checkpoint, accelerator, max_pixels, trust, folder)
+        try:
+            page.launch(
+                server_name=HOST,
+                server_port=chosen,
+                share=False,
+                prevent_thread_lock=True,
+                quiet=True,
+                max_file_size=int(max_megabytes * 1_000_000),
+                theme=theme(),
+                css=STYLE,
+                footer_links=[],
+                ssr_mode=False,
+                show_error=True,
+            )
+            yield f"http://{HOST}:{chosen}"
+        finally:
+            page.close(verbose=False)
+
+
+def _page_of(run: str | Path, checkpoint: str, accelerator: str, max_pixels: int, trust: bool, folder: Path) -> Any:
+    """Return the page of a run, a `gradio.Blocks`."""
+    gradio()  # raises its error before the network is loaded
+    opened = RunFolder.open(run)
+    task = load_task(run, checkpoint, pick_device(accelerator), trust)
+    parts = parts_for(task, str(run))
+    examples = Examples.of(opened, task.spec, trust)
+    subject = Subject(task, opened.config(trust).name, known_of(run), examples, max_pixels, folder)
+    return build_page(subject, parts, _summary(opened))
+
+
+def _summary(folder: RunFolder) -> str:
+    """Return the results of the test split in one line; empty if there are none."""
+    metrics = folder.metrics()
+    found = {key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")}
+    shown = [f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, int | float)][:4]
+    return f"Test split: {', '.join(shown)}" if shown else ""
+
+
+def _free_port(port: int) -> int:
+    """Return the port, or a free one for 0.
+
+    Raises:
+        ValueError: another program uses it.
+    """
+    with socket.socket() as probe:
+        if os.name != "nt":  # on Windows this option would let two programs have one port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ValueError(
+                f"port={port}: must be free ({error.strerror}). To fix: set another one, or port=0 for any free port."
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Yield a temporary folder for all files of the page, which is deleted at the end."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(prefix="firstlight-demo-", ignore_cleanup_errors=True) as path:
+        os.environ["GRADIO_TEMP_DIR"] = path
+        try:
+            yield Path(path)
+        finally:
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
