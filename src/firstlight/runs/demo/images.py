@@ -1,21 +1,27 @@
 """The part of the page for images: a sketch pad, the camera, an upload and examples; what the network answers."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from firstlight.data.images.reading import read_image, refuse_decompression_bombs
 from firstlight.runs.demo.drawing import Frame
-from firstlight.runs.demo.library import ONE_AT_A_TIME, answering, gradio
+from firstlight.runs.demo.library import QUIETLY, answering, gradio
 from firstlight.runs.demo.shown import bars, enlarged, notes, numbers
 from firstlight.runs.demo.sketch_pad import add_sketch_pad, sketch_of
 from firstlight.runs.demo.subject import Subject
+from firstlight.runs.explain.attributions import explain_images
+from firstlight.runs.explain.drawing.overlay import heat_overlay
 from firstlight.runs.predict.images import Images
 from firstlight.runs.predict.results import predict_batch
 from firstlight.spec import DataSpec
+from firstlight.tasks import Classification, Reconstruction, Regression
+from firstlight.tasks.task import TOP
 
 _MAX_SKETCH = 64  # pixels of the largest images that can be drawn with a few strokes
 
@@ -61,24 +67,40 @@ class ImageAnswers:
         """Return the answer to an image of the stored shape, uint8."""
         batch = self.images.batch([{}], pixels[None])
         result = predict_batch(self.task, batch)[0]
-        raw = batch.raw.to(self.task.device)
+        seen, second = self._views(batch.raw)
+        return self._answer(result.found), enlarged(seen), second, notes(result.warnings, self.spec)
+
+    def _answer(self, found: dict[str, Any]) -> Any:
+        """Return a row of predictions as the value of the answer: bars for classes, else a text."""
+        if isinstance(self.task, Classification):
+            return bars(found)
+        return numbers(self.task, found) if isinstance(self.task, Regression) else "  ".join(self.task.cells(found))
+
+    def _views(self, raw: Tensor) -> tuple[Tensor, Any]:
+        """Return the image that the network sees, and the one beside it: Grad-CAM or a reconstruction; None for none.
+
+        Args:
+            raw: a batch of one image, see `Split`.
+        """
+        if isinstance(self.task, Classification | Regression):
+            found = explain_images(self.task, raw, integrated=False)
+            heat = None if found.grad_cam is None else enlarged(heat_overlay(found.images, found.grad_cam)[0])
+            return found.images[0], heat
         with torch.inference_mode():
-            seen = self.task.preprocess.to_pixels(self.task.preprocess(raw))[0]
-        answer = (
-            bars(result.found)
-            if self.spec.targets == "classes" and "top_1" in result.found
-            else self._text(result.found)
-        )
-        return answer, enlarged(seen), self._second(raw), notes(result.warnings, self.spec)
+            seen = self.task.preprocess.to_pixels(self.task.preprocess(raw.to(self.task.device)))[0]
+        example = self.task.example_output(raw.to(self.task.device))
+        return seen, enlarged(example[-1]) if isinstance(example, Tensor) else None
 
-    def _text(self, found: dict[str, Any]) -> str:
-        is_regression = self.spec.targets == "numbers" and set(self.spec.labels) <= set(found)
-        return numbers(self.task, found) if is_regression else "  ".join(self.task.cells(found))
+    @cached_property
+    def has_second(self) -> bool:
+        """Whether answers have a second image. The first call imports what all answers need, which takes seconds."""
+        empty = np.zeros(self.spec.stored_shape, np.uint8)
+        return self._of_pixels(empty)[2] is not None
 
-    def _second(self, raw: torch.Tensor) -> Any:
-        """Return the image beside the one that the network sees: its reconstruction; None for other tasks."""
-        example = self.task.example_output(raw)
-        return enlarged(example[-1]) if isinstance(example, torch.Tensor) else None
+    @property
+    def second_heading(self) -> str:
+        """Heading of the second image."""
+        return "Reconstruction" if isinstance(self.task, Reconstruction) else "Where it looks (Grad-CAM)"
 
 
 def can_draw(spec: DataSpec) -> bool:
@@ -91,32 +113,25 @@ def add_images(subject: Subject) -> None:
     gr, answers = gradio(), ImageAnswers(subject)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=340):
-            inputs = _add_inputs(gr, subject, answers)
+            events = _add_inputs(gr, subject, answers)
         with gr.Column(min_width=340):
-            outputs = _add_outputs(gr, subject)
-    for component, answer in inputs:
-        options = {"trigger_mode": "always_last", "show_progress": "hidden", **ONE_AT_A_TIME}
-        changed = component.change if hasattr(component, "clear") else component.input
-        changed(answering(answer), component, outputs, **options)
+            outputs = _add_outputs(gr, answers)
+    for event, component, answer in events:
+        event(answering(answer), component, outputs, trigger_mode="always_last", **QUIETLY)
 
 
-def _add_inputs(gr: Any, subject: Subject, answers: ImageAnswers) -> list[tuple[Any, Callable[..., Shown]]]:
-    """Add the ways to give an image, and return the component and the function of each."""
-    found: list[tuple[Any, Callable[..., Shown]]] = []
+def _add_inputs(gr: Any, subject: Subject, answers: ImageAnswers) -> list[tuple[Any, Any, Callable[..., Shown]]]:
+    """Add the ways to give an image, and return the event, the component and the answer of each."""
+    found: list[tuple[Any, Any, Callable[..., Shown]]] = []
     if answers.frame is not None:
         with gr.Tab("Draw"):
-            found.append((add_sketch_pad(), answers.of_drawing))
+            pad = add_sketch_pad()
+            found.append((pad.input, pad, answers.of_drawing))
     with gr.Tab("Photo"):
-        photo = gr.Image(
-            sources=["upload", "webcam", "clipboard"],
-            type="filepath",
-            label="Photo",
-            height=380,
-            buttons=[],
-            elem_id="photo",
-        )
+        sources = ["upload", "webcam", "clipboard"]
+        photo = gr.Image(sources=sources, type="filepath", label="Photo", height=380, buttons=[], elem_id="photo")
         photo.preprocess = _path_of  # Gradio would decode the file, without the limits of `read_image`
-        found.append((photo, answers.of_file))
+        found.append((photo.change, photo, answers.of_file))
         if paths := subject.examples.write_images(subject.folder):
             gr.Examples([[path] for path in paths], photo, label="From the test split", examples_per_page=len(paths))
     return found
@@ -127,30 +142,21 @@ def _path_of(payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
-def _add_outputs(gr: Any, subject: Subject) -> list[Any]:
+def _add_outputs(gr: Any, answers: ImageAnswers) -> list[Any]:
     """Add the answer, what the network sees, the second image and the notes."""
-    task = subject.task
-    if task.spec.targets == "classes" and task.task_name == "classification":
-        answer = gr.Label(num_top_classes=5, label="Answer", elem_id="answer")
+    if isinstance(answers.task, Classification):
+        answer = gr.Label(num_top_classes=TOP, label="Answer", elem_id="answer")
     else:
         answer = gr.Textbox(label="Answer", interactive=False, elem_id="answer")
     with gr.Row():
         seen = _add_image(gr, "What the network sees")
-        second = _add_image(gr, "Reconstruction", task.task_name == "reconstruction")
-    note = gr.Markdown(elem_id="notes")
-    return [answer, seen, second, note]
+        second = _add_image(gr, answers.second_heading, answers.has_second)
+    return [answer, seen, second, gr.Markdown(elem_id="notes")]
 
 
 def _add_image(gr: Any, heading: str, is_visible: bool = True) -> Any:
     """Add an image below its heading, which would otherwise lie upon it."""
     with gr.Column(min_width=140, visible=is_visible):
         gr.Markdown(heading)
-        return gr.Image(
-            show_label=False,
-            label=heading,
-            height=240,
-            interactive=False,
-            format="png",
-            buttons=[],
-            elem_classes="pixels",
-        )
+        options = {"show_label": False, "interactive": False, "buttons": [], "format": "png", "height": 240}
+        return gr.Image(label=heading, alt_text=heading, elem_classes="pixels", **options)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from firstlight.randomness import generator
-from firstlight.runs.demo.library import ONE_AT_A_TIME, answering, gradio
+from firstlight.runs.demo.library import QUIETLY, answering, gradio
 from firstlight.runs.demo.shown import enlarged
 from firstlight.runs.demo.subject import Subject
 from firstlight.tasks import Task
@@ -106,7 +106,6 @@ def add_latents(subject: Subject) -> None:
                 elem_classes="pixels",
                 elem_id="answer",
             )
-    options = {"trigger_mode": "always_last", "show_progress": "hidden", **ONE_AT_A_TIME}
     for slider in (seed, *sliders):
-        slider.change(answering(latents.image), [seed, *sliders], image, **options)
+        slider.change(answering(latents.image), [seed, *sliders], image, trigger_mode="always_last", **QUIETLY)
     reset.click(lambda: [0] * number, None, sliders)

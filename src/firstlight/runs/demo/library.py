@@ -55,3 +55,5 @@ def answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # All answers wait for each other: there is one network on one device.
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1}
+# For answers that come while the user draws or moves a slider: no animation hides the last one.
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", **ONE_AT_A_TIME}
