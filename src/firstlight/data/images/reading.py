@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from firstlight.data.files.formats import SUFFIXES, UnreadableError, open_image
 from firstlight.data.files.tree import Tree
@@ -120,6 +120,8 @@ def read_image(
                 return fit_image(opened, shape, interpolation, fit)
     except UnreadableError as error:
         raise cannot_read(path, *error.args) from None
+    except UnidentifiedImageError as error:
+        raise cannot_read(path, "it is not an image of a known format", "replace or delete this image.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise cannot_read(
             path, str(error), "make it smaller, or set a larger data.max_pixels (predictions: predict.max_pixels)."

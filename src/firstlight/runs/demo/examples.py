@@ -45,7 +45,7 @@ class Examples:
             test = source.splits(config.seed)[1]["test"]
         except (ValueError, OSError):
             return nothing
-        raw, targets = test.take(torch.arange(0, len(test), max(1, len(test) // _NUMBER)))
+        raw, targets = test.take(torch.arange(0, len(test), max(1, -(-len(test) // _NUMBER))))
         fits = spec.kind == "tokens" or tuple(raw.shape[1:]) == spec.stored_shape
         return cls(raw.numpy(), targets.numpy()) if fits else nothing
 

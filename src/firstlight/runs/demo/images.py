@@ -11,7 +11,7 @@ from torch import Tensor
 
 from firstlight.data.images.reading import read_image, refuse_decompression_bombs
 from firstlight.runs.demo.drawing import Frame
-from firstlight.runs.demo.library import QUIETLY, answering, gradio
+from firstlight.runs.demo.library import QUIETLY, answering, gradio, sentence
 from firstlight.runs.demo.shown import bars, enlarged, notes, numbers
 from firstlight.runs.demo.sketch_pad import add_sketch_pad, sketch_of
 from firstlight.runs.demo.subject import Subject
@@ -46,16 +46,20 @@ class ImageAnswers:
     def of_file(self, path: str | None) -> Shown:
         """Return the answer to an uploaded file or a photo of the camera; an empty one if there is none.
 
-        Raises:
-            ValueError: the file is not an image, is damaged, or may be a decompression bomb.
+        A file that is no image, is damaged, or may be a decompression bomb is answered by a sentence that says so.
         """
-        if path is None:
-            return self.nothing
+        try:
+            return self.nothing if path is None else self._of_pixels(self._read(path))
+        except ValueError as error:
+            return (None, None, None, f"**Not read.** {sentence(error)}")
+
+    def _read(self, path: str) -> np.ndarray:
+        """Return a file as an image of the stored shape, with the limits of `read_image`."""
         content, name = Path(path).read_bytes(), Path(Path(path).name)
         limit = self.subject.max_pixels
         with refuse_decompression_bombs(limit):
             shape, fit = self.spec.stored_shape, self.spec.fit
-            return self._of_pixels(read_image(name, shape, content, "bilinear", fit, limit))
+            return read_image(name, shape, content, "bilinear", fit, limit)
 
     def of_drawing(self, drawn: str | None) -> Shown:
         """Return the answer to what the sketch pad holds, see `sketch_of`; an empty one if nothing is drawn."""
@@ -65,7 +69,7 @@ class ImageAnswers:
 
     def _of_pixels(self, pixels: np.ndarray) -> Shown:
         """Return the answer to an image of the stored shape, uint8."""
-        batch = self.images.batch([{}], pixels[None])
+        batch = self.images.batch([{}], np.array(pixels)[None])  # a copy, as decoded pixels are read-only
         result = predict_batch(self.task, batch)[0]
         seen, second = self._views(batch.raw)
         return self._answer(result.found), enlarged(seen), second, notes(result.warnings, self.spec)
@@ -131,7 +135,7 @@ def _add_inputs(gr: Any, subject: Subject, answers: ImageAnswers) -> list[tuple[
         sources = ["upload", "webcam", "clipboard"]
         photo = gr.Image(sources=sources, type="filepath", label="Photo", height=380, buttons=[], elem_id="photo")
         photo.preprocess = _path_of  # Gradio would decode the file, without the limits of `read_image`
-        found.append((photo.change, photo, answers.of_file))
+        found.append((photo.change, photo, answers.of_file))  # an upload, the camera, and a click on an example
         if paths := subject.examples.write_images(subject.folder):
             gr.Examples([[path] for path in paths], photo, label="From the test split", examples_per_page=len(paths))
     return found

@@ -42,18 +42,17 @@ def parts_for(task: Task, run: str) -> list[Part]:
     return found
 
 
-def build_page(subject: Subject, parts: list[Part], summary: str) -> Any:
+def build_page(subject: Subject, parts: list[Part]) -> Any:
     """Return the page, a `gradio.Blocks`.
 
     Args:
         subject: the run.
         parts: see `parts_for`.
-        summary: a line below the heading.
     """
     gr = gradio()
     cache = (_SECONDS_BETWEEN, _SECONDS_TO_LIVE)
     with gr.Blocks(title=subject.title, analytics_enabled=False, delete_cache=cache) as page:
-        gr.Markdown(f"# {subject.title}\n{summary}")
+        gr.Markdown(f"# {subject.title}\n{subject.summary}")
         if len(parts) == 1:
             parts[0][1](subject)
         else:

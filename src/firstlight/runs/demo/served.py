@@ -12,18 +12,13 @@ from typing import Any
 
 from firstlight.checks import check_range
 from firstlight.data.images.reading import refuse_decompression_bombs
-from firstlight.runs import RunFolder
-from firstlight.runs.demo.examples import Examples
 from firstlight.runs.demo.library import gradio, theme
 from firstlight.runs.demo.page import STYLE, build_page, parts_for
-from firstlight.runs.demo.subject import Subject
-from firstlight.runs.device import pick_device
-from firstlight.runs.load import load_task
-from firstlight.runs.predict.predictor import known_of
+from firstlight.runs.demo.subject import MAX_PIXELS, Subject
 from firstlight.runs.predict.screen import show
 
 HOST = "127.0.0.1"  # not reachable from other machines
-MAX_MEGABYTES, MAX_PIXELS = 20.0, 100_000_000
+MAX_MEGABYTES = 20
 _LAST_PORT = 65535
 
 
@@ -90,7 +85,9 @@ def served(
     check_range("max_pixels", max_pixels, at_least=1)
     chosen = _free_port(port)
     with _own_folder() as folder, refuse_decompression_bombs(max_pixels):
-        page = _page_of(run, checkpoint, accelerator, max_pixels, trust, folder)
+        gradio()  # raises its error before the network is loaded
+        subject = Subject.of(run, folder, checkpoint, accelerator, max_pixels, trust)
+        page = build_page(subject, parts_for(subject.task, str(run)))
         try:
             page.launch(
                 server_name=HOST,
@@ -98,7 +95,7 @@ def served(
                 share=False,
                 prevent_thread_lock=True,
                 quiet=True,
-                max_file_size=int(max_megabytes * 1_000_000),
+                max_file_size=int(max_megabytes * 2**20),
                 theme=theme(),
                 css=STYLE,
                 footer_links=[],
@@ -108,25 +105,6 @@ def served(
             yield f"http://{HOST}:{chosen}"
         finally:
             page.close(verbose=False)
-
-
-def _page_of(run: str | Path, checkpoint: str, accelerator: str, max_pixels: int, trust: bool, folder: Path) -> Any:
-    """Return the page of a run, a `gradio.Blocks`."""
-    gradio()  # raises its error before the network is loaded
-    opened = RunFolder.open(run)
-    task = load_task(run, checkpoint, pick_device(accelerator), trust)
-    parts = parts_for(task, str(run))
-    examples = Examples.of(opened, task.spec, trust)
-    subject = Subject(task, opened.config(trust).name, known_of(run), examples, max_pixels, folder)
-    return build_page(subject, parts, _summary(opened))
-
-
-def _summary(folder: RunFolder) -> str:
-    """Return the results of the test split in one line; empty if there are none."""
-    metrics = folder.metrics()
-    found = {key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")}
-    shown = [f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, int | float)][:4]
-    return f"Test split: {', '.join(shown)}" if shown else ""
 
 
 def _free_port(port: int) -> int:

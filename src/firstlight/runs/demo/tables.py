@@ -39,9 +39,10 @@ class RowAnswers:
         """
         row = {column.name: cell for column, cell in zip(self.spec.columns, cells, strict=True)}
         row = {name: None if cell == "" else cell for name, cell in row.items()}
-        batch = next(TableInputs.read([row], self.spec).batches(1), None)
-        if batch is None or batch.unread[0]:
-            raise ValueError(f"The row cannot be read: {batch.unread[0] if batch else 'a cell is of another kind'}.")
+        inputs = TableInputs.read([row], self.spec)
+        if inputs.problems:
+            raise ValueError(inputs.problems[0].removeprefix("row 1: "))
+        batch = next(inputs.batches(1))
         result = predict_batch(self.task, batch)[0]
         answer = bars(result.found) if self.spec.targets == "classes" else numbers(self.task, result.found)
         return answer, notes(result.warnings, self.spec)
