@@ -143,7 +143,7 @@ def test_a_comment_is_that_of_the_key_or_of_where_it_comes_from(tmp_path: Path) 
         "# @package _global_\n# Both.\ndefaults:\n  - override /data: own\n  - override /model: net\n\n"
         "data:\n  batch_size: 8\nmodel:\n  step:\n    rate: 3\n"
     )
-    for name in ("train", "evaluate", "predict", "preview", "sample", "export", "serve", "cache"):
+    for name in COMMANDS:
         (tmp_path / f"{name}.yaml").write_text("# A command.\n")
     options = read_options(tmp_path)
     own, both = options["data", "own"], options["experiment", "both"]

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from firstlight.commands.main import COMMANDS
 from yaml_files import Key, Option, read_options
 
-COMMANDS = ("train", "evaluate", "predict", "preview", "sample", "serve", "cache")
 _TITLE = "Commands"
 # What Markdown would read as HTML, as a link or as emphasis: `<name>/<date>_<time>`, `[[0, 1], [1, 0]]`.
 _CODE = re.compile(r"[\w/]*<\w+>[\w/<>]*|\[\[[^\]]*\](?:, \[[^\]]*\])*\]|\[[^\]]*\]")
@@ -17,7 +17,9 @@ def config_pages(folder: Path) -> dict[str, tuple[str, str]]:
     """Return the title and the Markdown of each page, by the name of its file."""
     options = read_options(folder)
     groups = sorted({group for group, _ in options if group})
-    pages = {"commands": (_TITLE, _page(_TITLE, [options["", name] for name in COMMANDS], options))}
+    pages = {
+        "commands": (_TITLE, _page(_TITLE, [options["", name] for name in COMMANDS if ("", name) in options], options))
+    }
     for group in groups:
         members = [option for (own, _), option in options.items() if own == group]
         pages[group] = (f"{group}=", _page(f"`{group}=`", members, options))

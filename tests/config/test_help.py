@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from firstlight.commands.main import COMMANDS
 from firstlight.config import help as module
 from firstlight.config.help import help_text
 from firstlight.config.project import CONFIG_DIR
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "preview", "sample", "export", "cache"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "new"])
 def test_every_placeholder_of_the_template_is_filled_in(name: str) -> None:
     assert "$" not in help_text(name)
     assert f"{name}.py" in help_text(name)

@@ -117,7 +117,11 @@ def test_mistakes_in_the_words_for_a_project_get_short_answers(project: Path, wo
     ("name", "text", "message"),
     [
         ("train", "defaults:\n  - dta: stripes\n", "defaults: dta: unknown group, did you mean 'data'?"),
-        ("train", "defaults:\n  - hydra: default\n", "defaults: hydra: unknown group; known: augment, averaging, data,"),
+        (
+            "train",
+            "defaults:\n  - hydra: default\n",
+            "defaults: hydra: unknown group; known: augment, averaging, data,",
+        ),
         ("train", "defaults:\n  - base\n", "defaults: base: must be a group and its option, such as data: digits"),
         ("train", "defaults:\n  - {data: a, model: b}\n", "must be a group and its option"),
         ("train", "seed: 1\n  data: 2\n", "line 2: mapping values are not allowed here"),

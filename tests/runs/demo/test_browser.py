@@ -1,5 +1,6 @@
 """The page in a real browser that reaches this machine alone: drawings, photos, forms, and uploads that are refused."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from firstlight.config.compose import compose
+from firstlight.runs.demo.served import served
 from firstlight.training.run import train
 from helpers.browser import open_page
 from helpers.generate import png_header, write_classes
 from helpers.runs import REPOSITORY
 
-pytestmark = pytest.mark.slow
+# Gradio's server leaves sockets and event loops to the garbage collector.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 STROKES = ((0.3, 0.25), (0.7, 0.25), (0.45, 0.8))  # of a seven, as fractions of the sketch pad
 GIGABYTE = 10**9
@@ -42,8 +50,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return trained
 
 
+@pytest.fixture(autouse=True)
+def _collect() -> Iterator[None]:
+    """Collect what the server leaves while its warnings are silenced."""
+    yield
+    gc.collect()
+
+
 @contextmanager
-def demo(run: Path, tmp_path: Path) -> Iterator[str]:
+def script(run: Path, tmp_path: Path) -> Iterator[str]:
     """Start demo.py and yield the address of the page. Ended by SIGTERM, it must leave no file and no message."""
     temporary, errors = tmp_path / "temporary", tmp_path / "errors"
     temporary.mkdir()
@@ -90,7 +105,7 @@ def wait_for(page: Any, place: str, text: str) -> str:
 
 def test_a_drawn_seven_is_answered_seven_in_both_schemes(run: Run, tmp_path: Path) -> None:
     folder = run("data=digits", "model=lenet", "trainer.max_epochs=6")
-    with demo(folder, tmp_path) as address:
+    with script(folder, tmp_path) as address:
         for scheme in ("light", "dark"):
             with open_page(address, scheme) as page:
                 draw(page)
@@ -122,7 +137,7 @@ def answer_uploads(run: Path, photos: Path, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     hostile.mkdir()
     labels = sorted(path.name for path in photos.iterdir())
-    with demo(run, tmp_path) as address, open_page(address) as page:
+    with served(run) as address, open_page(address) as page:
         for (name, content), label in zip(HOSTILE.items(), [*labels, labels[0]], strict=True):
             (hostile / name).write_bytes(content)
             upload(page, hostile / name)
@@ -132,54 +147,37 @@ def answer_uploads(run: Path, photos: Path, tmp_path: Path) -> None:
             assert "Not read" not in page.locator("#notes").inner_text()
 
 
-def test_a_gigabyte_is_refused_and_the_page_goes_on(run: Run, tmp_path: Path) -> None:
-    write_classes(tmp_path / "photos" / "train", 8)
-    write_classes(tmp_path / "photos" / "test", 2)
-    folder = run("data=folder", f"data.dir={tmp_path / 'photos'}", "data.image_size=16", "model=linear")
-    with (tmp_path / "huge.png").open("wb") as file:
+def test_a_gigabyte_is_refused_by_the_page_and_by_the_server(run: Run, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
         file.truncate(GIGABYTE)
     # Gradio then asks for the progress of an upload that has never begun, which its own server does not know.
     expected = ("status of 404", "Response")
-    with demo(folder, tmp_path) as address, open_page(address, expected=expected) as page:
-        upload(page, tmp_path / "huge.png")
-        wait_for(page, ".toast-body", "exceed the maximum allowed size of 20.0 Mb")
-        upload(page, tmp_path / "photos" / "test" / "dog" / "00.jpg")
-        page.locator("#answer h2").wait_for()
-
-
-def test_a_server_that_is_sent_too_much_refuses_it(run: Run, tmp_path: Path) -> None:
-    import requests
-
     folder = run("data=digits", "model=linear", "trainer.max_epochs=1")
-    with demo(folder, tmp_path) as address:
-        sent = {"files": ("large.png", bytes(21 * 2**20))}
-        response = requests.post(f"{address}/gradio_api/upload", files=sent, timeout=30)
+    with served(folder) as address, open_page(address, expected=expected) as page:
+        page.get_by_role("tab", name="Photo").click()
+        upload(page, huge)
+        wait_for(page, ".toast-body", "exceed the maximum allowed size of 20.0 Mb")
+        page.get_by_label("Remove Image").wait_for(state="detached")
+        response = requests.post(f"{address}/gradio_api/upload", files={"files": ("large.png", bytes(21 * 2**20))})
         assert response.status_code == 413
-        assert not any(path.is_file() and path.stat().st_size > 2**20 for path in (tmp_path / "temporary").rglob("*"))
-        assert requests.get(address, timeout=30).status_code == 200
+        temporary = Path(os.environ["GRADIO_TEMP_DIR"])
+        assert all(path.stat().st_size < 2**20 for path in temporary.rglob("*"))
+        page.locator(".gallery button, .gallery-item").first.click()  # a sample of the test split
+        page.locator("#answer h2").wait_for()
+    assert not temporary.exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "button", "answer"),
-    [
-        (("data=diabetes", "model=linear"), "Answer", "progression: "),
-        (("data=iris", "model=linear"), "Answer", "%"),
-    ],
-)
-def test_a_form_is_answered(words: tuple[str, ...], button: str, answer: str, run: Run, tmp_path: Path) -> None:
-    with demo(run(*words, "trainer.max_epochs=2"), tmp_path) as address, open_page(address) as page:
-        page.get_by_role("button", name=button).click()
-        page.wait_for_function(
-            "text => [document.querySelector('#answer')].some(e => (e.innerText + (e.querySelector('textarea')?.value"
-            " ?? '')).includes(text))",
-            arg=answer,
-        )
+def test_a_form_is_answered(run: Run) -> None:
+    with served(run("data=diabetes", "model=linear", "trainer.max_epochs=2")) as address, open_page(address) as page:
+        page.get_by_role("button", name="Answer").click()
+        page.wait_for_function("document.querySelector('#answer textarea').value.startsWith('progression: ')")
 
 
 def test_a_text_is_continued(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat. " * 100)
     words = (f"data.file={tmp_path / 'text.txt'}", "data.length=16", "model=rnn", "trainer.max_epochs=1")
-    with demo(run("data=text", *words), tmp_path) as address, open_page(address) as page:
+    with served(run("data=text", *words)) as address, open_page(address) as page:
         page.locator("#prompt textarea").fill("the cat")
         page.get_by_role("button", name="Continue the text").click()
         assert "6 predicted tokens, loss" in wait_for(page, "#notes", "Next:")
@@ -187,7 +185,7 @@ def test_a_text_is_continued(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_slider_changes_the_image(run: Run, tmp_path: Path) -> None:
-    with demo(run("data=digits", "model=gan", "trainer.max_epochs=1"), tmp_path) as address, open_page(address) as page:
+    with served(run("data=digits", "model=gan", "trainer.max_epochs=1")) as address, open_page(address) as page:
         image = page.locator("#answer img")
         before = image.get_attribute("src")
         page.get_by_label("number input for Direction 1 (standard deviations)").fill("3")
