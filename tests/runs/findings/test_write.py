@@ -15,7 +15,7 @@ from firstlight.runs.evaluate import evaluate
 from firstlight.runs.findings import write
 from firstlight.runs.load import load_task
 from firstlight.runs.predict.predictor import predict
-from firstlight.training.run import train
+from firstlight.training.run import resume, train
 from helpers.runs import TINY
 
 CLASSES = {"confusion.png", "calibration.png", "precision_recall.png", "mistakes.png", "per_class.csv"}
@@ -184,5 +184,5 @@ def test_a_resumed_run_is_no_longer_calibrated(trained_run: Path, tmp_path: Path
     (folder / "calibration.json").write_text('{"temperature": 2.0, "checkpoint": "best"}')
     assert load_task(folder).temperature == 2
     assert load_task(folder, "last").temperature == 1
-    resume(folder, ["trainer.max_epochs=3"])
+    resume(folder, max_epochs=3)
     assert load_task(folder).temperature == 1
