@@ -25,14 +25,9 @@ def test_the_shipped_defaults_reach_an_accuracy_of_0_95(word: str, tmp_path: Pat
     assert accuracy(tmp_path / "run", word) > 0.95
 
 
-@pytest.mark.parametrize("words", [("optimizer=muon",), ("optimizer=adam", "averaging=ema")])
-def test_two_epochs_reach_an_accuracy_of_0_9(words: tuple[str, ...], tmp_path: Path) -> None:
-    assert (
-        accuracy(
-            tmp_path / "run", "trainer.max_epochs=2", "model.filters=[16,32,48]", "model.hidden_sizes=[64]", *words
-        )
-        > 0.9
-    )
+@pytest.mark.parametrize("word", ["optimizer=nesterov", "averaging=ema"])
+def test_two_epochs_reach_an_accuracy_of_0_9(word: str, tmp_path: Path) -> None:
+    assert accuracy(tmp_path / "run", "trainer.max_epochs=2", word) > 0.9
 
 
 def test_a_batch_of_all_samples_is_a_step_of_each_epoch(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class SWA(Averaging):
         every: optimizer steps between two of the averaged weights; None for those of an epoch.
 
     Raises:
-        ValueError: an option is out of its range. At the start of the training: the run has no limit.
+        ValueError: an option is out of its range.
     """
 
     def __init__(self, start: float = 0.75, every: int | None = None) -> None:
@@ -33,7 +33,11 @@ class SWA(Averaging):
         self._first, self._interval = 1, 1
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Compute the steps whose weights are averaged."""
+        """Compute the steps whose weights are averaged.
+
+        Raises:
+            ValueError: the run has no limit.
+        """
         length = pl_module.schedules.length
         if math.isinf(length.total_steps):
             raise ValueError(
