@@ -24,7 +24,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 OPTIONS = read_options(CONFIG_DIR)
 GROUPS = {group for group, _ in OPTIONS if group}
-OTHER_PROGRAMS = ("pip", "tensorboard", "source", "bash", "cd", "pytest")
+OTHER_PROGRAMS = ("pip", "tensorboard", "source", "bash", "cd", "pytest", "curl")
 PROJECT = REPOSITORY / "src" / "firstlight" / "commands" / "template"  # the project of guides/project.md
 
 

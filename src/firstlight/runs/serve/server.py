@@ -56,6 +56,8 @@ def serve(
     check_range("batch_size", batch_size, at_least=1)
     check_range("max_wait_ms", max_wait_ms, at_least=0, at_most=10_000)
     check_range("port", port, at_least=0, at_most=65_535)
+    if invert not in ("auto", True, False):
+        raise ValueError(f"invert={invert}: must be auto, true or false.")
     check_installed()
     with listening_socket(host, port) as listener:  # before the network is read, which takes longer
         from firstlight.runs.serve.app import create_app
