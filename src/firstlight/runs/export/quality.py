@@ -54,7 +54,7 @@ def compare_quality(network: Portable, raw: Tensor, targets: Tensor, before: np.
     if answer == "probabilities":
         wanted = targets.numpy()
         found = [float((output.argmax(-1) == wanted).mean()) for output in (before, after)]
-        return Quality("accuracy", *found, found[0] - max(_FALL, 1 / wanted.size), len(raw))
+        return Quality("accuracy", found[0], found[1], found[0] - max(_FALL, 1 / wanted.size), len(raw))
     if answer == "numbers":
         wanted = targets.numpy()
         found = [float(np.abs(output - wanted).mean()) for output in (before, after)]
@@ -63,7 +63,7 @@ def compare_quality(network: Portable, raw: Tensor, targets: Tensor, before: np.
         wanted = _pixels(network, raw) if answer == "reconstructions" else before
         found = [float(np.square(output - wanted).mean()) for output in (before, after)]
         name, always = "mean squared error", _SQUARED_PIXEL
-    return Quality(name, *found, found[0] * (1 + _GROWTH) + always, len(raw))
+    return Quality(name, found[0], found[1], found[0] * (1 + _GROWTH) + always, len(raw))
 
 
 @torch.inference_mode()
