@@ -16,6 +16,7 @@ from PIL import Image
 from api_reference import api_pages
 from config_reference import config_pages, description
 from firstlight.commands.main import COMMANDS
+from firstlight.commands.trained.compare import with_paths
 from firstlight.config import CONFIG_DIR, RunConfig, compose
 from helpers.runs import REPOSITORY
 from yaml_files import Option, read_options
@@ -66,6 +67,7 @@ def check(command: str, arguments: list[str]) -> None:
     assert command in COMMANDS
     if command == "new":
         return
+    arguments = with_paths(arguments) if command == "compare" else arguments
     config = compose(*(word for word in first_job(arguments) if not word.startswith("-")), config_name=command)
     if command == "train" and config.resume is None:
         try:

@@ -33,11 +33,17 @@ from firstlight.training.run import resume, train
 from helpers.records import events, final_metrics, same_run
 from helpers.runs import REPOSITORY, history, weights
 
-QUICK = ("model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=2", "+trainer.limit_train_batches=3")
+QUICK = (
+    "model=linear",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=2",
+    "+trainer.limit_train_batches=3",
+    "figures=false",
+)
 BY_STEP = ("scheduler=constant", "trainer.log_every_n_steps=1")
 
 
-NUM_WRITES = 14
+NUM_WRITES = 15
 
 
 class Killed(BaseException):
@@ -87,7 +93,7 @@ def test_the_writes_of_a_run_are_those_that_the_next_test_kills(tmp_path: Path) 
         train(RunConfig.from_overrides(*QUICK, *BY_STEP), run_dir=tmp_path / "run")
     epoch = ["records", "last.ckpt", "best.ckpt"]
     # .owner is the owner of the lock of the folder.
-    begin = [".owner", "config.yaml", ".owner", "data.json", "spec.json", "metrics.csv"]
+    begin = [".owner", "config.yaml", ".owner", "data.json", "spec.json", "run.json", "metrics.csv"]
     assert names == [*begin, *epoch, *epoch, "images.npy", "metrics.json"]
     assert len(names) == NUM_WRITES
 

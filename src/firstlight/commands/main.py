@@ -6,7 +6,7 @@ import sys
 from firstlight.checks import suggestion
 
 # These use a trained run.
-TRAINED = ("evaluate", "predict", "explain", "compare", "sample", "export", "serve", "demo")
+TRAINED = ("evaluate", "predict", "explain", "compare", "report", "sample", "export", "serve", "demo")
 COMMANDS = ("train", "preview", *TRAINED, "cache", "new")
 
 

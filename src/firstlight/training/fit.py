@@ -13,6 +13,8 @@ from firstlight.files import write_text
 from firstlight.log import logger
 from firstlight.networks.flops import num_parameters
 from firstlight.runs.findings import write
+from firstlight.runs.report import write_report
+from firstlight.runs.report.environment import About, describe, git_commit
 from firstlight.runs.summary import closing_text
 from firstlight.training.assemble import Parts
 from firstlight.training.callbacks import (
@@ -141,7 +143,17 @@ def _begin_records(session: _Session) -> None:
     parts.folder.calibration_path.unlink(missing_ok=True)  # it is that of other weights
     trainee = session.trainee
     parameters = num_parameters(trainee.module if trainee.task is None else trainee.task.network)
-    session.recorder.begin(trainee.metric_names, parameters, saved.epochs, saved.steps)
+    commit = git_commit()
+    _write_environment(session, commit)
+    session.recorder.begin(trainee.metric_names, parameters, saved.epochs, saved.steps, commit)
+
+
+def _write_environment(session: _Session, commit: str | None) -> None:
+    """Write where the run is trained, and in which directions its metrics improve."""
+    trainer, trainee = session.trainer, session.trainee
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    About(describe(name, trainer.world_size, commit), trainee.directions).write(session.parts.folder.path)
 
 
 def _test(session: _Session) -> dict[str, float]:
@@ -178,7 +190,10 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
         **costs,
     }
     recorder.finish(metrics)
-    folder.write_metrics({name: _json_number(value) for name, value in metrics.items()})
+    metrics_on_disk = {name: _json_number(value) for name, value in metrics.items()}
+    if config.figures:
+        write_report(folder.path, metrics_on_disk)
+    folder.write_metrics(metrics_on_disk)  # last, because it says that the run has ended
     result = trainee.task.result_line() if trainee.task else None
     has_curves = any(folder.path.glob("events.out.tfevents.*"))
     in_python = config.has_live_network

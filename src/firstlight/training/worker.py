@@ -11,8 +11,10 @@ import time
 import traceback
 
 from firstlight.config import RunConfig
+from firstlight.config.saved import read_saved
 from firstlight.log import logger, run_log, tolerate_terminals
 from firstlight.runs import RunFolder
+from firstlight.runs.report import write_report
 from firstlight.training.launch import is_first_process
 from firstlight.training.lean_imports import defer_imports, pause_garbage_collection
 from firstlight.training.processes.connection import connect_to_parent, report_to_parent
@@ -61,6 +63,15 @@ def record_early_end(folder: RunFolder, error: BaseException, started: float) ->
         outcome = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     metrics = {name: value for name, value in folder.metrics().items() if name != "error"}  # of an earlier end
     folder.write_metrics(metrics | outcome | {"seconds/total": time.perf_counter() - started})
+    if isinstance(error, KeyboardInterrupt) and folder.history():
+        _write_report(folder)
+
+
+def _write_report(folder: RunFolder) -> None:
+    """Write the report of an interrupted run, unless its config or something on the way prevents it."""
+    with contextlib.suppress(Exception):
+        if read_saved(folder.config_path).get("figures", True):
+            write_report(folder.path)
 
 
 def _main(run_dir: str) -> int:

@@ -14,6 +14,7 @@ import pytest
 
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
+from firstlight.runs.report.environment import git_commit
 from firstlight.training.loggers.hyperparameters import hyperparameters
 from firstlight.training.run import resume, train
 from helpers.failing import FailingOnce, Mine
@@ -222,7 +223,7 @@ def test_hyperparameters_have_the_git_commit(tmp_path: Path) -> None:
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run([*git, *words], cwd=tmp_path, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True)
-    found = hyperparameters(RunConfig.from_overrides("model=linear", "augment=light"), 195)
+    found = hyperparameters(RunConfig.from_overrides("model=linear", "augment=light"), 195, git_commit())
     assert found["git_commit"] == head.stdout.strip()
     assert found["parameters"] == 195
     assert found["model"] == "firstlight.networks.Linear"

@@ -73,7 +73,9 @@ class Recorder(RunCallback):
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
-    def begin(self, names: Sequence[str] | None, parameters: int, epochs: int, steps: int) -> None:
+    def begin(
+        self, names: Sequence[str] | None, parameters: int, epochs: int, steps: int, commit: str | None = None
+    ) -> None:
         """Begin the records, or drop what a resumed run writes again. Called on the first rank, before the training.
 
         Args:
@@ -81,6 +83,7 @@ class Recorder(RunCallback):
             parameters: the number of parameters of the network.
             epochs: epochs that have ended.
             steps: optimizer steps that have been taken.
+            commit: the commit of the code; None without git.
         """
         kept = [row for row in self.folder.history() if int(row["epoch"]) <= epochs]
         self._has_fixed_columns = names is not None
@@ -88,7 +91,7 @@ class Recorder(RunCallback):
         self._columns = ["epoch", "step", *(name for name in found if name not in _OWN_COLUMNS), "lr", "seconds"]
         write_text(self.folder.history_path, self._csv(kept, header=True))
         is_wanted = self.loggers and self.config.trainer.get("enable_autolog_hparams", True)
-        settings = hyperparameters(self.config, parameters) if is_wanted else {}  # asks git, once
+        settings = hyperparameters(self.config, parameters, commit) if is_wanted else {}
         for each in self.loggers:
             each.begin(epochs, steps)
             if settings:

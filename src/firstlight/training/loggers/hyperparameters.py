@@ -1,7 +1,5 @@
 """The hyperparameters that a logger gets: the config, the size of the network, and the state of the code."""
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 from firstlight.config import RunConfig
@@ -9,9 +7,8 @@ from firstlight.config import RunConfig
 _LEFT_OUT = ("dir", "run_dir", "output_dir", "logger")
 
 
-def hyperparameters(config: RunConfig, parameters: int) -> dict[str, Any]:
+def hyperparameters(config: RunConfig, parameters: int, commit: str | None) -> dict[str, Any]:
     """Return names and values: the config with dotted keys, `parameters` and, in a git repository, `git_commit`."""
-    commit = _git_commit()
     found = flat(config.to_plain()) | {"parameters": parameters}
     return found | ({"git_commit": commit} if commit else {})
 
@@ -27,19 +24,3 @@ def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         elif value not in (None, [], {}) and key not in _LEFT_OUT:
             found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
     return found
-
-
-def _git_commit() -> str | None:
-    """Return the commit of the working directory, with "-dirty" if tracked files have changed; None without git."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path.cwd(),
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return described.stdout.strip()

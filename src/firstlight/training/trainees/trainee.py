@@ -55,6 +55,13 @@ class Trainee(ABC):
         return [f"{split}/{each.name}" for split in ("train", "val") for each in self.task.metrics_of(split)]
 
     @property
+    def directions(self) -> dict[str, str | None]:
+        """Return "min" or "max" by the name of the metric without its split; None where it is unknown."""
+        if self.task is None:
+            return {self.config.monitor.rpartition("/")[2]: self.config.monitor_mode}
+        return {each.name: each.direction for split in ("train", "val") for each in self.task.metrics_of(split)}
+
+    @property
     def headline(self) -> list[str]:
         """The metrics in the line of an epoch; none if each epoch shows which ones there are."""
         if self.task is None:
