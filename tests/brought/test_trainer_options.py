@@ -302,9 +302,9 @@ CALLBACKS_REFUSED: list[tuple[str, list[str], str]] = [
 def logged_steps(folder: Path) -> list[int]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(folder))
+    events = EventAccumulator(str(folder / "tensorboard" / "train"))
     events.Reload()
-    return [event.step for event in events.Scalars("train/loss_of_step")]
+    return [event.step for event in events.Scalars("loss_of_step")]
 
 
 def last_step(folder: Path) -> int:

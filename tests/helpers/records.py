@@ -17,17 +17,19 @@ def final_metrics(folder: Path) -> dict[str, object]:
 
 
 def events(folder: Path) -> dict[str, list[tuple[int, float | bytes]]]:
-    """Return the steps and values of each tag in the event files, in the order in which they were written."""
+    """Return the steps and values of each tag in the event files, in the order in which they were written.
+
+    The tags of train/ and val/ begin with the name of their folder.
+    """
     found: dict[str, list[tuple[int, float | bytes]]] = {}
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted((folder / "tensorboard").rglob("events.out.tfevents.*")):
+        split = "" if path.parent.name == "tensorboard" else f"{path.parent.name}/"
         for event in LegacyEventFileLoader(str(path)).Load():
             for value in event.summary.value:
                 is_scalar = value.WhichOneof("value") == "simple_value"
                 content = value.simple_value if is_scalar else value.SerializeToString()
-                if not value.tag.startswith("_hparams_/"):
-                    found.setdefault(value.tag, []).append((event.step, content))
-                else:  # they hold the time
-                    found.setdefault(value.tag, []).append((event.step, b""))
+                holds_time = value.tag.startswith(("_hparams_/", "results"))
+                found.setdefault(split + value.tag, []).append((event.step, b"" if holds_time else content))
     return found
 
 

@@ -113,7 +113,7 @@ def test_an_output_that_cannot_be_written_raises_an_error(tmp_path: Path) -> Non
 def test_training_shows_the_augmentation_in_tensorboard(tmp_path: Path) -> None:
     words = ("model=linear", "augment=light", "trainer.max_epochs=1", "trainer.accelerator=cpu")
     train(RunConfig.from_overrides(*words, "+trainer.limit_train_batches=1"), run_dir=tmp_path / "run")
-    events = EventAccumulator(str(tmp_path / "run"))
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     (image,) = events.Images("augmentation")
     assert (image.step, image.width) == (0, 8 * 68 + 4)

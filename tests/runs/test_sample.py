@@ -32,7 +32,7 @@ def text_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def events(folder: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(folder))
+    accumulator = EventAccumulator(str(folder / "tensorboard"))
     accumulator.Reload()
     return accumulator
 

@@ -19,7 +19,8 @@ def names_in(group: str) -> list[str]:
 def test_a_run_folder_holds_what_the_readme_says(trained_run: Path) -> None:
     names = {path.name for path in trained_run.iterdir()}
     assert names > {"config.yaml", "spec.json", "metrics.json", "metrics.csv", "checkpoints", "train.log"}
-    assert sum(name.startswith("events.out.tfevents") for name in names) == 1
+    places = {path.parent.relative_to(trained_run) for path in trained_run.rglob("events.out.tfevents.*")}
+    assert places == {Path("tensorboard"), Path("tensorboard/train"), Path("tensorboard/val")}
     assert {path.name for path in (trained_run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
 

@@ -28,6 +28,7 @@ from firstlight.training.callbacks import (
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
+from firstlight.training.loggers.event_log import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.validation import ValidateLast
 from firstlight.training.recovery.loss_guard import Diverged
@@ -195,7 +196,7 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
         write_report(folder.path, metrics_on_disk)
     folder.write_metrics(metrics_on_disk)  # last, because it says that the run has ended
     result = trainee.task.result_line() if trainee.task else None
-    has_curves = any(folder.path.glob("events.out.tfevents.*"))
+    has_curves = (folder.path / EVENTS).is_dir()
     in_python = config.has_live_network
     text = closing_text(folder, metrics, trainee.predictor, result, has_curves=has_curves, in_python=in_python)
     logger.info(text)

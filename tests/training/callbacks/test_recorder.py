@@ -3,14 +3,16 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from helpers.records import events as all_events
 from helpers.runs import history
 
 
 @pytest.fixture
 def events(trained_run: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(trained_run))
+    accumulator = EventAccumulator(str(trained_run / "tensorboard"))
     accumulator.Reload()
     return accumulator
 
@@ -26,29 +28,46 @@ def test_metrics_json_is_flat_and_complete(trained_run: Path) -> None:
     assert 0.5 < metrics["test/accuracy"] <= 1
 
 
-def test_tensorboard_has_each_metric_by_step_and_by_epoch(events: EventAccumulator, trained_run: Path) -> None:
-    rows = history(trained_run)
-    for name in ("train/loss", "val/accuracy", "lr"):
-        by_step, by_epoch = events.Scalars(name), events.Scalars(f"by_epoch/{name}")
-        assert [event.step for event in by_step] == [41, 82]
-        assert [event.step for event in by_epoch] == [1, 2]
-        assert [event.value for event in by_epoch] == pytest.approx([float(row[name]) for row in rows])
+def test_tensorboard_draws_training_and_validation_in_one_chart(trained_run: Path) -> None:
+    """TensorBoard draws a chart for each tag, with a line for each folder: as its own reader finds them."""
+    reader = EventMultiplexer().AddRunsFromDirectory(str(trained_run))
+    reader.Reload()
+    found = {Path(run).name: set(content["scalars"]) for run, content in reader.Runs().items()}
+    names = {"loss", "accuracy", "precision", "recall", "f1", "top5"}
+    assert found == {"tensorboard": {"lr"}, "train": names | {"loss_of_step"}, "val": names}
 
 
-def test_tensorboard_has_the_loss_of_every_fiftieth_step(events: EventAccumulator) -> None:
-    assert [event.step for event in events.Scalars("train/loss_of_step")] == [50]
+def test_tensorboard_has_each_metric_of_an_epoch_once(trained_run: Path) -> None:
+    rows, found = history(trained_run), all_events(trained_run)
+    for name in set(rows[0]) - {"epoch", "step"}:
+        assert found[name] == [(int(row["step"]), pytest.approx(float(row[name]))) for row in rows]
 
 
-def test_tensorboard_has_the_hyperparameters_with_the_final_metrics(
+def test_tensorboard_has_the_loss_of_every_fiftieth_step(trained_run: Path) -> None:
+    assert [step for step, _ in all_events(trained_run)["train/loss_of_step"]] == [50]
+
+
+def test_tensorboard_has_the_final_metrics_beside_the_hyperparameters(
     events: EventAccumulator, trained_run: Path
 ) -> None:
     metadata = events.SummaryMetadata("_hparams_/session_start_info")
     data = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
-    assert data.session_start_info.hparams["optimizer.lr"].number_value == pytest.approx(2e-3)
     metrics = json.loads((trained_run / "metrics.json").read_text())
-    assert events.Scalars("test/accuracy")[-1].value == pytest.approx(metrics["test/accuracy"])
+    columns = data.session_start_info.hparams
+    assert columns["optimizer.lr"].number_value == pytest.approx(2e-3)
+    assert columns["test/accuracy"].number_value == pytest.approx(metrics["test/accuracy"])
+    assert columns["best/val/loss"].number_value == pytest.approx(metrics["val/loss"])
+    (text,) = events.Tensors("results/text_summary")
+    assert f"| test/accuracy | {metrics['test/accuracy']:.6g} |" in text.tensor_proto.string_val[0].decode()
 
 
 def test_tensorboard_has_the_config_as_text(events: EventAccumulator) -> None:
     (text,) = events.Tensors("config/text_summary")
     assert b"optimizer:" in text.tensor_proto.string_val[0]
+
+
+def test_the_line_of_an_epoch_has_both_splits(trained_run: Path) -> None:
+    (line,) = (line for line in (trained_run / "train.log").read_text().splitlines() if "epoch 2/2" in line)
+    row = history(trained_run)[-1]
+    shown = [f"{split}/{name}" for name in ("loss", "accuracy") for split in ("train", "val")]
+    assert "  ".join(f"{name} {float(row[name]):.4f}" for name in shown) in line

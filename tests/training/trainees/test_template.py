@@ -49,7 +49,7 @@ def test_the_run_folder_holds_the_metrics_that_the_module_logs(folder: Path) -> 
     config = OmegaConf.load(folder / "run" / "config.yaml")
     assert "model" not in config
     assert config.task.optimizer._partial_ is True
-    assert any(folder.glob("run/events.out.tfevents.*"))
+    assert any(folder.glob("run/tensorboard/events.out.tfevents.*"))
     assert "MNISTLitModule" in (folder / "run" / "train.log").read_text()
 
 

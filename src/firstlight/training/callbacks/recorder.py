@@ -117,15 +117,20 @@ class Recorder(RunCallback):
         self._step_losses = [(step, loss) for step, loss in state.get("step_losses", [])]
         self._seconds = state.get("seconds", 0.0)
 
-    def add_text(self, name: str, text: str) -> None:
-        """Log a text."""
+    def add_text(self, name: str, text: str, step: int = 0) -> None:
+        """Log a text; see `RunLogger.add_image`."""
         for each in self.loggers:
-            each.add_text(name, text)
+            each.add_text(name, text, step)
 
-    def add_image(self, name: str, image: Image.Image) -> None:
-        """Log an image."""
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
+        """Log an image; see `RunLogger.add_image`."""
         for each in self.loggers:
-            each.add_image(name, image)
+            each.add_image(name, image, step)
+
+    def add_graph(self, graph: bytes) -> None:
+        """Log the operations of the network; see `RunLogger.add_graph`."""
+        for each in self.loggers:
+            each.add_graph(graph)
 
     def _add_settings(self) -> None:
         """Log what does not change, with the loggers that have not got it yet."""

@@ -13,16 +13,15 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-BY_EPOCH = "by_epoch/"  # the prefix of tags whose steps are epochs
-_FINAL = ("test/", f"{BY_EPOCH}test/", "_hparams_/", "samples")  # tags that are written after the training
+FOLDER = "tensorboard"  # in the run folder
+_FINAL = ("test/", "network/", "results", "samples", "_hparams_/")  # tags that are written after the training
 
 
 class EventLog:
     """One event file. Unlike torch's `SummaryWriter`, it has no thread: all events are in the file after `flush`.
 
     Args:
-        folder: the run folder. An event file in it is continued.
-
+        folder: the folder of the file. An event file in it is continued.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,19 +37,18 @@ class EventLog:
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("events.out.tfevents.*"))
 
-    def rewind(self, epoch: int, step: int) -> None:
-        """Drop the events after these, which the resumed run writes again, and those that end a run.
+    def rewind(self, step: int) -> None:
+        """Drop the events after a step, which the resumed run writes again, and those that end a run.
 
         Args:
-            epoch: epochs that have ended. If there are none, all events are dropped.
-            step: steps that have been taken.
+            step: steps that have been taken. If there are none, all events are dropped.
         """
         paths = self._paths()
-        if epoch and paths:
-            events = [event for path in paths for event in _read(path) if _is_kept(event, epoch, step)]
+        if step and paths:
+            events = [event for path in paths for event in _read(path) if _is_kept(event, step)]
             with atomic_write(self.path) as file:
                 _write(file, [_version(), *_without_repetitions(events)])
-        for path in paths[1:] if epoch else paths:
+        for path in paths[1:] if step else paths:
             path.unlink()
 
     def add(self, summary: Summary, step: int = 0) -> None:
@@ -59,9 +57,18 @@ class EventLog:
 
         self._unwritten.append(Event(wall_time=time.time(), step=step, summary=summary))
 
+    def add_graph(self, graph: bytes) -> None:
+        """Keep a serialized `GraphDef` until `flush`. It counts as written after the training."""
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._unwritten.append(Event(wall_time=time.time(), graph_def=graph))
+
     def flush(self) -> None:
-        """Append the events to the file."""
+        """Append the events to the file, if there are any."""
+        if not self._unwritten:
+            return
         is_new = self.is_new
+        self.folder.mkdir(parents=True, exist_ok=True)
         with naming(self.path), self.path.open("ab") as file:
             _write(file, [_version()] if is_new else [])
             _write(file, self._unwritten)
@@ -89,12 +96,11 @@ def _version() -> Event:
     return Event(wall_time=time.time(), file_version="brain.Event:2")
 
 
-def _is_kept(event: Event, epoch: int, step: int) -> bool:
-    """Return whether an event holds a value that a run with so many epochs and steps has written before its end."""
+def _is_kept(event: Event, step: int) -> bool:
+    """Return whether an event holds a value that a run has written before its end, and up to a step."""
     if not event.HasField("summary"):
         return False
-    tag = event.summary.value[0].tag
-    return not tag.startswith(_FINAL) and event.step <= (epoch if tag.startswith(BY_EPOCH) else step)
+    return not event.summary.value[0].tag.startswith(_FINAL) and event.step <= step
 
 
 def _without_repetitions(events: list[Event]) -> list[Event]:

@@ -26,7 +26,7 @@ class LightningLogger(RunLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.logger.log_metrics(dict(metrics), step)
 
-    def add_image(self, name: str, image: Image.Image) -> None:
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
         log_image(self.logger, name, image)
 
     def save(self) -> None:

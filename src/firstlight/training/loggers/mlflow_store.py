@@ -101,10 +101,11 @@ class MLflow(RunLogger, MLFlowLogger):
         if new:
             MLFlowLogger.log_metrics(self, {name: float(value) for name, value in new.items()}, step)
 
-    def add_text(self, name: str, text: str) -> None:
+    def add_text(self, name: str, text: str, step: int = 0) -> None:
         self._mlflow_client.log_text(self.run_id, text, f"{name}.txt")
 
-    def add_image(self, name: str, image: Image.Image) -> None:
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
+        """Log an image; an artifact of that name is replaced, so that the latest one remains."""
         self._mlflow_client.log_image(self.run_id, image, f"{name}.png")
 
     @rank_zero_only

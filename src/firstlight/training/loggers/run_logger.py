@@ -87,11 +87,20 @@ class RunLogger(Logger):
         """Log the numbers of metrics.json, those of the best epoch as "best/..."; see `log_epoch`."""
         self.log_metrics(results(metrics), step)
 
-    def add_text(self, name: str, text: str) -> None:
-        """Log a text."""
+    def add_text(self, name: str, text: str, step: int = 0) -> None:
+        """Log a text; see `add_image`."""
 
-    def add_image(self, name: str, image: Image.Image) -> None:
-        """Log an image."""
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
+        """Log an image.
+
+        Args:
+            name: the name of the image; one that changes during the training has the same name at each step.
+            image: the image, in grey or in colour.
+            step: optimizer steps so far; 0 for an image that does not change.
+        """
+
+    def add_graph(self, graph: bytes) -> None:
+        """Log the operations of the network: a serialized `GraphDef`, which TensorBoard shows."""
 
     def save(self) -> None:
         """Write what is still in memory. Called after each epoch, before its checkpoint is written."""

@@ -1,24 +1,30 @@
-"""TensorBoard: an event file in the run folder."""
+"""TensorBoard: event files in a folder of the run folder."""
 
+import io
 import math
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
-from firstlight.training.loggers.event_log import BY_EPOCH, EventLog
-from firstlight.training.loggers.run_logger import RunDetails, RunLogger
+from firstlight.training.loggers.event_log import FOLDER, EventLog
+from firstlight.training.loggers.run_logger import RunDetails, RunLogger, results
+
+_SPLITS = ("train", "val")
+_FINAL = ("test/", "test_")  # the beginnings of metrics that a run has once
 
 
 class TensorBoard(RunLogger):
-    """Writes events to the run folder. A resumed run drops the events that it writes again.
+    """Writes events to the folder tensorboard/ of the run. A resumed run drops the events that it writes again.
 
-    The steps of metrics are optimizer steps. Below `by_epoch/`, they are epochs.
+    TensorBoard draws one chart for each name of a metric, and a line in it for each folder. So the metrics of training
+    and validation lie in the folders train/ and val/, without their prefix: one chart shows both. The steps are
+    optimizer steps. Metrics that a run has once are no charts: they are columns of the table of hyperparameters, and
+    rows of the text `results`.
     """
 
     def __init__(self) -> None:
@@ -27,8 +33,10 @@ class TensorBoard(RunLogger):
 
     def attach(self, run: RunDetails) -> None:
         super().attach(run)
-        self._events = EventLog(run.path)
-        self._writer = _Writer(run.path)
+        self.folder = run.path / FOLDER
+        self._logs = {name: EventLog(self.folder / name) for name in ("", *_SPLITS)}
+        self._events = self._logs[""]
+        self._writer = _Writer(self.folder)
 
     @property
     @rank_zero_experiment
@@ -37,7 +45,8 @@ class TensorBoard(RunLogger):
         return self._writer
 
     def begin(self, epochs: int, steps: int) -> None:
-        self._events.rewind(epochs, steps)
+        for log in self._logs.values():
+            log.rewind(steps if epochs else 0)
         self.is_new = self._events.is_new
 
     @rank_zero_only
@@ -50,48 +59,64 @@ class TensorBoard(RunLogger):
         from torch.utils.tensorboard import summary  # after the first epoch, because the import takes time
 
         for name, value in metrics.items():
-            # Lightning adds the epoch to the metrics of each step; charts by epoch lie below `by_epoch/`. It has also
-            # logged what the `LightningModule` of a user logs in the test.
-            if name != "epoch" and self._last_steps.get(name) != step:
-                self._events.add(summary.scalar(name, value), step or 0)
+            # Lightning adds the epoch to the metrics of each step.
+            is_shown = name != "epoch" and not name.startswith(_FINAL)
+            if is_shown and self._last_steps.get(name) != step:
+                folder, tag = _place(name)
+                self._logs[folder].add(summary.scalar(tag, value), step or 0)
                 self._last_steps[name] = step
 
-    def log_epoch(self, metrics: dict[str, float], step: int, epoch: int) -> None:
-        for name, value in metrics.items():
-            self.log_metrics({name: value}, step)
-            self.log_metrics({BY_EPOCH + name: value}, epoch)
-
     def log_results(self, metrics: dict[str, float], step: int, epoch: int) -> None:
-        """Log the test metrics by step and by epoch, and all numbers beside the hyperparameters."""
-        from torch.utils.tensorboard.summary import hparams
+        """Log the numbers of metrics.json as a text, and beside the hyperparameters, as columns of their table."""
+        from torch.utils.tensorboard import summary
 
-        self.log_epoch({name: value for name, value in metrics.items() if name.startswith("test/")}, step, epoch)
-        shown = {name: value for name, value in metrics.items() if "/" in name and math.isfinite(value)}
+        shown = {name: value for name, value in results(metrics).items() if "/" in name and math.isfinite(value)}
+        rows = "\n".join(f"| {name} | {value:.6g} |" for name, value in shown.items())
+        self._events.add(summary.text("results", f"| metric | value |\n| --- | --- |\n{rows}"), step)
         plain = {
             name: value if isinstance(value, bool | int | float | str) else str(value)
             for name, value in self._hyperparameters.items()
         }
-        for summary in hparams(plain, shown):
-            self._events.add(summary)
+        for each in summary.hparams(shown | plain, {}):
+            self._events.add(each)
 
-    def add_text(self, name: str, text: str) -> None:
+    def add_text(self, name: str, text: str, step: int = 0) -> None:
         from torch.utils.tensorboard import summary
 
-        self._events.add(summary.text(name, f"```\n{text}\n```"))
+        self._events.add(summary.text(name, f"```\n{text}\n```"), step)
 
-    def add_image(self, name: str, image: Image.Image) -> None:
-        from torch.utils.tensorboard import summary
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._events.add(summary.image(name, np.asarray(image), dataformats="HWC"))
+        buffer = io.BytesIO()
+        image.save(buffer, "png")
+        channels = len(image.getbands())
+        content = Summary.Image(
+            height=image.height, width=image.width, colorspace=channels, encoded_image_string=buffer.getvalue()
+        )
+        self._events.add(Summary(value=[Summary.Value(tag=name, image=content)]), step)
+
+    def add_graph(self, graph: bytes) -> None:
+        self._events.add_graph(graph)
 
     @rank_zero_only
     def save(self) -> None:
-        self._events.flush()
+        for log in self._logs.values():
+            log.flush()
         self._writer.flush()
 
     def end(self, status: str) -> None:
-        self._events.flush()
+        for log in self._logs.values():
+            log.flush()
         self._writer.close()
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return the folder and the name of a metric: `val/loss` is `loss` in val/. A LightningModule may log `val_loss`."""
+    for split in _SPLITS:
+        if name.startswith((f"{split}/", f"{split}_")):
+            return split, name[len(split) + 1 :]
+    return "", name
 
 
 class _Writer:

@@ -97,15 +97,21 @@ class WandB(RunLogger, WandbLogger):
         super().log_results(metrics, step, epoch)
         self.experiment.summary.update(results(metrics))
 
-    def add_text(self, name: str, text: str) -> None:
+    def add_text(self, name: str, text: str, step: int = 0) -> None:
         import wandb
 
-        self._log({name: wandb.Html(f"<pre>{html.escape(text)}</pre>", inject=False)})
+        self._log_media(name, wandb.Html(f"<pre>{html.escape(text)}</pre>", inject=False), step)
 
-    def add_image(self, name: str, image: Image.Image) -> None:
+    def add_image(self, name: str, image: Image.Image, step: int = 0) -> None:
         import wandb
 
-        self._log({name: wandb.Image(image)})
+        self._log_media(name, wandb.Image(image), step)
+
+    def _log_media(self, name: str, media: Any, step: int) -> None:
+        if not step:
+            self._log({name: media})
+        elif self._sent.unsent({name: media}, step):
+            self._log({name: media, "trainer/global_step": step}, step)
 
     @rank_zero_only
     def save(self) -> None:

@@ -66,8 +66,8 @@ class Trainee(ABC):
         """The metrics in the line of an epoch; none if each epoch shows which ones there are."""
         if self.task is None:
             return []
-        names = (*self.task.headline, *(metric.name for metric in self.task.added.metrics))
-        return ["train/loss", "val/loss", *(f"val/{name}" for name in names)]
+        names = ("loss", *self.task.headline, *(metric.name for metric in self.task.added.metrics))
+        return [f"{split}/{name}" for name in names for split in ("train", "val")]
 
     @abstractmethod
     def prepare(self, trainer: Trainer) -> None:
