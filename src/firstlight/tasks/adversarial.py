@@ -13,12 +13,14 @@ from firstlight.config.transfer import Transfer
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
+from firstlight.tasks.latent_walk import latent_walk
 from firstlight.tasks.metrics.meters import Sums, means
 from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.tasks.metrics.sliced_wasserstein import random_directions, sliced_wasserstein
 from firstlight.tasks.task import Batch, Task, Update
 
 LOSSES = ("non_saturating", "hinge")
+_NUM_SAMPLES = 32  # images in a figure
 _GENERATOR, _DISCRIMINATOR = 0, 1  # indices of the optimized parts
 
 
@@ -159,6 +161,14 @@ class Adversarial(Task):
     def example_output(self, raw: Tensor) -> Tensor:
         """Return one generated image for each sample of `raw`: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
+
+    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+        """Return `samples` of the same latents each time; at the end, `latent_walk`: rows of images on the way from one
+        latent to the next."""
+        if not is_final:
+            return {"samples": self.generate(_NUM_SAMPLES)}
+        latents = torch.randn(5, self.network.latent_dim, generator=generator(1, "walk")).to(self.device)
+        return {"latent_walk": (self.average(latent_walk(latents, are_normal=True)) + 1) / 2}
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         """Return `images` (batch, channels, height, width), from 0 to 1, of latents (batch, latent_dim)."""

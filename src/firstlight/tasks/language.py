@@ -18,6 +18,8 @@ from firstlight.tasks.metrics.meters import Sums, Totals
 from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.tasks.task import Batch, Task, random_like, ranked
 
+_SHOWN = 80  # tokens of the sample after an epoch
+
 
 class Language(Task):
     """Minimizes the cross entropy between the logits (batch, length, vocabulary) and the tokens that follow.
@@ -173,6 +175,10 @@ class Language(Task):
             f"{name} {'-' if row[name] is None else format(row[name], '.4g')}" for name in ("loss", "perplexity")
         ]
         return (*numbers, f"next {row['next_1'].rpartition('=')[0]}")
+
+    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+        """Return `sample`, a short text with the same random choices each time."""
+        return {} if is_final else {"sample": self.sample(length=_SHOWN)}
 
     @property
     def can_sample(self) -> bool:

@@ -12,12 +12,14 @@ from firstlight.checks import check_range, choose
 from firstlight.config.transfer import Transfer
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
+from firstlight.tasks.latent_walk import latent_walk
 from firstlight.tasks.metrics.meters import Sums, Totals, means
 from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.tasks.task import Batch, Task, random_like
 
 LOSSES = ("mse", "bce")
 
+_NUM_SAMPLES = 32  # images in a figure
 _MIN_VARIANCE = 1e-6  # a standard deviation of a quarter of a grey level, which is invisible
 
 
@@ -93,6 +95,19 @@ class Reconstruction(Task):
             meter.add(count=count, loss=loss * count, mse=mse * count, kl=kl * count)
         self.compare(outputs, pixels)
         return loss
+
+    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+        """Return `reconstructions`, and `samples` of the same latents each time; at the end, `latent_walk`: rows of
+        images on the way from the latent of one sample to that of the next."""
+        if is_final:
+            latents = self.network.reconstruct(self.preprocess(raw[:5]))[1]
+            return {"latent_walk": self.as_pixels(self.network.decode(latent_walk(latents))).clamp(0, 1)}
+        made = {"samples": self.generate(_NUM_SAMPLES)} if self.can_sample else {}
+        return {"reconstructions": self.example_output(raw), **made}
+
+    def embeddings(self, raw: Tensor) -> Tensor:
+        """Return the latents (batch, latent_dim)."""
+        return self.network.reconstruct(self.preprocess(raw))[1]
 
     def answers(self, raw: Tensor) -> dict[str, Tensor]:
         """Return `reconstructions` (batch, channels, height, width), from 0 to 1, and `latents` (batch, latent_dim)."""

@@ -186,6 +186,34 @@ class Task(Evaluated, ABC):
         """
         return None
 
+    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+        """Return what there is to see of the task, by name: images (images, channels, height, width) from 0 to 1, or a
+        text. Loggers get it after each validation and at the end, in evaluation mode.
+
+        Args:
+            raw: raw inputs (batch, ...) of the validation split, or of the test split at the end; see `Split`.
+            is_final: whether the training has ended and the best weights are loaded.
+        """
+        return {}
+
+    def embeddings(self, raw: Tensor) -> Tensor | None:
+        """Return the features of samples (batch, features), which TensorBoard shows as points; None if there are none.
+
+        By default, they are the inputs of the network's last linear layer.
+
+        Args:
+            raw: raw inputs (batch, ...), see `Split`.
+        """
+        if not self.supports_freezing or not self.freezing.head_name:
+            return None
+        found: list[Tensor] = []
+        hook = self.freezing.head.register_forward_pre_hook(lambda _head, inputs: found.append(inputs[0]))
+        try:
+            self.network(self.preprocess(raw))
+        finally:
+            hook.remove()
+        return found[0].flatten(1)
+
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return the results for each sample, as the columns of a table; all rows have the same columns.
 

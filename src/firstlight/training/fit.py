@@ -27,6 +27,7 @@ from firstlight.training.callbacks import (
     StopOnSignal,
 )
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
+from firstlight.training.figures.callback import Figures
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
 from firstlight.training.loggers.event_log import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
@@ -48,6 +49,7 @@ class _Session:
     trainer: Trainer
     recorder: Recorder
     checkpoints: Checkpoints
+    figures: Figures | None
     signals: StopSignals
     started: float
 
@@ -91,10 +93,12 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainee = build_trainee(parts)
     recorder = Recorder(parts.folder, config, started, trainee.augmentation)
     checkpoints = Checkpoints(parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps)
+    figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
     callbacks: list[RunCallback] = [
         *trainee.callbacks,
         *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
         ValidateLast(),
+        *([figures] if figures else []),
         recorder,
         Progress(recorder, trainee.headline),
         checkpoints,
@@ -107,7 +111,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainee.prepare(trainer)
     if trainer.is_global_zero:
         trainee.write_data()
-    return _Session(parts, trainee, trainer, recorder, checkpoints, signals, started)
+    return _Session(parts, trainee, trainer, recorder, checkpoints, figures, signals, started)
 
 
 def _train(session: _Session) -> str:
@@ -177,6 +181,8 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
         _write_examples(session)
     if config.figures:
         _write_figures(session)
+    if checkpoints.best and session.figures:
+        session.figures.finish(folder)
     trainee.finish()
     costs = trainee.costs(recorder.samples_per_second)
     metrics: dict[str, Any] = checkpoints.best | tested

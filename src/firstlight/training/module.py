@@ -37,6 +37,7 @@ class TrainingModule(LightningModule):
             it was stopped between two epochs.
         outcomes: what the task has found for the samples of the test split; None before the test, and for tasks that
             keep no outcomes.
+        validated: the sums of the latest validation of this epoch; None before it.
 
     Raises:
         ValueError: an option of the optimizer or the scheduler is refused.
@@ -59,6 +60,7 @@ class TrainingModule(LightningModule):
         self.is_within_epoch = False
         self.unfinished_epoch: list[dict[str, Any]] | None = None
         self.outcomes: Outcomes | None = None
+        self.validated: Meter | None = None
         self._meter: Meter | None = None
         self._train_meter: Meter | None = None
         self._last_batch = (-1, -1)  # epoch and batch
@@ -140,6 +142,7 @@ class TrainingModule(LightningModule):
             self.task.freezing.begin_epoch(self.current_epoch)
         self._train_meter = self._meter = self.task.new_meter()
         self.metrics.clear()
+        self.validated = None
         assert self.train_loader is not None
         self.train_loader.set_epoch(self.current_epoch)
 
@@ -165,6 +168,7 @@ class TrainingModule(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Compute the validation metrics, and restore the state of the training epoch."""
         self._finish(self._meter, "val")
+        self.validated = self._meter
         self.task.stream_state = self._training_stream_state
         if self.trainer.state.fn == "fit":
             self._meter = self._train_meter
@@ -224,6 +228,7 @@ class TrainingModule(LightningModule):
             "stream": _moved(self.task.stream_state, torch.device("cpu")),
             "metrics": dict(self.metrics),
             "loader": self.train_loader.state_dict(),
+            "validated": [total.cpu() for total in self.validated.sums()] if self.validated else None,
         }
         if self.trainer.world_size == 1:
             return [own]
@@ -239,6 +244,10 @@ class TrainingModule(LightningModule):
         assert self._train_meter is not None
         assert self.train_loader is not None
         own = ranks[self.global_rank]
+        if own.get("validated"):
+            self.validated = self.task.new_meter()
+            for total, saved in zip(self.validated.sums(), own["validated"], strict=True):
+                total.copy_(saved)
         self.train_loader.load_state_dict(own["loader"])
         for total, saved in zip(self._train_meter.sums(), own["sums"], strict=True):
             total.copy_(saved)

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import LossGuard
 
 
@@ -16,6 +17,7 @@ class Learner(Protocol):
         is_within_epoch: whether a checkpoint that is saved now belongs to an epoch that has not ended.
         unfinished_epoch: the state of the epoch in which the run was stopped, of each rank, until it continues; None if
             it was stopped between two epochs.
+        validated: the sums of the latest validation of this epoch; None before it.
     """
 
     metrics: dict[str, float]
@@ -23,3 +25,4 @@ class Learner(Protocol):
     resumes_within_epoch: bool
     is_within_epoch: bool
     unfinished_epoch: list[dict[str, Any]] | None
+    validated: Meter | None

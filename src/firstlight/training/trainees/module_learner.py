@@ -9,6 +9,7 @@ from torchmetrics import Metric
 
 from firstlight.checks import choose
 from firstlight.config import RunConfig
+from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.callbacks import Learner, RunCallback
 from firstlight.training.recovery.loss_guard import LossGuard, Place
 from firstlight.training.trainees.epoch_seeds import EpochSeeds
@@ -30,7 +31,7 @@ class ModuleLearner(RunCallback):
         set_epoch: called with the number of each epoch, counted from 0.
 
     Attributes:
-        metrics, loss_guard, resumes_within_epoch, is_within_epoch, unfinished_epoch: see `Learner`.
+        metrics, loss_guard, resumes_within_epoch, is_within_epoch, unfinished_epoch, validated: see `Learner`.
     """
 
     def __init__(self, config: RunConfig, module: LightningModule, set_epoch: Callable[[int], None]) -> None:
@@ -41,6 +42,7 @@ class ModuleLearner(RunCallback):
         self.resumes_within_epoch = False
         self.is_within_epoch = False
         self.unfinished_epoch: list[dict[str, Any]] | None = None
+        self.validated: Meter | None = None
         self._set_epoch = set_epoch
         self._seeds = EpochSeeds(config.seed)
         self._before: dict[str, Tensor] = {}

@@ -106,10 +106,14 @@ class TaskTrainee(Trainee):
         """Load the weights of a checkpoint."""
         load_weights(self._task, self.folder, checkpoint)
 
+    def samples(self, split: str, number: int) -> tuple[Tensor, Tensor]:
+        """Return the first raw inputs and targets of a split, at most `number`."""
+        chosen = self.own_data.splits[split]
+        return chosen.take(torch.arange(min(len(chosen), number)))
+
     def examples(self) -> Tensor | str | None:
         """Return the example output of the task for samples of the test split."""
-        split = self.own_data.splits["test"]
-        raw, _ = split.take(torch.arange(min(len(split), _NUM_EXAMPLES)))
+        raw, _ = self.samples("test", _NUM_EXAMPLES)
         return self._task.eval().example_output(raw.to(self._task.device))
 
     def costs(self, samples_per_second: float) -> dict[str, Any]:

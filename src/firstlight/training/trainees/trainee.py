@@ -100,6 +100,10 @@ class Trainee(ABC):
         """Return an example of the output of the trained module: images (samples, ...), a text, or None."""
         return None
 
+    def samples(self, split: str, number: int) -> tuple[Tensor, Tensor] | None:
+        """Return the first raw inputs and targets of a split, at most `number`; None if they cannot be read again."""
+        return None
+
     @abstractmethod
     def costs(self, samples_per_second: float) -> dict[str, Any]:
         """Return the size and the cost of the module, for metrics.json."""
