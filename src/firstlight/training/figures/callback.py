@@ -1,6 +1,8 @@
 """Which figures a run draws for its loggers, and when."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,8 +38,8 @@ Samples = Callable[[str, int], tuple[Tensor, Tensor] | None]
 class Figures(RunCallback):
     """Draws what there is to see of a task: in each epoch with a validation, and of the best checkpoint at the end.
 
-    Only the first rank draws. Nothing of the training changes: neither weights nor modes nor random generators. A figure
-    that cannot be drawn is left out, with a warning.
+    Only the first rank draws. Nothing of the training changes: neither weights nor modes nor random generators. A
+    figure that cannot be drawn is left out, with a warning.
 
     Args:
         recorder: passes the figures on to the loggers. It must be called after this callback.
@@ -74,7 +76,7 @@ class Figures(RunCallback):
         for name in _WRITTEN:
             path = folder.path / f"{name}.png"
             if path.exists():
-                self._add(f"test/{name}", lambda path=path: Image.open(path).convert("RGB"), step)
+                self._add(f"test/{name}", partial(_read, path), step)
         if self.task.spec.kind == "images":
             self._add("network/filters", lambda: filters_image(self.task), step)
             if raw is not None and self.task.latent_dim is None:
@@ -120,7 +122,7 @@ class Figures(RunCallback):
             if isinstance(value, str):
                 self.recorder.add_text(f"{split}/{name}", value, step)
             else:
-                self._add(f"{split}/{name}", lambda value=value: contact_sheet(value), step)
+                self._add(f"{split}/{name}", partial(contact_sheet, value), step)
 
     def _add(self, name: str, draw: Callable[[], Image.Image | None], step: int) -> None:
         def add() -> None:
@@ -142,3 +144,8 @@ class Figures(RunCallback):
                 self._failed.add(name)
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 logger.warning(f"figures=true: {name} cannot be drawn ({reason[:200]}).")
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")

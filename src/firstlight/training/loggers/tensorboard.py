@@ -112,7 +112,7 @@ class TensorBoard(RunLogger):
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Return the folder and the name of a metric: `val/loss` is `loss` in val/. A LightningModule may log `val_loss`."""
+    """Return the folder and the name of a metric: `loss` in val/ for `val/loss`, or `val_loss` of a LightningModule."""
     for split in _SPLITS:
         if name.startswith((f"{split}/", f"{split}_")):
             return split, name[len(split) + 1 :]
