@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from firstlight.runs.demo.latents import Latents, decode
 from firstlight.runs.demo.shown import enlarged
@@ -25,7 +26,9 @@ def test_a_seed_and_the_sliders_make_an_image(name: str, subject: Callable[..., 
 @pytest.mark.parametrize("name", ["gan", "vae"])
 def test_a_seed_is_that_of_sample(name: str, subject: Callable[..., Subject]) -> None:
     loaded = subject(*WORDS[name])
-    assert Latents(loaded).image(5) == enlarged(loaded.task.sample(seed=5, number=1)[0])  # type: ignore[index]
+    sampled = loaded.task.sample(seed=5, number=1)[0]
+    assert isinstance(sampled, Tensor)
+    assert Latents(loaded).image(5) == enlarged(sampled)
 
 
 def test_directions_of_an_autoencoder_are_principal_components(subject: Callable[..., Subject]) -> None:

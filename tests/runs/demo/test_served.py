@@ -61,12 +61,12 @@ def test_the_parts_of_the_page_follow_from_the_task(
 
 def test_a_task_that_has_no_part_is_refused(subject: Callable[..., Subject]) -> None:
     task = subject("data=digits", "model=linear").task
-    type(task).can_predict = False  # type: ignore[misc]
+    type(task).can_predict = False
     try:
         with pytest.raises(ValueError, match="run=RUN: must be a run whose task predicts or decodes latents"):
             parts_for(task, "RUN")
     finally:
-        type(task).can_predict = True  # type: ignore[misc]
+        type(task).can_predict = True
 
 
 def test_a_sentence_has_no_advice_for_the_command_line() -> None:

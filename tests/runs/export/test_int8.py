@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import Tensor
 
 from firstlight.config import compose
 from firstlight.runs.export import export, quantized
@@ -50,8 +51,12 @@ def test_a_table_is_quantized_and_tested(diabetes: Path, tmp_path: Path, capsys:
 
 
 def test_a_file_that_is_much_worse_is_refused(diabetes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = quantized.compare_quality
-    monkeypatch.setattr(quantized, "compare_quality", lambda *given: right(*given[:-1], given[-1] + 30))
+    def with_worse_answers(
+        network: Portable, raw: Tensor, targets: Tensor, before: np.ndarray, after: np.ndarray
+    ) -> Quality:
+        return compare_quality(network, raw, targets, before, after + 30)
+
+    monkeypatch.setattr(quantized, "compare_quality", with_worse_answers)
     message = r"model\.onnx: cannot quantize \(mean absolute error 4.* is the worst that is kept\)\. To fix: .*=null"
     with pytest.raises(ValueError, match=message):
         export(diabetes, quantize="int8", output=tmp_path / "model.onnx")

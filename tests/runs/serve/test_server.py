@@ -192,7 +192,7 @@ def test_a_connection_that_sends_no_headers_is_closed(monkeypatch: pytest.Monkey
         started = await asyncio.get_running_loop().create_server(
             lambda: Impatient(config, state, {}),
             "127.0.0.1",
-            0,  # type: ignore[arg-type]
+            0,
         )
         async with started:
             reader, writer = await asyncio.open_connection(*started.sockets[0].getsockname())
@@ -224,7 +224,7 @@ def test_a_taken_port_an_unknown_host_and_a_missing_package_are_named(monkeypatc
         ({"invert": "yes"}, "invert=yes: must be auto, true or false"),
     ):
         with pytest.raises(ValueError, match=message):
-            server.serve(**options)  # type: ignore[arg-type]
+            server.serve(**options)
     monkeypatch.setattr(server, "_PACKAGES", ("json", "no_package"))
     with pytest.raises(ValueError, match=r'no_package.*pip install "firstlight\[serve\]"'):
         server.serve(run="no-run")
