@@ -164,7 +164,7 @@ class Adversarial(Task):
 
     def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `samples` of the same latents each time; at the end, `latent_walk`: rows of images on the way from one
-        latent to the next."""
+        latent to the next. All are images (images, channels, height, width)."""
         if not is_final:
             return {"samples": self.generate(_NUM_SAMPLES)}
         latents = torch.randn(5, self.network.latent_dim, generator=generator(1, "walk")).to(self.device)

@@ -98,7 +98,7 @@ class Reconstruction(Task):
 
     def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `reconstructions`, and `samples` of the same latents each time; at the end, `latent_walk`: rows of
-        images on the way from the latent of one sample to that of the next."""
+        images (images, channels, height, width) on the way from the latent of one sample to that of the next."""
         if is_final:
             latents = self.network.reconstruct(self.preprocess(raw[:5]))[1]
             return {"latent_walk": self.as_pixels(self.network.decode(latent_walk(latents))).clamp(0, 1)}

@@ -19,7 +19,7 @@ from firstlight.tasks.metrics.confusion import ConfusionMeter
 from firstlight.training.callbacks import Learner, Recorder, RunCallback
 from firstlight.training.figures.confusion import confusion_image
 from firstlight.training.figures.graph import graph_of
-from firstlight.training.figures.layers import feature_maps_image, filters_image
+from firstlight.training.figures.layers import channels_image, filters_image
 from firstlight.training.figures.projector import MAX_SAMPLES, write_projector
 from firstlight.training.figures.undisturbed import undisturbed
 from firstlight.training.loggers.event_log import FOLDER
@@ -80,7 +80,7 @@ class Figures(RunCallback):
         if self.task.spec.kind == "images":
             self._add("network/filters", lambda: filters_image(self.task), step)
             if raw is not None and self.task.latent_dim is None:
-                self._add("network/feature_maps", lambda: feature_maps_image(self.task, raw[:1]), step)
+                self._add("network/channels", lambda: channels_image(self.task, raw[:1]), step)
         self._attempt("the graph", self._add_graph)
         if (folder.path / FOLDER).is_dir() and self.task.spec.kind != "tokens":
             self._attempt("the projector", lambda: self._write_projector(folder))

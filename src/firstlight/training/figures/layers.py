@@ -1,4 +1,4 @@
-"""What is inside an image network: the filters of its first layer, and the feature maps of one sample."""
+"""What is inside an image network: the filters of its first layer, and the channels of one sample."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from firstlight.tasks import Task
 
 _MAX_FILTERS = 64
 _MAX_LAYERS, _MAX_CHANNELS = 6, 8
-_SIDE = 64  # pixels of a feature map
+_SIDE = 64  # pixels of a channel
 
 
 def filters_image(task: Task) -> Image.Image | None:
@@ -27,7 +27,7 @@ def filters_image(task: Task) -> Image.Image | None:
     Returns:
         The image; None if the first layer does not read pixels.
     """
-    weights = _first_weights(task.network, task.preprocess.output_spec.input_shape)
+    weights = _pixel_weights(task.network, task.preprocess.output_spec.input_shape)
     if weights is None:
         return None
     weights = weights.detach().float()[:_MAX_FILTERS]
@@ -35,7 +35,7 @@ def filters_image(task: Task) -> Image.Image | None:
     return contact_sheet(0.5 + weights / largest / 2)
 
 
-def _first_weights(network: nn.Module, shape: tuple[int, ...]) -> Tensor | None:
+def _pixel_weights(network: nn.Module, shape: tuple[int, ...]) -> Tensor | None:
     """Return the weights (filters, channels, height, width) of the first layer that has any."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -45,7 +45,7 @@ def _first_weights(network: nn.Module, shape: tuple[int, ...]) -> Tensor | None:
     return None
 
 
-def feature_maps_image(task: Task, raw: Tensor) -> Image.Image | None:
+def channels_image(task: Task, raw: Tensor) -> Image.Image | None:
     """Return the outputs of up to six convolutions for one sample, a row for each, below the sample itself.
 
     The eight channels with the largest mean are shown, each scaled to its own range.
@@ -68,8 +68,8 @@ def feature_maps_image(task: Task, raw: Tensor) -> Image.Image | None:
     pixels = F.interpolate(task.preprocess.to_pixels(inputs)[:1], _SIDE).clamp(0, 1).expand(-1, 3, -1, -1)
     rows = [pixels.cpu(), torch.ones(_MAX_CHANNELS - 1, 3, _SIDE, _SIDE)]
     captions = ["input", *[""] * (_MAX_CHANNELS - 1)]
-    for name, maps in found.items():
-        rows.append(_row(maps))
+    for name, channels in found.items():
+        rows.append(_row(channels))
         captions += [name, *[""] * (_MAX_CHANNELS - 1)]
     return contact_sheet(torch.cat(rows), captions, _MAX_CHANNELS)
 
@@ -93,10 +93,10 @@ def _outputs(network: nn.Module, inputs: Tensor, layers: list[tuple[str, nn.Modu
     yield from found.items()
 
 
-def _row(maps: Tensor) -> Tensor:
+def _row(channels: Tensor) -> Tensor:
     """(channels, height, width) -> (8, 3, 64, 64), from 0 to 1; white where there are fewer channels."""
-    strongest = maps.mean((1, 2)).topk(min(len(maps), _MAX_CHANNELS)).indices
-    shown = maps[strongest]
+    strongest = channels.mean((1, 2)).topk(min(len(channels), _MAX_CHANNELS)).indices
+    shown = channels[strongest]
     low, high = shown.amin((1, 2), keepdim=True), shown.amax((1, 2), keepdim=True)
     scaled = F.interpolate(((shown - low) / (high - low).clamp_min(1e-12))[:, None], _SIDE).expand(-1, 3, -1, -1)
     return torch.cat([scaled, torch.ones(_MAX_CHANNELS - len(shown), 3, _SIDE, _SIDE)])
