@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from firstlight.runs.command_line import command
-from firstlight.runs.demo.images import add_images
-from firstlight.runs.demo.latents import add_latents
 from firstlight.runs.demo.library import gradio
+from firstlight.runs.demo.parts.images import add_images
+from firstlight.runs.demo.parts.latents import add_latents
+from firstlight.runs.demo.parts.tables import add_tables
+from firstlight.runs.demo.parts.texts import add_texts
 from firstlight.runs.demo.subject import Subject
-from firstlight.runs.demo.tables import add_tables
-from firstlight.runs.demo.texts import add_texts
 from firstlight.tasks import Task
 
 # Small images are shown with sharp pixels.

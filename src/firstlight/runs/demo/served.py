@@ -92,7 +92,6 @@ def served(
             page.launch(
                 server_name=HOST,
                 server_port=chosen,
-                share=False,
                 prevent_thread_lock=True,
                 quiet=True,
                 max_file_size=int(max_megabytes * 2**20),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from firstlight.runs.demo.images import ImageAnswers, can_draw
+from firstlight.runs.demo.parts.images import ImageAnswers, can_draw
 from firstlight.runs.demo.sketch_pad import sketch_of
 from firstlight.runs.demo.subject import Subject
 from helpers.generate import png_header, write_classes

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from firstlight.runs.demo.latents import Latents, decode
+from firstlight.runs.demo.parts.latents import Latents, decode
 from firstlight.runs.demo.shown import enlarged
 from firstlight.runs.demo.subject import Subject
 

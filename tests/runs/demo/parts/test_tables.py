@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from firstlight.runs.demo.parts.tables import RowAnswers, _readable, _usual
 from firstlight.runs.demo.subject import Subject
-from firstlight.runs.demo.tables import RowAnswers, _readable, _usual
 
 ROWS = "age,kind,member,joined,price\n" + "".join(
     f"{20 + row},{'abc'[row % 3]},{'yes' if row % 2 else 'no'},2024-01-{row % 28 + 1:02},{row * 1.5}\n"

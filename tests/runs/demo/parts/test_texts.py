@@ -3,8 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
+from firstlight.runs.demo.parts.texts import TextAnswers
 from firstlight.runs.demo.subject import Subject
-from firstlight.runs.demo.texts import TextAnswers
 
 
 @pytest.fixture
