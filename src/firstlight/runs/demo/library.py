@@ -8,7 +8,7 @@ from typing import Any
 _SYSTEM_FONT = ("system-ui", "sans-serif")
 _CODE_FONT = ("ui-monospace", "monospace")
 _LOCAL = ("127.0.0.1", "localhost")
-# What does not belong to the page: statistics of its use, a second server in Node, and a public address.
+# What does not belong to the page: statistics of its use, and a second server in Node.
 _SWITCHES = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",

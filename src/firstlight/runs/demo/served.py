@@ -20,6 +20,7 @@ from firstlight.runs.predict.screen import show
 HOST = "127.0.0.1"  # not reachable from other machines
 MAX_MEGABYTES = 20
 _LAST_PORT = 65535
+_LOCAL = (None, False, False)  # of `launch`: not in a notebook, opens no browser, has no public address
 
 
 def demo(
@@ -90,6 +91,7 @@ def served(
         page = build_page(subject, parts_for(subject.task, str(run)))
         try:
             page.launch(
+                *_LOCAL,
                 server_name=HOST,
                 server_port=chosen,
                 prevent_thread_lock=True,
