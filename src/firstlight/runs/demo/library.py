@@ -13,7 +13,6 @@ _SWITCHES = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_SSR_MODE": "False",
-    "GRADIO_SHARE": "False",
 }
 
 
