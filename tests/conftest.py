@@ -33,12 +33,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no figures, which take a second of each run, except in tests with the mark `figures`."""
-    if request.node.get_closest_marker("figures") is None:
+    """Draw no figures, which take two seconds of each run, except in tests with the mark `figures`."""
+    is_wanted = request.node.get_closest_marker("figures") is not None
+    monkeypatch.setenv("FIRSTLIGHT_FIGURES", str(is_wanted).lower())
+    if not is_wanted:
         from firstlight.runs.findings import write
 
-        monkeypatch.setattr(write, "write_curves", lambda *arguments: None)
-        monkeypatch.setattr(write, "write_findings", lambda *arguments: [])
+        monkeypatch.setattr(write, "write_findings", lambda *arguments: {})  # of evaluate
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from firstlight.training.run import train
 
     folder = tmp_path_factory.mktemp("runs") / "trained"
-    train(compose(*TINY), run_dir=folder)
+    train(compose(*TINY, "figures=true"), run_dir=folder)
     return folder
 
 

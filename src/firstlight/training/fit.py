@@ -3,7 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Trainer
@@ -38,6 +38,9 @@ from firstlight.training.recovery.stop_signals import StopSignals
 from firstlight.training.trainees.build import build_trainee
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import build_trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -179,8 +182,7 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     config = session.parts.config
     if checkpoints.best:
         _write_examples(session)
-    if config.figures:
-        _write_figures(session)
+    figures = _write_figures(session) if config.figures else {}
     if checkpoints.best and session.figures:
         session.figures.finish(folder)
     trainee.finish()
@@ -199,7 +201,7 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     recorder.finish(metrics)
     metrics_on_disk = {name: _json_number(value) for name, value in metrics.items()}
     if config.figures:
-        write_report(folder.path, metrics_on_disk)
+        write_report(folder.path, metrics_on_disk, figures)
     folder.write_metrics(metrics_on_disk)  # last, because it says that the run has ended
     result = trainee.task.result_line() if trainee.task else None
     has_curves = (folder.path / EVENTS).is_dir()
@@ -220,12 +222,14 @@ def _write_examples(session: _Session) -> None:
         session.recorder.add_image("samples", sheet)
 
 
-def _write_figures(session: _Session) -> None:
-    """Write the curves of the training, and what the best checkpoint has found in the test split."""
+def _write_figures(session: _Session) -> "dict[str, Figure]":
+    """Write the curves of the training, and what the best checkpoint has found in the test split, as figures."""
     folder, trainee = session.parts.folder, session.trainee
-    write.write_curves(folder, session.checkpoints.best.get("epoch"))
+    figures = write.write_curves(folder, session.checkpoints.best.get("epoch"))
     if isinstance(trainee.module, TrainingModule) and trainee.module.outcomes is not None:
-        write.write_findings(folder.path, trainee.module.task, trainee.module.outcomes, trainee.test_samples)
+        outcomes = trainee.module.outcomes
+        figures |= write.write_findings(folder.path, trainee.module.task, outcomes, trainee.test_samples)
+    return figures
 
 
 def _json_number(value: Any) -> Any:

@@ -96,6 +96,7 @@ def test_damaged_files_are_reported(write_run: Write, name: str) -> None:
         write_report(folder)
 
 
+@pytest.mark.figures
 def test_training_writes_the_report_and_where_it_ran(tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(RunConfig.from_overrides(*TINY, "optimizer.lr=0.5", "seed=7"), run_dir=run)

@@ -22,6 +22,7 @@ from helpers.records import events, same_run
 from helpers.runs import same_weights
 from helpers.shows import Shows
 
+pytestmark = pytest.mark.figures
 SHORT = ["trainer.max_epochs=2", "+trainer.limit_train_batches=2", "trainer.accelerator=cpu"]
 ENDS = {"network/filters"}
 CLASSES = {"test/confusion", "test/calibration", "test/precision_recall"}
@@ -78,7 +79,6 @@ def check_images(found: dict[str, list[tuple[int, Image.Image]]]) -> None:
             assert len(np.unique(pixels)) > 2, tag
 
 
-@pytest.mark.figures
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_shows_what_fits_it(name: str, tmp_path: Path) -> None:
     words, in_epochs, at_end, texts = TASKS[name]
@@ -179,7 +179,6 @@ def test_the_confusion_matrix_has_a_cell_for_each_pair() -> None:
     assert confusion_image(torch.zeros(100, 100), ["x"] * 100).size == (18 + 400 + 4, 36 + 400)  # type: ignore[union-attr]
 
 
-@pytest.mark.figures
 @pytest.mark.real
 @pytest.mark.skipif(not os.environ.get("REAL_DATA"), reason="FIRSTLIGHT_DATA is not set")
 def test_mnist_shows_what_digits_show(tmp_path: Path) -> None:

@@ -62,14 +62,15 @@ def write_files(found: Found, outcomes: Outcomes, target: Path, given: Path | No
         ValueError: the folder that the user has named cannot be written to.
     """
     try:
-        paths = write.write_findings(target, found.task, outcomes, found.samples)
+        figures = write.write_findings(target, found.task, outcomes, found.samples)
     except OSError as error:
         if given is not None:
             raise ValueError(f"output={given}: must be a folder that can be written to ({error}).") from error
         print(f"\n{target}: cannot write ({error}). To fix: name another folder with output=")
         return
-    if paths:
-        print(f"\n{', '.join(path.name for path in paths)} in {relative_path(target)}")
+    names = [*(f"{name}.png" for name in figures), *([write.TABLE] if (target / write.TABLE).exists() else [])]
+    if names:
+        print(f"\n{', '.join(names)} in {relative_path(target)}")
 
 
 def decide(

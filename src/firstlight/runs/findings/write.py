@@ -28,14 +28,16 @@ Samples = Callable[[Tensor], Tensor]
 TABLE = "per_class.csv"
 
 
-def write_curves(folder: RunFolder, best_epoch: float | None) -> None:
-    """Write curves.png to a run folder, if an epoch has ended."""
+def write_curves(folder: RunFolder, best_epoch: float | None) -> dict[str, "Figure"]:
+    """Write curves.png to a run folder, if an epoch has ended. Return the figure by its name."""
     rows = folder.history()
-    if rows:
-        save_figure(curves(rows, best_epoch), folder.path / "curves.png")
+    figures = {"curves": curves(rows, best_epoch)} if rows else {}
+    for name, figure in figures.items():
+        save_figure(figure, folder.path / f"{name}.png")
+    return figures
 
 
-def write_findings(target: Path, task: Task, outcomes: Outcomes, samples: Samples | None) -> list[Path]:
+def write_findings(target: Path, task: Task, outcomes: Outcomes, samples: Samples | None) -> dict[str, "Figure"]:
     """Write the figures that fit the task to a folder; for classes, also a table with a row for each.
 
     Files that an earlier run of the same folder has left and that there are no more, such as mistakes.png without
@@ -48,20 +50,18 @@ def write_findings(target: Path, task: Task, outcomes: Outcomes, samples: Sample
         samples: returns raw samples of the split; None if they cannot be read again.
 
     Returns:
-        The paths of the files.
+        The figures by the names of their files, without the suffix.
     """
     target.mkdir(parents=True, exist_ok=True)
     figures = dict(draw(task, outcomes, samples))
     for name in ("confusion", "calibration", "precision_recall", "mistakes", "predicted_true"):
         if name not in figures:
             (target / f"{name}.png").unlink(missing_ok=True)
-    paths = [target / f"{name}.png" for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        save_figure(figure, path)
+    for name, figure in figures.items():
+        save_figure(figure, target / f"{name}.png")
     if len(outcomes) and isinstance(task, Classification):
         write_csv(target / TABLE, Classified.of(outcomes, task.spec).per_class())
-        paths.append(target / TABLE)
-    return paths
+    return figures
 
 
 def draw(task: Task, outcomes: Outcomes, samples: Samples | None) -> Iterator[tuple[str, "Figure"]]:
