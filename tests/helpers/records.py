@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
@@ -39,10 +40,15 @@ def same_run(one: Path, other: Path) -> None:
         assert same_weights(one, other, checkpoint)
     assert history(one) == history(other)
     assert final_metrics(one) == final_metrics(other)
-    expected, found = events(one), events(other)
+    expected, found = (_without_findings(events(folder)) for folder in (one, other))
     assert found.keys() == expected.keys()
     for tag, values in expected.items():
         assert repr(found[tag]) == repr(values), tag  # NaN equals NaN
     for values in found.values():
         steps = [step for step, _ in values]
         assert steps == sorted(set(steps))
+
+
+def _without_findings(found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out copies of the figures in the run folder, which most tests do not draw."""
+    return {tag: values for tag, values in found.items() if not tag.startswith("test/") or "latent" in tag}
