@@ -1,6 +1,6 @@
-"""Train each recipe with several seeds, and write the tables of results into README.md and docs/results.md.
+"""Train each experiment with several seeds, and write the tables of results into README.md and docs/results.md.
 
-uv run scripts/make_results.py DATA                       all recipes, five seeds each
+uv run scripts/make_results.py DATA                       all experiments, five seeds each
 uv run scripts/make_results.py DATA --only digits asl     some of them
 uv run scripts/make_results.py --tables                   only write the tables from docs/results.csv
 
@@ -28,12 +28,12 @@ from firstlight.runs import RunFolder
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "docs" / "results.csv"
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "results.md")
-COLUMNS = ("recipe", "seed", "value", "fit_seconds", "total_seconds", "cores", "processor", "torch")
+COLUMNS = ("experiment", "seed", "value", "fit_seconds", "total_seconds", "cores", "processor", "torch")
 _BLOCK = "<!-- results: written by scripts/make_results.py -->\n{}<!-- end of the results -->"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Experiment:
     """A command of train.py, and the metric by which it is judged.
 
     Attributes:
@@ -53,20 +53,20 @@ class Recipe:
     in_readme: bool = False
 
 
-RECIPES = (
-    Recipe("digits", "data=digits", in_readme=True),
-    Recipe("linear", "data=mnist model=linear"),
-    Recipe("mlp", "data=mnist model=mlp", in_readme=True),
-    Recipe("lenet", "data=mnist model=lenet", in_readme=True),
-    Recipe("mnist_mlp", "experiment=mnist_mlp"),
-    Recipe("mnist_lenet", "experiment=mnist_lenet", in_readme=True),
-    Recipe("mnist_lstm", "experiment=mnist_lstm"),
-    Recipe("asl", "experiment=asl", in_readme=True),
-    Recipe("doggy_door", "experiment=doggy_door", "doggy-door", in_readme=True),
-    Recipe("dog_breeds", "experiment=dog_breeds data.target=all_breeds"),
-    Recipe("autoencoder", "experiment=mnist_autoencoder", metric="test/loss", digits=5),
-    Recipe("text_lstm", "experiment=text_lstm", metric="test/bits_per_token", digits=3),
-    Recipe("cifar10", "experiment=cifar10_resnet"),
+EXPERIMENTS = (
+    Experiment("digits", "data=digits", in_readme=True),
+    Experiment("linear", "data=mnist model=linear"),
+    Experiment("mlp", "data=mnist model=mlp", in_readme=True),
+    Experiment("lenet", "data=mnist model=lenet", in_readme=True),
+    Experiment("mnist_mlp", "experiment=mnist_mlp"),
+    Experiment("mnist_lenet", "experiment=mnist_lenet", in_readme=True),
+    Experiment("mnist_lstm", "experiment=mnist_lstm"),
+    Experiment("asl", "experiment=asl", in_readme=True),
+    Experiment("doggy_door", "experiment=doggy_door", "doggy-door", in_readme=True),
+    Experiment("dog_breeds", "experiment=dog_breeds data.target=all_breeds"),
+    Experiment("autoencoder", "experiment=mnist_autoencoder", metric="test/loss", digits=5),
+    Experiment("text_lstm", "experiment=text_lstm", metric="test/bits_per_token", digits=3),
+    Experiment("cifar10", "experiment=cifar10_resnet"),
 )
 
 
@@ -74,7 +74,9 @@ def main() -> None:
     """Train what is missing, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", type=Path, help="folder with the official files")
-    parser.add_argument("--only", nargs="+", choices=[recipe.name for recipe in RECIPES], help="these recipes alone")
+    parser.add_argument(
+        "--only", nargs="+", choices=[experiment.name for experiment in EXPERIMENTS], help="these experiments alone"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, counted from 1")
     parser.add_argument("--again", action="store_true", help="also train what is known already")
     parser.add_argument("--tables", action="store_true", help="train nothing")
@@ -83,32 +85,32 @@ def main() -> None:
     if not chosen.tables:
         if chosen.data is None:
             parser.error("DATA: must be a folder with the official files")
-        for recipe in RECIPES:
-            if chosen.only is None or recipe.name in chosen.only:
+        for experiment in EXPERIMENTS:
+            if chosen.only is None or experiment.name in chosen.only:
                 for seed in range(1, chosen.seeds + 1):
-                    if chosen.again or (recipe.name, str(seed)) not in rows:
-                        rows[recipe.name, str(seed)] = train(recipe, seed, chosen.data)
+                    if chosen.again or (experiment.name, str(seed)) not in rows:
+                        rows[experiment.name, str(seed)] = train(experiment, seed, chosen.data)
                         write_rows(rows)
     for page in PAGES:
         write_text(page, with_table(page.read_text(), table(rows, page.name == "README.md")))
     print(table(rows))
 
 
-def train(recipe: Recipe, seed: int, data: Path) -> dict[str, str]:
-    """Train a recipe in a process of its own, and return its row."""
-    print(f"{recipe.words} seed={seed}", flush=True)
+def train(experiment: Experiment, seed: int, data: Path) -> dict[str, str]:
+    """Train an experiment in a process of its own, and return its row."""
+    print(f"{experiment.words} seed={seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        words = [*recipe.words.split(), f"seed={seed}", f"run_dir={run}"]
-        if recipe.name not in ("digits", "text_lstm"):
-            words.append(f"data.dir={(data / recipe.folder).absolute()}")
+        words = [*experiment.words.split(), f"seed={seed}", f"run_dir={run}"]
+        if experiment.name not in ("digits", "text_lstm"):
+            words.append(f"data.dir={(data / experiment.folder).absolute()}")
         command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         metrics = RunFolder(run).metrics()
     values = (
-        recipe.name,
+        experiment.name,
         seed,
-        metrics[recipe.metric],
+        metrics[experiment.metric],
         round(metrics["seconds/fit"], 1),
         round(metrics["seconds/total"], 1),
         os.cpu_count(),
@@ -119,36 +121,36 @@ def train(recipe: Recipe, seed: int, data: Path) -> dict[str, str]:
 
 
 def read_rows() -> dict[tuple[str, str], dict[str, str]]:
-    """Return the rows of docs/results.csv by recipe and seed."""
+    """Return the rows of docs/results.csv by experiment and seed."""
     if not RESULTS.exists():
         return {}
     with RESULTS.open(newline="") as file:
-        return {(row["recipe"], row["seed"]): row for row in csv.DictReader(file)}
+        return {(row["experiment"], row["seed"]): row for row in csv.DictReader(file)}
 
 
 def write_rows(rows: dict[tuple[str, str], dict[str, str]]) -> None:
-    """Write docs/results.csv, in the order of the recipes."""
-    places = {recipe.name: place for place, recipe in enumerate(RECIPES)}
-    ordered = sorted(rows.values(), key=lambda row: (places.get(row["recipe"], len(places)), int(row["seed"])))
+    """Write docs/results.csv, in the order of the experiments."""
+    places = {experiment.name: place for place, experiment in enumerate(EXPERIMENTS)}
+    ordered = sorted(rows.values(), key=lambda row: (places.get(row["experiment"], len(places)), int(row["seed"])))
     lines = [",".join(COLUMNS), *(",".join(row[column] for column in COLUMNS) for row in ordered)]
     write_text(RESULTS, "\n".join(lines) + "\n")
 
 
 def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False) -> str:
-    """Return a Markdown table of the recipes that have rows: mean and standard deviation over the seeds."""
+    """Return a Markdown table of the experiments that have rows: mean and standard deviation over the seeds."""
     lines = [
         "| command | metric | mean ± standard deviation | seeds | fit | with imports and test |",
         "|" + " --- |" * 6,
     ]
-    for recipe in RECIPES:
-        found = [row for (name, _), row in rows.items() if name == recipe.name]
-        if found and (recipe.in_readme or not for_readme):
+    for experiment in EXPERIMENTS:
+        found = [row for (name, _), row in rows.items() if name == experiment.name]
+        if found and (experiment.in_readme or not for_readme):
             values = [float(row["value"]) for row in found]
-            spread = f" ± {stdev(values):.{recipe.digits}f}" if len(values) > 1 else ""
+            spread = f" ± {stdev(values):.{experiment.digits}f}" if len(values) > 1 else ""
             fit, total = (fmean(float(row[f"{key}_seconds"]) for row in found) for key in ("fit", "total"))
             lines.append(
-                f"| `train.py {recipe.words}` | {recipe.metric} | {fmean(values):.{recipe.digits}f}{spread} |"
-                f" {len(values)} | {fit:,.0f} s | {total:,.0f} s |"
+                f"| `train.py {experiment.words}` | {experiment.metric}"
+                f" | {fmean(values):.{experiment.digits}f}{spread} | {len(values)} | {fit:,.0f} s | {total:,.0f} s |"
             )
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ ROWS = {
 }
 
 
-def test_the_table_has_mean_and_standard_deviation_and_leaves_the_rest_of_the_page() -> None:
+def test_the_table_has_the_mean_over_the_seeds_and_leaves_the_rest_of_the_page() -> None:
     page = f"before\n{make_results._BLOCK.format('old')}\nafter\n"
     found = make_results.with_table(page, make_results.table(ROWS))
     assert "| `train.py data=digits` | test/accuracy | 0.9900 ± 0.0100 | 3 | 4 s | 10 s |\n" in found
@@ -22,7 +22,9 @@ def test_the_table_has_mean_and_standard_deviation_and_leaves_the_rest_of_the_pa
     assert make_results.with_table(found, make_results.table(ROWS)) == found
 
 
-def test_rows_are_written_in_the_order_of_recipes_and_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_rows_are_written_in_the_order_of_experiments_and_seeds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(make_results, "RESULTS", tmp_path / "results.csv")
     make_results.write_rows(dict(reversed(ROWS.items())))
     assert list(make_results.read_rows().values()) == list(ROWS.values())

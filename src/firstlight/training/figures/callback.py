@@ -96,7 +96,7 @@ class Figures(RunCallback):
             self.recorder.add_graph(graph)
 
     def _write_projector(self, folder: RunFolder) -> None:
-        seen = self.recorder.row.get("step", 0) * self.recorder.config.data.get("batch_size", 1)
+        seen = self.recorder.samples_seen
         number = min(MAX_SAMPLES, max(_MIN_POINTS, int(seen * _STEP_COST * _FRACTION)))
         found = self.samples("test", number)
         if found is not None:
