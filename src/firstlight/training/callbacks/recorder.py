@@ -73,6 +73,11 @@ class Recorder(RunCallback):
         epochs = self._speeds[1:] or self._speeds
         return sum(samples for samples, _ in epochs) / sum(seconds for _, seconds in epochs) if epochs else math.nan
 
+    @property
+    def samples_seen(self) -> int:
+        """Samples that this process has trained on, over all ranks, each as often as it was seen."""
+        return sum(samples for samples, _ in self._speeds)
+
     def begin(
         self, names: Sequence[str] | None, parameters: int, epochs: int, steps: int, commit: str | None = None
     ) -> None:
