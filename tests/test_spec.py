@@ -32,6 +32,7 @@ def test_to_dict_returns_plain_values() -> None:
         "size": None,
         "interpolation": "bilinear",
         "columns": [],
+        "vocabulary": [],
         "fit": "crop",
         "ground": None,
     }

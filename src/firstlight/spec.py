@@ -63,6 +63,8 @@ class DataSpec:
             weights require three channels.
         interpolation: "bilinear" or "bicubic", for resizing images to `size`.
         columns: the columns of a table, in the order of their inputs; empty for other data.
+        vocabulary: the tokens by number, for texts that are classified; empty for other data. `labels` are the tokens
+            of a text that a network continues.
         fit: how image files are fitted to the stored shape: "crop", "pad" or "stretch"; see `read_image`.
         ground: "dark" or "light" if images are grey and all have such a ground at their border; None for others.
             Specs that differ only in it are equal, because runs of earlier versions lack it.
@@ -79,6 +81,7 @@ class DataSpec:
     size: int | None = None
     interpolation: str = "bilinear"
     columns: tuple[Column, ...] = ()
+    vocabulary: tuple[str, ...] = ()
     fit: str = "crop"
     ground: str | None = field(default=None, compare=False)
 
@@ -94,7 +97,12 @@ class DataSpec:
         """Type of the targets: "classes", "tokens" or "numbers"."""
         if self.target_mean:
             return "numbers"
-        return "tokens" if self.kind == "tokens" else "classes"
+        return "tokens" if self.kind == "tokens" and not self.vocabulary else "classes"
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens by number, for texts; a network embeds as many."""
+        return self.vocabulary or self.labels
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -109,6 +109,20 @@ def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
             write_image(folder / "images" / f"{name}.jpg", 8 * shade + len(split))
 
 
+def write_labelled_texts(folder: Path, num_train: int = 60, num_test: int = 20) -> None:
+    """Write train.csv and test.csv of mails: those that are spam have words of their own."""
+    random = np.random.default_rng(0)
+    words = {"ham": ["meeting", "noon", "report", "thanks"], "spam": ["free", "prize", "winner", "click"]}
+    common = [f"word{number}" for number in range(30)]
+    for split, number in (("train", num_train), ("test", num_test)):
+        rows = ["text,label"]
+        for place in range(number):
+            label = ("ham", "spam")[place % 2]
+            chosen = [*random.choice(common, random.integers(1, 12)), *random.choice(words[label], 2)]
+            rows.append(f"{' '.join(random.permutation(chosen))},{label}")
+        (folder / f"{split}.csv").write_text("\n".join(rows) + "\n")
+
+
 def write_all(folder: Path) -> None:
     """Write every data set that has official files to the folder that its source reads."""
     write_mnist(folder)
@@ -118,3 +132,4 @@ def write_all(folder: Path) -> None:
     write_classes(folder / "train", 8)
     write_classes(folder / "test", 2)
     write_pets(folder / "oxford-iiit-pet")
+    write_labelled_texts(folder)

@@ -166,7 +166,7 @@ def _random_samples(spec: DataSpec, number: int) -> Tensor:
     """Return samples of the kind and the shape that `Step.apply` gets: (number, ...)."""
     generator = torch.Generator().manual_seed(0)
     if spec.kind == "tokens":  # a window holds the last target too
-        return torch.randint(spec.num_outputs, (number, spec.input_shape[0] + 1), generator=generator)
+        return torch.randint(len(spec.tokens), (number, spec.input_shape[0] + 1), generator=generator)
     draw = torch.rand if spec.kind == "images" else torch.randn
     return draw((number, *spec.input_shape), generator=generator)
 
@@ -180,8 +180,8 @@ def _check_values(name: str, changed: Tensor, spec: DataSpec) -> None:
     if not changed.isfinite().all():
         raise ValueError(f"{name} must return finite values.")
     low, high = changed.aminmax()
-    if spec.kind == "tokens" and not 0 <= low <= high < spec.num_outputs:
-        raise ValueError(f"{name} must return tokens from 0 to {spec.num_outputs - 1}, and returns {low} to {high}.")
+    if spec.kind == "tokens" and not 0 <= low <= high < len(spec.tokens):
+        raise ValueError(f"{name} must return tokens from 0 to {len(spec.tokens) - 1}, and returns {low} to {high}.")
     is_inside = (changed >= 0) & (changed <= 1)
     if spec.kind == "images" and is_inside.float().mean() < _IN_RANGE:
         raise ValueError(

@@ -122,9 +122,9 @@ class Augment(nn.Module):
     def _augment_others(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Change standardised columns, or windows of tokens.
 
-        Windows include the last target, so that each target is still the next token.
+        Windows of a text include the last target, so that each target is still the next token.
         """
-        if not self.samples or self.spec.kind == "numbers":
+        if not self.samples or self.spec.targets != "tokens":
             return self._changed(self.preprocess(raw)), targets
         windows = self._changed(torch.cat([raw, targets[:, -1:]], 1).long())
         return windows[:, :-1], windows[:, 1:]

@@ -28,10 +28,12 @@ class TokenStep(Step, ABC):
         super().__init__(p)
         check_range("rate", rate, at_least=0, at_most=1)
         self.rate = rate
+        self.ends = False  # whether the windows are whole texts, which end in -1 if they are short
 
     def prepare(self, spec: DataSpec) -> None:
         """Prepare what depends on the vocabulary, see `learn`."""
-        self.learn(spec.labels)
+        self.ends = bool(spec.vocabulary)
+        self.learn(spec.tokens)
 
     def apply(self, samples: Tensor) -> Tensor:
         """Return the changed windows, see `change`."""
@@ -50,8 +52,8 @@ class TokenStep(Step, ABC):
         """Return the changed windows: (samples, length), int64, like `windows`."""
 
     def selected(self, windows: Tensor) -> Tensor:
-        """Draw which tokens the step selects: (samples, length), bool."""
-        selected = torch.rand(windows.shape, device=windows.device) < self.rate
+        """Draw which tokens the step selects: (samples, length), bool; never -1, the end of a short text."""
+        selected = (torch.rand(windows.shape, device=windows.device) < self.rate) & (windows >= 0)
         return selected & self.chosen(len(windows), windows.device)[:, None] if self.p < 1 else selected
 
 
@@ -128,13 +130,19 @@ class InsertTokens(TokenStep):
 
 
 class DeleteTokens(TokenStep):
-    """Delete the selected tokens, and repeat the window's last token to keep its length."""
+    """Delete the selected tokens, and repeat the window's last token to keep its length.
+
+    A text that is classified becomes shorter instead, but keeps its first token.
+    """
 
     def change(self, windows: Tensor) -> Tensor:
         kept = ~self.selected(windows)
+        if self.ends:
+            kept[:, 0] = True
         positions = kept.cumsum(1) - 1
         length = windows.shape[1]
-        changed = windows[:, -1:].expand(-1, length + 1)
+        last = windows.new_full((len(windows), 1), -1) if self.ends else windows[:, -1:]
+        changed = last.expand(-1, length + 1)
         return changed.scatter(1, torch.where(kept, positions, length), windows)[:, :length]
 
 
@@ -144,6 +152,7 @@ class SwapTokens(TokenStep):
     def change(self, windows: Tensor) -> Tensor:
         first = self.selected(windows)
         first[:, -1] = False
+        first[:, :-1] &= windows[:, 1:] >= 0
         first = _starts_of_pairs(first)
         second = first.roll(1, 1)
         positions = torch.arange(windows.shape[1], device=windows.device)

@@ -16,4 +16,5 @@ from firstlight.data.store import Split as Split
 from firstlight.data.store import Store as Store
 from firstlight.data.table import Table as Table
 from firstlight.data.text import Text as Text
+from firstlight.data.text_classes import TextClasses as TextClasses
 from firstlight.data.torchvision import TorchVision as TorchVision

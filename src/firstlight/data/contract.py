@@ -17,7 +17,9 @@ _INPUTS = (
 _TARGETS = "classes (samples,) of int64 or numbers (samples, targets) of float32"
 
 
-def checked(owner: str, labels: Sequence[str], splits: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Arrays]]:
+def checked(
+    owner: str, labels: Sequence[str], splits: Mapping[str, Any], vocabulary: Sequence[str] = ()
+) -> tuple[tuple[str, ...], dict[str, Arrays]]:
     """Return the labels and arrays of a data set with the shapes and types of `Split`.
 
     Tensors, other whole numbers and other floats are converted, if that loses nothing.
@@ -26,6 +28,7 @@ def checked(owner: str, labels: Sequence[str], splits: Mapping[str, Any]) -> tup
         owner: name of the class, for messages.
         labels: names of the classes, tokens or targets.
         splits: inputs and targets of `train` and, where they exist, of `val` and `test`.
+        vocabulary: the tokens of texts that are classified; empty for other samples.
 
     Raises:
         ValueError: the arrays are no samples of one kind, differ in shape or length, or contain NaN or classes beyond
@@ -37,7 +40,9 @@ def checked(owner: str, labels: Sequence[str], splits: Mapping[str, Any]) -> tup
         raise ValueError(f"data: {owner}.read returns an unknown split '{unknown[0]}'{suggestion(unknown[0], SPLITS)}")
     if "train" not in splits:
         raise _wrong(owner, "the split 'train'", f"only {', '.join(splits) or 'an empty dict'}")
-    found = {name: _split(f"{owner}.read", name, tuple(labels), pair) for name, pair in splits.items()}
+    found = {
+        name: _split(f"{owner}.read", name, tuple(labels), pair, tuple(vocabulary)) for name, pair in splits.items()
+    }
     train = found["train"]
     for name, arrays in found.items():
         forms = [(part.dtype, part.shape[1:]) for part in (*arrays, *train)]
@@ -56,7 +61,7 @@ def _form(arrays: Arrays, train: Arrays) -> str:
     )
 
 
-def _split(owner: str, name: str, labels: tuple[str, ...], pair: Any) -> Arrays:
+def _split(owner: str, name: str, labels: tuple[str, ...], pair: Any, vocabulary: tuple[str, ...] = ()) -> Arrays:
     """Check one split; `owner` is what the messages name."""
     try:
         inputs, targets = (np.asarray(part) for part in pair)
@@ -70,11 +75,14 @@ def _split(owner: str, name: str, labels: tuple[str, ...], pair: Any) -> Arrays:
     is_tokens = _is_whole(inputs) and inputs.ndim == 2 and inputs.dtype != np.uint8
     place = f"data: {owner} returns in {name}"
     inputs = _inputs(place, inputs)
-    targets = _tokens(place, inputs, targets) if is_tokens else _targets(place, labels, targets)
-    if is_tokens:
+    if vocabulary:
+        _check_texts(place, inputs, vocabulary)
+    is_continued = is_tokens and not vocabulary
+    targets = _tokens(place, inputs, targets) if is_continued else _targets(place, labels, targets)
+    if is_continued:
         _check_numbers(f"{place} tokens", inputs, labels)
     if targets.dtype != np.float32:
-        _check_numbers(f"{place} {'tokens' if is_tokens else 'classes'}", targets, labels)
+        _check_numbers(f"{place} {'tokens' if is_continued else 'classes'}", targets, labels)
     return Arrays(inputs, targets)
 
 
@@ -110,6 +118,16 @@ def _tokens(place: str, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         f"{place} inputs of whole numbers, which are tokens, and targets {targets.shape} of {targets.dtype}; they must"
         f" be the next tokens, {inputs.shape} of int32. Inputs that are numbers must be float32."
     )
+
+
+def _check_texts(place: str, inputs: np.ndarray, vocabulary: tuple[str, ...]) -> None:
+    """Check texts that are classified: tokens (samples, length), and -1 after the end of each."""
+    if inputs.dtype != np.int32:
+        raise ValueError(f"{place} inputs of {inputs.dtype}; with a vocabulary they must be tokens of int32.")
+    is_token = inputs >= 0
+    if not is_token[:, 0].all() or (is_token[:, 1:] & ~is_token[:, :-1]).any() or inputs.min() < -1:
+        raise ValueError(f"{place} texts with gaps; each must have a token, and -1 after its end alone.")
+    _check_numbers(f"{place} tokens", inputs[is_token], vocabulary)
 
 
 def _finite(place: str, array: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from firstlight.data.store import Split
+from firstlight.data.texts.lengths import by_length, lengths_of
 from firstlight.randomness import generator
 
 
@@ -20,6 +21,8 @@ class BatchLoader:
 
     A consecutive split is divided into `batch_size` streams. Each batch contains one sample of each stream, and the
     next batch contains the samples that follow. The seed and the epoch decide where the first stream begins.
+
+    Texts that end are read in batches of like length, see `by_length`, and a batch is as long as its longest text.
 
     A balanced epoch has as many samples as the split and equally many of each class: it omits some samples of
     frequent classes and repeats samples of rare classes.
@@ -57,6 +60,7 @@ class BatchLoader:
                 f"data.batch_size={batch_size}: must be a multiple of {world_size}, the number of devices."
             )
         self.device = torch.device(device)
+        self.lengths = lengths_of(split) if split.has_ends else None  # on the CPU, so that no batch waits for it
         self.split = _on_device(split, self.device)
         self.batch_size = batch_size
         self.seed = seed
@@ -99,11 +103,14 @@ class BatchLoader:
         if self.seed is None or self.batch >= len(self):  # only a training continues within a pass
             self.batch = 0
         order = self._order()
+        lengths = None if self.lengths is None else self.lengths[order]
+        order = order.to(self.split.targets.device)
         while self.batch < len(self):
             start = self.batch * self.batch_size
-            indices = order[start : min(start + self.batch_size, self.num_samples)]
+            batch = slice(start, min(start + self.batch_size, self.num_samples))
             self.batch += 1
-            yield self._take(self._part_of_rank(indices))
+            longest = None if lengths is None else int(lengths[batch].max())
+            yield self._take(self._part_of_rank(order[batch]), longest)
 
     def _part_of_rank(self, indices: Tensor) -> Tensor:
         """Return this rank's part of a batch; a rank keeps its streams after other streams have ended."""
@@ -122,7 +129,9 @@ class BatchLoader:
             order = self._balanced(random)
         else:
             order = torch.randperm(len(self.split), generator=random)
-        return order.to(self.split.targets.device)
+        if random is not None and self.lengths is not None:
+            order = by_length(order, self.lengths, self.batch_size, random)
+        return order
 
     def _balanced(self, random: torch.Generator) -> Tensor:
         """Draw an order with equally many samples of each class; each sample of a class occurs before one repeats."""
@@ -148,8 +157,10 @@ class BatchLoader:
         full = torch.stack([stream[:shortest] for stream in streams], dim=1).flatten()
         return torch.cat([full, *(stream[shortest:] for stream in streams)])
 
-    def _take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def _take(self, indices: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
         inputs, targets = self.split.take(indices)
+        if longest is not None:
+            inputs = inputs[:, :longest].contiguous()
         if self.device.type == "cuda" and inputs.device.type == "cpu":
             inputs, targets = inputs.pin_memory(), targets.pin_memory()
         return inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)

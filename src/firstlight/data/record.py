@@ -62,7 +62,7 @@ def differences(before: tuple[DataSpec, DataRecord | None], now: tuple[DataSpec,
     (old_spec, old), (new_spec, new) = before, now
     found = [*_of_specs(old_spec, new_spec), *(_of_records(old, new) if old else ())]
     if not found and old and old.content != new.content:
-        found = list(_of_content(old, new, new_spec.kind))
+        found = list(_of_content(old, new, new_spec))
     if len(found) > _MAX_LINES:
         found = [*found[: _MAX_LINES - 1], f"and {len(found) - _MAX_LINES + 1} more differences"]
     return found
@@ -74,6 +74,7 @@ def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
         return
     what = {"classes": "class", "tokens": "token", "numbers": "target"}[old.targets]
     yield from _of_names(what, old.labels, new.labels)
+    yield from _of_names("token", old.vocabulary, new.vocabulary)
     columns = list(of_columns(old.columns, new.columns))
     yield from columns
     if old.stored_shape != new.stored_shape and not columns:  # a column is several inputs of the shape
@@ -115,10 +116,10 @@ def _of_records(old: DataRecord, new: DataRecord) -> Iterator[str]:
             yield f"class {name!r} has {new.classes[name]:,} samples, not {old.classes[name]:,}"
 
 
-def _of_content(old: DataRecord, new: DataRecord, kind: str) -> Iterator[str]:
-    """Name the arrays with other content. The targets of a text are its tokens, so its inputs are enough."""
-    inputs = {"images": "pixels", "tokens": "text", "numbers": "numbers"}[kind]
+def _of_content(old: DataRecord, new: DataRecord, spec: DataSpec) -> Iterator[str]:
+    """Name the arrays with other content. If the targets are the next tokens, the inputs are enough."""
+    inputs = {"images": "pixels", "tokens": "text", "numbers": "numbers"}[spec.kind]
     for name in old.content | new.content:
         split, _, part = name.partition(".")
-        if old.content.get(name) != new.content.get(name) and (part, kind) != ("targets", "tokens"):
+        if old.content.get(name) != new.content.get(name) and (part, spec.targets) != ("targets", "tokens"):
             yield f"other {inputs if part == 'inputs' else 'targets'} in {split}"

@@ -1,8 +1,10 @@
 """Give the samples of other data the labels that a run knows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from firstlight.data.almost import almost
 from firstlight.data.record import of_columns
@@ -25,6 +27,8 @@ def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
         raise ValueError(f"data: must have the columns of the run, and {differs[0]}. To fix: name the table by input=")
     if (found.kind, found.targets) != (spec.kind, spec.targets) or found.stored_shape != spec.stored_shape:
         raise ValueError(f"data: must be {_form(spec)}, as in training, and these are {_form(found)}.")
+    if found.vocabulary != spec.vocabulary:
+        split = replace(split, inputs=_renumbered(split.inputs, found.vocabulary, spec.vocabulary))
     if found.labels == spec.labels:
         return split
     if new := [label for label in found.labels if label not in spec.labels and spec.targets != "tokens"]:
@@ -35,10 +39,15 @@ def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
         )
     if spec.targets == "numbers":
         raise ValueError(f"data: must have the target {_first(spec.labels)}, and this is {_first(found.labels)}.")
-    numbers = {label: number for number, label in enumerate(spec.labels)}
-    table = torch.tensor([numbers.get(label, 0) for label in found.labels], dtype=split.targets.dtype)
-    inputs = table[split.inputs.long()] if spec.targets == "tokens" else split.inputs
-    return replace(split, inputs=inputs, targets=table[split.targets.long()])
+    inputs = _renumbered(split.inputs, found.labels, spec.labels) if spec.targets == "tokens" else split.inputs
+    return replace(split, inputs=inputs, targets=_renumbered(split.targets, found.labels, spec.labels))
+
+
+def _renumbered(numbers: Tensor, found: Sequence[str], known: Sequence[str]) -> Tensor:
+    """Return numbers of the names that were `found` as those of the `known` names: 0 if it is new, -1 as it is."""
+    places = {name: number for number, name in enumerate(known)}
+    table = torch.tensor([*(places.get(name, 0) for name in found), -1], dtype=numbers.dtype)
+    return table[numbers.long()]
 
 
 def _form(spec: DataSpec) -> str:

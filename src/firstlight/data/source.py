@@ -60,6 +60,7 @@ class Source(ABC):
         consecutive: whether each sample continues the one before it, so that batches must keep their order.
         remarks: lines for the user that say how the files were understood; `read` appends to them, and the store keeps
             them.
+        vocabulary: the tokens by number, for texts that are classified; `read` sets it. Shorter texts end in -1.
         stratified: whether validation gets the same fraction of each class; for data sets with small classes.
         test_fraction: fraction of each class that is held out for testing, if `read` returns no `test`.
         split_seed: seed that selects these samples.
@@ -72,6 +73,7 @@ class Source(ABC):
     fold: Fold | None = None
     name: str
     consecutive: bool = False
+    vocabulary: tuple[str, ...] = ()
     stratified: bool = False
     test_fraction: float = 0.2
     split_seed: int = 0
@@ -139,13 +141,15 @@ class Source(ABC):
 
     def describe(self, labels: tuple[str, ...], train: Arrays) -> DataSpec:
         """Compute the metadata of the data set from its training split."""
-        return describe(labels, train)
+        return describe(labels, train, vocabulary=self.vocabulary)
 
     def summary(self, spec: DataSpec, splits: Mapping[str, Split]) -> list[str]:
         """Return a line for the user with the sizes of the splits, and what a sample is; it follows the remarks."""
         sizes = ", ".join(f"{name} {len(splits[name]):,}" for name in ("train", "val", "test"))
         if spec.targets == "classes":
-            return [f"{sizes}, in {spec.num_outputs:,} classes: {_first(spec.labels)}"]
+            what = f" texts of at most {spec.input_shape[0]:,} tokens" if spec.kind == "tokens" else ""
+            known = f"; {len(spec.vocabulary):,} tokens are known" if spec.kind == "tokens" else ""
+            return [f"{sizes}{what}, in {spec.num_outputs:,} classes: {_first(spec.labels)}{known}"]
         if spec.targets == "tokens":
             return [f"{sizes} windows of {spec.input_shape[0]:,} tokens; {spec.num_outputs:,} tokens are known"]
         samples = "images" if spec.kind == "images" else f"rows of {spec.input_shape[0]:,} numbers"
@@ -188,7 +192,7 @@ class Source(ABC):
         return spec, splits
 
     def _read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
-        return checked(type(self).__name__, *self.read())
+        return checked(type(self).__name__, *self.read(), self.vocabulary)
 
     def _is_test(self, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
         if targets.dtype != np.int64:  # numbers form one class
@@ -198,6 +202,7 @@ class Source(ABC):
     def _with_test(self, store: Store, path: Path) -> Store:
         """Return the store with the part of `train` that is for testing as `test`. The arrays stay as they are."""
         whole = store.splits["train"]
+        self.vocabulary = store.spec.vocabulary  # the store may be one of an earlier process
         is_test = self._is_test(store.spec.labels, whole.targets.numpy())
         train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
         arrays = Arrays(whole.inputs.numpy(), whole.targets.numpy())

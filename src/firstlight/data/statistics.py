@@ -7,13 +7,14 @@ from firstlight.data.store import Arrays
 from firstlight.spec import DataSpec
 
 
-def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpec:
+def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0, vocabulary: tuple[str, ...] = ()) -> DataSpec:
     """Return the metadata of a data set.
 
     Args:
         labels: names of the classes, tokens or targets.
         train: the training split.
         margin: stored pixels on every side beyond a network's input.
+        vocabulary: the tokens by number, for texts that are classified.
     """
     shape = train.inputs.shape[1:]
     if train.inputs.dtype == np.uint8:
@@ -25,7 +26,7 @@ def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0) -> DataSpe
         mean, std = (), ()
     targets = column_statistics(train.targets) if train.targets.dtype == np.float32 else ((), ())
     ground = common_ground(train.inputs, margin) if train.inputs.dtype == np.uint8 else None
-    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets, ground=ground)
+    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets, vocabulary=vocabulary, ground=ground)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -30,12 +30,14 @@ class Split:
         targets: classes (rows,), int64; next tokens (rows, sequence_length), int32; numbers (rows, targets), float32.
         indices: rows that belong to the split, (samples,), int64; None for all rows.
         consecutive: whether each row continues the row before it, as windows of a text do.
+        has_ends: whether the rows are whole texts; shorter ones end in -1.
     """
 
     inputs: Tensor
     targets: Tensor
     indices: Tensor | None = None
     consecutive: bool = False
+    has_ends: bool = False
 
     def __len__(self) -> int:
         return len(self.targets if self.indices is None else self.indices)
@@ -63,7 +65,7 @@ class Split:
     def to(self, device: torch.device) -> "Split":
         """Return a copy on the device, with only the rows that belong to the split."""
         inputs, targets = (self.inputs, self.targets) if self.indices is None else self.take(torch.arange(len(self)))
-        return Split(inputs.to(device), targets.to(device), consecutive=self.consecutive)
+        return replace(self, inputs=inputs.to(device), targets=targets.to(device), indices=None)
 
 
 class Arrays(NamedTuple):
@@ -187,7 +189,10 @@ def _open(path: Path) -> Store:
     checksums = check_files(path)
     spec = DataSpec.from_dict(json.loads((path / "spec.json").read_text(encoding="utf-8")))
     names = sorted({name.split(".")[0] for name in checksums if name.endswith(".npy")})
-    splits = {name: Split(_map(path / f"{name}.inputs.npy"), _map(path / f"{name}.targets.npy")) for name in names}
+    arrays = {name: [_map(path / f"{name}.{part}.npy") for part in ("inputs", "targets")] for name in names}
+    splits = {
+        name: Split(inputs, targets, has_ends=bool(spec.vocabulary)) for name, (inputs, targets) in arrays.items()
+    }
     remarks = json.loads((path / "remarks.json").read_text(encoding="utf-8"))
     content = {name.removesuffix(".npy"): value for name, value in checksums.items() if name.endswith(".npy")}
     return Store(spec, splits, tuple(remarks), content, splits)

@@ -23,6 +23,11 @@ def unit_of(vocabulary: Iterable[str]) -> str:
     return "words" if any(len(token) > 1 for token in vocabulary if token != UNKNOWN) else "characters"
 
 
+def has_capitals(vocabulary: Iterable[str]) -> bool:
+    """Return whether a token of a vocabulary has a capital letter; if none has, texts are read in small letters."""
+    return any(token != token.lower() for token in vocabulary)
+
+
 def build_vocabulary(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
     """Return `<unk>` and the most frequent tokens, by decreasing frequency and then by character."""
     ranked = sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
@@ -53,5 +58,5 @@ def encode_known(text: str, vocabulary: Sequence[str]) -> tuple[list[int], list[
 
 
 def decode(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
-    """Return the text of the tokens with these indices."""
-    return "".join(vocabulary[number] for number in numbers)
+    """Return the text of the tokens with these indices; -1 stands after the end of a short text."""
+    return "".join(vocabulary[number] for number in numbers if number >= 0)

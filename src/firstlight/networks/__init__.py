@@ -2,6 +2,7 @@
 
 from firstlight.networks.alexnet import AlexNet as AlexNet
 from firstlight.networks.autoencoder import Autoencoder as Autoencoder
+from firstlight.networks.bag_of_words import BagOfWords as BagOfWords
 from firstlight.networks.cnn import CNN as CNN
 from firstlight.networks.conv_filters import ConvFilters as ConvFilters
 from firstlight.networks.efficientnet_lite import EfficientNetLite as EfficientNetLite
@@ -18,6 +19,7 @@ from firstlight.networks.recurrent import GRU as GRU
 from firstlight.networks.recurrent import LSTM as LSTM
 from firstlight.networks.recurrent import RNN as RNN
 from firstlight.networks.resnet import ResNet as ResNet
+from firstlight.networks.text_cnn import TextCNN as TextCNN
 from firstlight.networks.timm import Timm as Timm
 from firstlight.networks.transformer import Transformer as Transformer
 from firstlight.networks.vgg import VGG as VGG

@@ -51,7 +51,7 @@ def initialise(network: nn.Module, name: str | None) -> None:
         return
     choose("initialisation", name, INITIALISATIONS, "initialisation")
     for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             INITIALISATIONS[name](layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -1,8 +1,8 @@
-"""Recurrent networks: language models of tokens, and classifiers that read an image row by row."""
+"""Recurrent networks: language models, and classifiers of texts and of images, which they read row by row."""
 
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +11,17 @@ from firstlight.checks import check_range, choose
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout
 from firstlight.networks.network import Network
+from firstlight.networks.recurrent_modes import LanguageModel, Mode, RowClassifier, State, TextClassifier
 from firstlight.spec import DataSpec
 
-State = Tensor | tuple[Tensor, Tensor]
 _ACTIVATIONS = ("tanh", "relu")  # those of torch.nn.RNN
 
 
 class Recurrent(Network):
     """Recurrent layers between an embedding and a linear output layer. Subclasses set the class of the layers.
 
-    On tokens it is a language model, on images a classifier that reads one row per time step: see `_LanguageModel` and
-    `_RowClassifier`, which hold the differences.
+    It is a language model for texts that go on, and a classifier for texts that have a class and for images, which it
+    reads row by row: see `LanguageModel`, `TextClassifier` and `RowClassifier`, which hold the differences.
 
     Recurrent matrices start orthogonal, separately for each gate (Saxe, McClelland & Ganguli 2014), so that signals
     neither grow nor vanish over many steps. Dropout is applied before, between and after the layers, never between time
@@ -33,15 +33,15 @@ class Recurrent(Network):
         hidden_size: units of each layer.
         num_layers: number of layers.
         dropout: probability that a unit is dropped in training.
-        tied_weights: whether the output layer and the token embedding have the same weights (Press & Wolf 2017). A
-            linear layer before the output layer projects to `embedding_dim` if the sizes differ.
-        bidirectional: whether images are also read from the last row to the first.
+        tied_weights: for a language model: whether the output layer and the token embedding have the same weights
+            (Press & Wolf 2017). A linear layer before the output layer projects to `embedding_dim` if the sizes differ.
+        bidirectional: whether texts and images that are classified are also read from the end to the beginning.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's, and
             orthogonal recurrent matrices.
 
     Raises:
         ValueError: a size is below 1, the dropout is out of range, the initialisation is unknown, `bidirectional` is
-            set for tokens, or `tied_weights` is set for images.
+            set for a language model, or `tied_weights` is set for a classifier.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("tokens", "images")
@@ -65,10 +65,11 @@ class Recurrent(Network):
         for name, size in sizes.items():
             check_range(name, size, at_least=1)
         self.dropout = build_dropout(dropout)
-        self.mode: _Mode = (
-            _LanguageModel(spec, embedding_dim, hidden_size, tied_weights, bidirectional)
+        mode = LanguageModel if spec.targets == "tokens" else TextClassifier
+        self.mode: Mode = (
+            mode(spec, embedding_dim, hidden_size, tied_weights, bidirectional)
             if spec.kind == "tokens"
-            else _RowClassifier(spec, hidden_size, tied_weights, bidirectional)
+            else RowClassifier(spec, hidden_size, tied_weights, bidirectional)
         )
         # The embedding is built before the projection, but comes after it in checkpoints.
         embedding = self.mode.build_embedding()
@@ -94,7 +95,8 @@ class Recurrent(Network):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits.
 
-        Tokens (batch, length), int64 -> (batch, length, vocabulary), for the next token at each position.
+        Tokens (batch, length), int64 -> (batch, length, vocabulary), for the next token at each position; or, of texts
+        with a class, which end in -1, -> (batch, num_outputs).
         Images (batch, channels, height, width) -> (batch, num_outputs).
         """
         return self.mode.forward(self, inputs)
@@ -116,96 +118,6 @@ class Recurrent(Network):
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
         """Return an input of `forward`."""
         return torch.zeros(batch_size, *self.mode.input_shape, dtype=self.mode.input_dtype, device=device)
-
-
-class _Mode(Protocol):
-    """The parts of a recurrent network that differ between tokens and images.
-
-    Attributes:
-        input_shape: shape of one sample.
-        input_dtype: type of the samples.
-        input_size: length of the vectors that the recurrent layers read.
-        output_size: length of the vectors that the output layer reads.
-    """
-
-    input_shape: tuple[int, ...]
-    input_dtype: torch.dtype
-    input_size: int
-    output_size: int
-
-    def build_embedding(self) -> nn.Module:
-        """Return the layer from inputs to (batch, steps, input_size)."""
-
-    def build_projection(self) -> nn.Module:
-        """Return the layer between the recurrent layers and the output layer."""
-
-    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
-        """Return the logits of `network`."""
-
-
-class _LanguageModel:
-    """A language model: predicts the next token at each position."""
-
-    input_dtype = torch.int64
-
-    def __init__(
-        self, spec: DataSpec, embedding_dim: int, hidden_size: int, tied_weights: bool, bidirectional: bool
-    ) -> None:
-        if bidirectional:
-            raise ValueError("bidirectional=true: must be false for text; it would reveal the next token.")
-        self.vocabulary_size = spec.num_outputs
-        self.hidden_size = hidden_size
-        self.input_shape = spec.input_shape
-        self.input_size = embedding_dim
-        self.output_size = embedding_dim if tied_weights else hidden_size
-
-    def build_embedding(self) -> nn.Embedding:
-        embedding = nn.Embedding(self.vocabulary_size, self.input_size)
-        nn.init.uniform_(embedding.weight, -0.1, 0.1)  # small, because tied weights also produce the logits
-        return embedding
-
-    def build_projection(self) -> nn.Module:
-        if self.output_size == self.hidden_size:
-            return nn.Identity()
-        return nn.Linear(self.hidden_size, self.output_size)
-
-    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
-        logits, _ = network.step(inputs, None)
-        return logits
-
-
-class _RowClassifier:
-    """An image classifier: reads one row of pixels per time step and classifies the last outputs."""
-
-    input_dtype = torch.float32
-
-    def __init__(self, spec: DataSpec, hidden_size: int, tied_weights: bool, bidirectional: bool) -> None:
-        if tied_weights:
-            raise ValueError("tied_weights=true: must be false for images, which have no token embedding.")
-        channels, _, width = spec.input_shape
-        self.num_directions = 2 if bidirectional else 1
-        self.input_shape = spec.input_shape
-        self.input_size = channels * width
-        self.output_size = hidden_size * self.num_directions
-
-    def build_embedding(self) -> nn.Module:
-        return _ImageRows()
-
-    def build_projection(self) -> nn.Module:
-        return nn.Identity()
-
-    def forward(self, network: Recurrent, inputs: Tensor) -> Tensor:
-        _, state = network.layers(network.dropout(network.embedding(inputs)))
-        hidden = state[0] if isinstance(state, tuple) else state  # (num_layers * directions, batch, hidden_size)
-        last_layer = hidden[-self.num_directions :].transpose(0, 1).flatten(1)
-        return network.output(network.dropout(last_layer))
-
-
-class _ImageRows(nn.Module):
-    """Images as sequences of rows: (batch, channels, height, width) -> (batch, height, channels * width)."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.transpose(1, 2).flatten(2)
 
 
 class RNN(Recurrent):

@@ -1,4 +1,4 @@
-"""A decoder-only transformer."""
+"""A transformer: a decoder that continues texts, or an encoder that classifies them."""
 
 import math
 from typing import ClassVar
@@ -11,6 +11,7 @@ from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.networks.network import Network
+from firstlight.networks.text_ends import without_ends
 from firstlight.spec import DataSpec
 
 
@@ -19,6 +20,9 @@ class Transformer(Network):
 
     It has the form of GPT-2 (Radford et al. 2019): layer normalisation precedes attention, the linear layers and the
     output layer; positional embeddings are learned; the output layer and the token embedding have the same weights.
+
+    For texts that are classified it is an encoder: each position attends to all of its text, and the output layer, with
+    weights of its own, takes the mean over the positions of the text.
 
     Args:
         spec: spec of the data; tokens. The length of its samples is the maximum length of a sequence.
@@ -54,13 +58,15 @@ class Transformer(Network):
         if embedding_dim % num_heads:
             raise ValueError(f"num_heads={num_heads}: must be a divisor of embedding_dim={embedding_dim}.")
         (self.max_length,) = spec.input_shape
-        self.embedding = nn.Embedding(spec.num_outputs, embedding_dim)
+        self.is_encoder = spec.targets == "classes"
+        self.embedding = nn.Embedding(len(spec.tokens), embedding_dim)
         self.positions = nn.Embedding(self.max_length, embedding_dim)
         self.dropout = build_dropout(dropout)
         self.blocks = nn.Sequential(*(_Block(embedding_dim, num_heads, dropout, activation) for _ in range(num_layers)))
         self.norm = nn.LayerNorm(embedding_dim)
-        self.output = nn.Linear(embedding_dim, spec.num_outputs, bias=False)
-        self.output.weight = self.embedding.weight
+        self.output = nn.Linear(embedding_dim, spec.num_outputs, bias=self.is_encoder)
+        if not self.is_encoder:
+            self.output.weight = self.embedding.weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -72,7 +78,10 @@ class Transformer(Network):
         initialise(self, initialisation)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (batch, length), int64 -> logits of the next token (batch, length, vocabulary).
+        """Tokens (batch, length), int64 -> logits.
+
+        They are those of the next token (batch, length, vocabulary), or of the classes (batch, num_outputs) of texts
+        that end in -1.
 
         Raises:
             ValueError: a window is longer than those of the data.
@@ -81,8 +90,14 @@ class Transformer(Network):
         if length > self.max_length:
             raise ValueError(f"length={length}: must be at most {self.max_length} tokens.")
         positions = torch.arange(length, device=tokens.device)
-        hidden = self.dropout(self.embedding(tokens) + self.positions(positions))
-        return self.output(self.norm(self.blocks(hidden)))
+        known, is_text = without_ends(tokens) if self.is_encoder else (tokens, None)
+        hidden = self.dropout(self.embedding(known) + self.positions(positions))
+        if is_text is None:
+            return self.output(self.norm(self.blocks(hidden)))
+        for block in self.blocks:
+            hidden = block(hidden, is_text)
+        sums = (self.norm(hidden) * is_text[..., None]).sum(1)
+        return self.output(sums / is_text.sum(1, keepdim=True))
 
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor:
         """Return an input of `forward`: (batch, length), int64."""
@@ -90,7 +105,7 @@ class Transformer(Network):
 
 
 class _Block(nn.Module):
-    """Causal attention and two linear layers, each with a residual connection."""
+    """Attention and two linear layers, each with a residual connection."""
 
     def __init__(self, embedding_dim: int, num_heads: int, dropout: float, activation: str) -> None:
         super().__init__()
@@ -104,13 +119,20 @@ class _Block(nn.Module):
         self.fc2 = nn.Linear(4 * embedding_dim, embedding_dim)
         self.dropout = build_dropout(dropout)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(batch, length, embedding_dim) -> (batch, length, embedding_dim)."""
-        hidden = hidden + self.dropout(self.out_proj(self._attend(self.attention_norm(hidden))))
+    def forward(self, hidden: Tensor, is_text: Tensor | None = None) -> Tensor:
+        """(batch, length, embedding_dim) -> (batch, length, embedding_dim).
+
+        Args:
+            hidden: the vectors of the positions.
+            is_text: the positions that all attend to, (batch, length), bool; None for itself and those before it.
+        """
+        hidden = hidden + self.dropout(self.out_proj(self._attend(self.attention_norm(hidden), is_text)))
         return hidden + self.dropout(self.fc2(self.activation(self.fc1(self.mlp_norm(hidden)))))
 
-    def _attend(self, hidden: Tensor) -> Tensor:
+    def _attend(self, hidden: Tensor, is_text: Tensor | None = None) -> Tensor:
         # each (batch, num_heads, length, embedding_dim / num_heads)
         heads = self.qkv(hidden).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads
-        return F.scaled_dot_product_attention(queries, keys, values, is_causal=True).transpose(1, 2).flatten(2)
+        mask = None if is_text is None else is_text[:, None, None]  # for all heads and all queries
+        found = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=mask is None)
+        return found.transpose(1, 2).flatten(2)

@@ -20,6 +20,7 @@ from firstlight.tasks.build import build_source, build_task
 _MAX_COLUMNS = 10  # columns of a table on the screen
 _MAX_CELL = 16  # characters of a cell
 _MAX_TOKENS = 16
+_MAX_TEXT = 500  # characters of a text
 
 
 def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7) -> None:
@@ -99,17 +100,26 @@ def _texts(task: Task, source: Source, split: Split, seed: int, samples: int) ->
     raw, targets = split.take(chosen)
     reseed(derive(seed, "preview"), task.device)
     changed, _ = task.augment(raw, targets)
-    labels, lines = task.spec.labels, []
-    back = [decode(numbers, labels) for numbers in raw.tolist()]
-    originals = source.original_texts(chosen) or back
+    vocabulary, lines = task.spec.tokens, []
+    back = [decode(numbers, vocabulary) for numbers in raw.tolist()]
+    rows = chosen if split.indices is None else split.indices[chosen]
+    originals = source.original_texts(rows) or back
     for number, window in enumerate(raw.tolist()):
-        lines += ["", f"text       {originals[number]!r}"]
-        lines += [f"tokens     {_start([repr(labels[index]) for index in window])}"]
-        lines += [f"numbers    {_start([str(index) for index in window])}"]
-        lines += [f"and back   {back[number]!r}"]
+        known = [index for index in window if index >= 0]
+        lines += ["", f"text       {_shown(originals[number])}"]
+        lines += [f"tokens     {_start([repr(vocabulary[index]) for index in known])}"]
+        lines += [f"numbers    {_start([str(index) for index in known])}"]
+        lines += [f"and back   {_shown(back[number])}"]
         if task.augment.has_steps:
-            lines += [f"augmented  {decode(changed[number].tolist(), labels)!r}"]
+            lines += [f"augmented  {_shown(decode(changed[number].tolist(), vocabulary))}"]
+        if task.spec.targets == "classes":
+            lines += [f"class      {_caption(targets[number], task.spec.labels)}"]
     return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    rest = f" … ({len(text):,} characters in all)" if len(text) > _MAX_TEXT else ""
+    return f"{text[:_MAX_TEXT]!r}{rest}"
 
 
 def _rows(task: Task, source: Source, store: Store, samples: int) -> str:

@@ -100,5 +100,5 @@ def _random(network: Portable) -> list[np.ndarray]:
     shape = (NUMBER, *example.shape[1:])
     if example.dtype == torch.float32:
         return [torch.randn(shape, generator=random).numpy()]
-    high = 256 if network.input_name == "images" else network.task.spec.num_outputs
+    high = 256 if network.input_name == "images" else len(network.task.spec.tokens)
     return [torch.randint(high, shape, generator=random).to(example.dtype).numpy()]

@@ -1,0 +1,1 @@
+"""Texts that are classified: found, cut into tokens, and put into batches of like length."""
