@@ -230,8 +230,8 @@ REFUSED: list[tuple[str, list[str], str]] = [
         ["+trainer.plugins=[{_target_: lightning.pytorch.plugins.TorchCheckpointIO}]"],
         "must be replaced by the checkpoints of firstlight.",
     ),
-    ("precision", ["trainer.precision=16-mixed"], "must be bf16-mixed or 32-true on a CPU."),
-    ("precision", ["trainer.precision=64-true"], "must be 32-true, bf16-mixed or 16-mixed"),
+    ("precision", ["trainer.precision=16-mixed"], "must be bf16 or 32 on a CPU."),
+    ("precision", ["trainer.precision=64-true"], "must be 32, bf16 or 16"),
     ("profiler", ["+trainer.profiler=xla"], "must be simple, advanced or pytorch."),
     (
         "reload_dataloaders_every_n_epochs",

@@ -60,7 +60,7 @@ def test_processes_do_not_wait_for_gradients_of_parameters_that_a_step_does_not_
     ("words", "message"),
     [
         (("trainer.max_epochs=0",), r"trainer\.max_epochs=0: must be at least 1, or -1 for no limit"),
-        (("trainer.precision=bf16-true",), r"trainer\.precision=bf16-true: must be 32-true, bf16-mixed or 16-mixed"),
+        (("trainer.precision=bf16-true",), r"trainer\.precision=bf16-true: must be 32, bf16 or 16"),
         (("trainer.accelerator=abacus",), "trainer.accelerator=abacus: unknown accelerator"),
         (
             (*GAN, "trainer.accumulate_grad_batches=2"),

@@ -58,6 +58,10 @@ class RunConfig:
         fold: the part, from 1 to `kfold`, that validates; None in the config of the whole cross-validation.
         monitor_mode: "min" if lower values of `monitor` are better, "max" if higher ones are; None if the task knows.
         figures: whether the run draws figures, in its folder and in TensorBoard.
+        lr_find: whether a range test of the learning rate comes before the training.
+        compile: whether `torch.compile` translates the network.
+        channels_last: whether the channels of each pixel lie side by side in memory.
+        deterministic: whether operations that may give other bits in each run are refused.
 
     A LightningModule as task has its own network, optimizers and schedulers. The nodes that it replaces are empty.
     """
@@ -87,6 +91,10 @@ class RunConfig:
     kfold: int | None = None
     fold: int | None = None
     figures: bool = True
+    lr_find: bool = False
+    compile: bool = False
+    channels_last: bool = False
+    deterministic: bool = False
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
@@ -207,6 +215,13 @@ class RunConfig:
         """The precision of the computation, such as "32-true" or "bf16-mixed"."""
         precision = self.trainer.get("precision")
         return "32-true" if precision is None else PRECISIONS.get(str(precision), str(precision))
+
+    @property
+    def computation(self) -> str:
+        """How the numbers are computed, in words; empty if it is the usual way."""
+        precision = [] if self.precision == "32-true" else [f"precision {self.precision}"]
+        names = ("compile", "compiled"), ("channels_last", "channels last"), ("deterministic", "deterministic")
+        return ", ".join([*precision, *(text for name, text in names if getattr(self, name))])
 
     @property
     def num_nodes(self) -> int:

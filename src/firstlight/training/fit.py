@@ -31,7 +31,9 @@ from firstlight.training.figures.callback import Figures
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
 from firstlight.training.loggers.event_log import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
+from firstlight.training.options.computation import arrange, compiled, explained_determinism
 from firstlight.training.options.validation import ValidateLast
+from firstlight.training.range_test.run import check_range_test, run_range_test
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
@@ -69,7 +71,10 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
         ValueError: the parts do not fit together. Raised before the first step.
     """
     session = _prepare(parts, started, signals)
-    with ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome:
+    with (
+        explained_determinism(parts.config),
+        ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome,
+    ):
         outcome["status"] = _train_test_report(session)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -94,6 +99,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     keep_freed_memory()
     config = parts.config
     trainee = build_trainee(parts)
+    arrange(config, trainee.task)
     recorder = Recorder(parts.folder, config, started, trainee.augmentation)
     checkpoints = Checkpoints(parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps)
     figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
@@ -111,6 +117,8 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     run_callbacks = RunCallbacks(callbacks, trainee.learner)
     trainer = build_trainer(config, trainee.task, run_callbacks, parts.folder.path, loggers)
     recorder.loggers = as_run_loggers(trainer.loggers)
+    if config.lr_find:
+        check_range_test(trainee.task)
     trainee.prepare(trainer)
     if trainer.is_global_zero:
         trainee.write_data()
@@ -126,10 +134,13 @@ def _train(session: _Session) -> str:
         found = trainee.evaluate(trainer, "val")
         values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
         logger.info(f"before the first step  {values}")
+    if parts.config.lr_find and not parts.is_resumed:
+        run_range_test(parts.folder, trainee, trainer, session.recorder)
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
     trainee.seed_data(trainer)
     try:
-        trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=last, weights_only=True)
+        with compiled(parts.config, trainee.task):
+            trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=last, weights_only=True)
         if not session.checkpoints.best:  # the run ended before its first validation
             trainee.evaluate(trainer, "val")
             session.checkpoints.save(trainer, trainee.learner, trainer.current_epoch)
@@ -207,6 +218,8 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     has_curves = (folder.path / EVENTS).is_dir()
     in_python = config.has_live_network
     text = closing_text(folder, metrics, trainee.predictor, result, has_curves=has_curves, in_python=in_python)
+    if config.computation:
+        text += f"\ncomputed    {config.computation}"
     logger.info(text)
 
 

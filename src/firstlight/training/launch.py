@@ -35,6 +35,16 @@ def check_shared_folder(config: RunConfig, run_dir: str | Path | None) -> None:
         raise ValueError("run_dir: must be set, to the same folder for all processes of the run.")
 
 
+def check_range_test(config: RunConfig) -> None:
+    """Check that a run with a range test is trained by one process.
+
+    Raises:
+        ValueError: it is trained by several.
+    """
+    if config.lr_find and (is_one_of_several() or num_processes(config)):
+        raise ValueError("lr_find=true: must be used with trainer.devices=1. Train on several devices afterwards.")
+
+
 def num_processes(config: RunConfig) -> int:
     """Return the number of processes to start on this machine, or 0 if the current process trains the run."""
     if is_one_of_several():

@@ -41,6 +41,7 @@ def train(
     config = config.with_absolute_paths()
     path = config.run_dir if run_dir is None else run_dir
     launch.check_shared_folder(config, path)
+    launch.check_range_test(config)
     if config.is_cross_validation:
         return _train_folds(config, path)
     if not launch.is_first_process():

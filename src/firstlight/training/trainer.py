@@ -68,6 +68,7 @@ def build_trainer(
             *([callback] if callback else []),
         ],
         **_precision_and_plugins(config, task, given, device_type),
+        **({"deterministic": True} if config.deterministic else {}),
     }
     if task is not None and task.has_multiple_optimizers:  # `TrainingModule` clips their gradients itself
         changed |= {"gradient_clip_val": None, "gradient_clip_algorithm": None}
@@ -102,7 +103,7 @@ def _check(config: RunConfig, task: Task | None, device_type: str) -> None:
             key = name.removeprefix("PL_TRAINER_").lower()
             raise ValueError(f"{name}: must not be set in the environment. To fix: write trainer.{key}=")
     if config.precision == "16-mixed" and device_type == "cpu":
-        raise ValueError("trainer.precision=16-mixed: must be bf16-mixed or 32-true on a CPU.")
+        raise ValueError("trainer.precision=16-mixed: must be bf16 or 32 on a CPU.")
     if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():
         raise ValueError("trainer.sync_batchnorm=true: must be used on GPUs, which torch needs for it.")
     if task is not None and task.has_multiple_optimizers:

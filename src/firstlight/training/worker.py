@@ -40,8 +40,9 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
             with pause_garbage_collection():
                 from firstlight.training.environment import restored_settings  # imports Lightning
                 from firstlight.training.fit import fit
+                from firstlight.training.options.computation import restored_determinism
 
-            with restored_settings():
+            with restored_settings(), restored_determinism():
                 fit(parts, started, signals)
         except Exception as error:  # any failure is recorded in the folder
             if is_first:

@@ -36,6 +36,10 @@ SETTINGS = {
     "kfold": "int | None",
     "fold": "int | None",
     "figures": "bool",
+    "lr_find": "bool",
+    "compile": "bool",
+    "channels_last": "bool",
+    "deterministic": "bool",
 }
 # Settings that no YAML file sets, or that run folders of earlier versions do not have.
 DEFAULTS: dict[str, Any] = {
@@ -47,6 +51,10 @@ DEFAULTS: dict[str, Any] = {
     "kfold": None,
     "fold": None,
     "figures": True,
+    "lr_find": False,
+    "compile": False,
+    "channels_last": False,
+    "deterministic": False,
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "trainer")
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value

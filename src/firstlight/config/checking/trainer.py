@@ -116,7 +116,7 @@ def _check_hardware(trainer: dict[str, Any]) -> None:
         raise _refused("accelerator", accelerator, _or(ACCELERATORS))
     choose("trainer.accelerator", accelerator, ACCELERATORS, "accelerator")
     if precision is not None and str(precision) not in PRECISIONS:
-        raise _refused("precision", precision, "32-true, bf16-mixed or 16-mixed; weights stay float32")
+        raise _refused("precision", precision, "32, bf16 or 16; weights stay float32")
     strategy = trainer.get("strategy")
     target = str(strategy["_target_"]) if isinstance(strategy, dict) else ""
     if target.startswith(_LIGHTNING) and not target.endswith(".DDPStrategy"):
@@ -171,6 +171,10 @@ def _check_combinations(config: dict[str, Any]) -> None:
         for key in ("limit_train_batches", "limit_val_batches"):
             if trainer.get(key) is not None:
                 raise _refused(key, trainer[key], "left out, because trainer.overfit_batches sets it")
+    if config.get("deterministic"):
+        for key, allowed in (("deterministic", (None, True)), ("benchmark", (None, False))):
+            if trainer.get(key) not in allowed:
+                raise _refused(key, trainer[key], "left out with deterministic=true")
     clips = bool(trainer.get("gradient_clip_val"))
     if trainer.get("gradient_clip_algorithm") and not clips:
         raise _refused(

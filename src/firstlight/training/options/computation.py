@@ -1,0 +1,98 @@
+"""How the numbers of a run are computed: `compile`, `channels_last` and `deterministic`."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from firstlight.config import RunConfig
+from firstlight.networks.network import completed
+from firstlight.tasks import Task
+
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def arrange(config: RunConfig, task: Task | None) -> None:
+    """Check that the settings fit what is trained, and lay out the weights in memory as `channels_last` says.
+
+    Convolutions with such weights return feature maps of that layout, so the inputs stay as they are.
+
+    Raises:
+        ValueError: a setting does not fit.
+    """
+    for name in ("compile", "channels_last"):
+        if getattr(config, name) and task is None:
+            raise ValueError(f"{name}=true: must be false with a LightningModule, which can do it itself.")
+    if config.channels_last and task is not None:
+        if task.spec.kind != "images":
+            raise ValueError(f"channels_last=true: must be false with data of {task.spec.kind}, which has no channels.")
+        task.network.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def compiled(config: RunConfig, task: Task | None) -> Iterator[None]:
+    """Let `torch.compile` translate the network in this block, if `compile` is true.
+
+    The modules stay the same objects, so the names in checkpoints do not change. After the block, the network is
+    computed as usual, because sizes that are used once are not worth a translation.
+
+    Raises:
+        ValueError: the network cannot be translated.
+    """
+    parts = _called_parts(task) if config.compile and task is not None else []
+    for part in parts:
+        part.compile()
+    try:
+        yield
+    except Exception as error:
+        if parts and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ValueError(f"compile=true: must be false here, because torch.compile fails: {reason}") from error
+        raise
+    finally:
+        for part in parts:
+            part._compiled_call_impl = None
+
+
+def _called_parts(task: Task) -> list[nn.Module]:
+    """Return the modules that the task calls: the network, or its parts if the task calls methods of the network."""
+    if task.reads_features:
+        return [task.freezing.head]
+    calls_methods = bool(task.needs) or completed(task.network).has_state
+    return list(task.network.children()) if calls_methods else [task.network]
+
+
+@contextmanager
+def restored_determinism() -> Iterator[None]:
+    """Restore at the end of the block which algorithms torch uses, for the program that has started the run."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_CUBLAS)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
+        os.environ.pop(_CUBLAS, None)
+        if workspace is not None:
+            os.environ[_CUBLAS] = workspace
+
+
+@contextmanager
+def explained_determinism(config: RunConfig) -> Iterator[None]:
+    """Name the setting in the error about an operation that torch cannot repeat bit for bit.
+
+    Raises:
+        ValueError: there is such an operation.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        found = re.match(r"(\S+) does not have a deterministic implementation", str(error))
+        if not config.deterministic or not found:
+            raise
+        raise ValueError(
+            f"deterministic=true: must be false here, because torch cannot repeat {found[1]} bit for bit here."
+        ) from error

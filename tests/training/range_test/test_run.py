@@ -1,0 +1,103 @@
+"""The range test: it changes nothing of the training, and its curve and suggestion are right."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firstlight.config.compose import compose
+from firstlight.training.range_test.curve import Curve
+from firstlight.training.run import resume, train
+from helpers.runs import history, same_weights
+
+FAST = ["trainer.accelerator=cpu", "trainer.max_epochs=1", "logger=none", "+trainer.limit_train_batches=3"]
+
+
+def _curve(folder: Path) -> np.ndarray:
+    with (folder / "lr_find.csv").open(newline="") as file:
+        return np.array([[float(cell) for cell in row.values()] for row in csv.DictReader(file)])
+
+
+def test_the_suggestion_is_where_the_loss_falls_most_steeply() -> None:
+    logs = np.linspace(-7, 1, 100)
+    losses = 2 - 1 / (1 + np.exp(-4 * (logs + 3))) + np.where(logs > -1, 5 * (logs + 1) ** 2, 0)
+    random = np.random.default_rng(0)
+    curve = Curve(list(10**logs), list(losses + random.normal(0, 0.02, 100)))
+    assert curve.suggestion is not None
+    assert np.log10(curve.suggestion) == pytest.approx(-3, abs=0.3)
+    assert np.abs(curve.smoothed - losses)[5:70].max() < 0.1
+
+
+@pytest.mark.parametrize("losses", [[1.0], [], [1.0, 2.0, 3.0, 4.0]])
+def test_a_loss_that_never_falls_gives_no_suggestion(losses: list[float]) -> None:
+    assert Curve([1e-4, 1e-3, 1e-2, 1e-1][: len(losses)], losses).suggestion is None
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize(
+    "words", [["model=linear"], ["model=lenet", "augment=light", "trainer.accumulate_grad_batches=2"]]
+)
+def test_a_run_is_the_same_with_and_without(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*FAST, *words]
+    one, other = tmp_path / "with", tmp_path / "without"
+    train(compose(*words, "lr_find=true"), run_dir=one)
+    assert "range test: optimizer.lr=" in capsys.readouterr().out
+    train(compose(*words, "figures=false"), run_dir=other)
+    assert same_weights(one, other)
+    assert history(one) == history(other)
+    curve = _curve(one)
+    assert 20 < len(curve) <= 100
+    assert curve[0, 0] == pytest.approx(1e-7)
+    assert curve[0, 1] == pytest.approx(2.3, abs=0.5)  # ln 10: the weights are untrained
+    assert (one / "lr_find.png").stat().st_size > 5000
+    assert not (other / "lr_find.csv").exists()
+
+
+def test_gradient_descent_on_a_line_diverges_where_the_theory_says(tmp_path: Path) -> None:
+    train(compose("data=line", "data.points=[[1,3],[2,5]]", *FAST, "lr_find=true", "figures=false"), run_dir=tmp_path)
+    curve = _curve(tmp_path)
+    # The loss m, b -> MSE has the Hessian [[5, 3], [3, 2]], whose largest eigenvalue is 6.854: 2 / 6.854 = 0.29.
+    assert 0.29 < curve[-1, 0] < 3
+    assert curve[0, 1] == pytest.approx(2.5)
+    suggestion = Curve(curve[:, 0].tolist(), curve[:, 1].tolist()).suggestion
+    assert suggestion is not None
+    assert 0.01 < suggestion < 0.29
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data=text", "model=lstm", "model.hidden_size=16"],
+        ["model=autoencoder"],
+        ["data=iris", "model=mlp", "optimizer=muon", "scheduler=plateau"],
+        ["data=diabetes", "model=mlp", "trainer.precision=bf16", "trainer.gradient_clip_val=0.5", "averaging=ema"],
+        ["model=cnn", "model.freeze=backbone"],
+    ],
+)
+def test_every_task_with_one_optimizer_has_a_range_test(words: list[str], tmp_path: Path) -> None:
+    train(compose(*words, *FAST, "lr_find=true", "figures=false"), run_dir=tmp_path)
+    curve = _curve(tmp_path)
+    assert len(curve) > 20
+    assert np.isfinite(curve).all()
+
+
+def test_a_resumed_run_does_not_repeat_the_test(tmp_path: Path) -> None:
+    train(compose("model=linear", *FAST, "lr_find=true", "figures=false"), run_dir=tmp_path)
+    (tmp_path / "lr_find.csv").unlink()
+    resume(tmp_path, max_epochs=2)
+    assert not (tmp_path / "lr_find.csv").exists()
+    assert len(history(tmp_path)) == 2
+
+
+def test_several_optimizers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^lr_find=true: must be false with task=adversarial, which has several"):
+        train(compose("model=gan", *FAST, "lr_find=true"), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_several_processes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lr_find=true: must be used with trainer\.devices=1"):
+        train(compose("model=linear", *FAST, "trainer.devices=2", "lr_find=true"), run_dir=tmp_path / "run")
