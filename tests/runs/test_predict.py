@@ -222,3 +222,24 @@ def test_an_output_file_never_replaces_an_image(trained_run: Path, digits_folder
 def test_a_wrong_option_raises_an_error(options: dict[str, Any], message: str, trained_run: Path) -> None:
     with pytest.raises(ValueError, match=message):
         predict(**{"run": trained_run, "input": FLOWER} | options)
+
+
+def test_the_way_of_an_image_is_printed_step_by_step(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = predict(trained_run, CHINA, tmp_path / "china.csv", accelerator="cpu", steps=True)
+    text = capsys.readouterr().out.partition("step by step\n")[2]
+    table = dict(re.split(r"  +", line, maxsplit=1) for line in text.strip().splitlines())
+    assert table["decoded"].startswith("427x640, RGB ")
+    assert table["resized, grey"].startswith("1x8x8  ")
+    assert "uint8 from" in table["resized, grey"]
+    assert next(value for name, value in table.items() if name.startswith("batch of one")).startswith("1x1x8x8 ")
+    assert "float32 from -" in table["normalised"]
+    assert table["logits"].startswith("1x10 ")
+    assert re.split(" +", table["answer"]) == [row["label"], f"{row['probability']:.1%}"]
+
+
+def test_the_steps_of_rows_of_a_table_are_refused(tmp_path: Path) -> None:
+    train(compose("data=iris", "model=mlp", "trainer.max_epochs=1", "logger=none", "figures=false"), run_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"^predict\.steps=true: must be false with a run that does not classify"):
+        predict(tmp_path, "rows.csv", steps=True)

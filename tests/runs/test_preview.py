@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import ImageFont
+from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.config import RunConfig
-from firstlight.runs.preview import _caption, augmentation_sheet, preview
+from firstlight.runs.preview import _caption, augmentation_sheet, preview, steps_sheet
 from firstlight.tasks.build import build_source, build_task
 from firstlight.training.run import train
 
@@ -117,3 +117,43 @@ def test_training_shows_the_augmentation_in_tensorboard(tmp_path: Path) -> None:
     events.Reload()
     (image,) = events.Images("augmentation")
     assert (image.step, image.width) == (0, 8 * 68 + 4)
+
+
+def test_each_step_of_the_augmentation_has_a_row_on_the_same_samples() -> None:
+    config = RunConfig.from_overrides("model=linear", "+augment.flip.p=1.0", "+augment.vertical_flip.p=1.0")
+    store, splits = build_source(config).splits(config.seed)
+    raw, targets = splits["train"].take(torch.arange(2))
+    sheet = np.asarray(steps_sheet(config, store.spec, raw, targets))[..., 0].astype(int)
+    height = (len(sheet) - 4) // 4
+    rows = [
+        np.stack(
+            [sheet[4 + row * height :][:64, 4 + column * ((sheet.shape[1] - 4) // 2) :][:, :64] for column in (0, 1)]
+        )
+        for row in range(4)
+    ]
+    original, flip, upside_down, both = rows
+    assert np.abs(flip - original[..., ::-1]).max() <= 1
+    assert np.abs(upside_down - original[:, ::-1]).max() <= 1
+    assert np.abs(both - original[:, ::-1, ::-1]).max() <= 1
+
+
+def test_steps_need_images_and_an_augmentation(tmp_path: Path) -> None:
+    for words in (["model=linear"], ["data=iris", "model=mlp"]):
+        with pytest.raises(ValueError, match=r"^preview\.steps=true: must be used with images and steps"):
+            preview(RunConfig.from_overrides(*words), str(tmp_path / "steps.png"), steps=True)
+
+
+def test_fixed_kernels_are_shown_with_and_without_a_classifier(tmp_path: Path) -> None:
+    for word in ("true", "false"):
+        config = RunConfig.from_overrides(
+            "model=conv_filters", f"model.classifier={word}", "model.kernels=[identity,sobel_x]", "model.stride=2"
+        )
+        preview(config, str(tmp_path / f"{word}.png"), samples=2, versions=1)
+    shown = np.asarray(Image.open(tmp_path / "true_filtered.png"))
+    assert np.array_equal(shown, np.asarray(Image.open(tmp_path / "false_filtered.png")))
+    width = (shown.shape[1] - 4) // 3
+    image, identity, sobel = (shown[4:68, 4 + column * width :][:, :64, 0].astype(float) for column in range(3))
+    scaled = np.repeat(np.repeat(image[::16, ::16], 16, 0), 16, 1)  # a stride of two pixels of the 8x8 digit
+    assert np.corrcoef(identity.flatten(), scaled.flatten())[0, 1] > 0.99
+    assert sobel.std() > 10
+    assert not np.array_equal(identity, sobel)

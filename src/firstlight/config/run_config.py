@@ -93,7 +93,7 @@ class RunConfig:
     figures: bool = True
     lr_find: bool = False
     compile: bool = False
-    channels_last: bool = False
+    channels_last: bool = True
     deterministic: bool = False
 
     @classmethod
@@ -218,10 +218,14 @@ class RunConfig:
 
     @property
     def computation(self) -> str:
-        """How the numbers are computed, in words; empty if it is the usual way."""
+        """How the numbers are computed, as a text; empty if it is the usual way."""
         precision = [] if self.precision == "32-true" else [f"precision {self.precision}"]
-        names = ("compile", "compiled"), ("channels_last", "channels last"), ("deterministic", "deterministic")
-        return ", ".join([*precision, *(text for name, text in names if getattr(self, name))])
+        settings = {
+            "compiled": self.compile,
+            "channels first": not self.channels_last,
+            "deterministic": self.deterministic,
+        }
+        return ", ".join([*precision, *(text for text, is_set in settings.items() if is_set)])
 
     @property
     def num_nodes(self) -> int:

@@ -36,6 +36,9 @@ class ConvFilters(Network):
             has nothing to train.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
+    Attributes:
+        kernel_names: the name of each kernel; "kernel 1" and so on for rows of numbers.
+
     Raises:
         ValueError: the images are too small, the stride is below 1, or a kernel, padding, activation or
             initialisation is unknown.
@@ -61,6 +64,8 @@ class ConvFilters(Network):
         channels, height, width = image_shape(self, spec)
         stacked = stack_kernels(kernels)
         num_kernels, size, _ = stacked.shape
+        given = [kernels] if isinstance(kernels, str) else kernels
+        self.kernel_names = [each if isinstance(each, str) else f"kernel {i}" for i, each in enumerate(given, 1)]
         if size > min(height, width):
             raise ValueError(f"kernels: must be at most as large as the images of {height}x{width}, not {size}x{size}.")
         self.stride = stride

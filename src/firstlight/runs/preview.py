@@ -1,6 +1,8 @@
 """Show how a data set was understood: its samples before and after augmentation, without any training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -14,6 +16,8 @@ from firstlight.data.tokens import decode
 from firstlight.files import output_file, user_path
 from firstlight.log import aligned
 from firstlight.randomness import derive, generator, reseed
+from firstlight.runs.figures.filtered import filtered_image
+from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source, build_task
 
@@ -23,7 +27,7 @@ _MAX_TOKENS = 16
 _MAX_TEXT = 500  # characters of a text
 
 
-def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7) -> None:
+def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7, steps: bool = False) -> None:
     """Print how the files of a data set were understood, and show samples as they are and as a network sees them.
 
     Images are written to an image file in which each row shows a sample and augmented versions of it. Texts are printed
@@ -34,9 +38,12 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7)
         output: path of the image; its suffix selects the format.
         samples: number of samples; those of images and texts are drawn from the training split with the run's seed.
         versions: number of augmented versions of each image.
+        steps: whether each row shows all samples after one step of the augmentation instead, with the step's name.
+
+    The filtered images of `model=conv_filters` are written beside the image, to a file that ends in `_filtered`.
 
     Raises:
-        ValueError: the config is wrong, or the image cannot be written.
+        ValueError: the config is wrong, there are no steps, or the image cannot be written.
     """
     check_range("preview.samples", samples, at_least=1)
     check_range("preview.versions", versions, at_least=1)
@@ -46,16 +53,56 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7)
     print("\n".join(store.remarks))
     if store.spec.kind == "images":
         check_format("preview.output", target)
-    task = build_task(config, store.spec)
+    task = build_task(_with_classifier(config), store.spec)
+    if steps and not (task.augment.has_steps and store.spec.kind == "images"):
+        raise ValueError("preview.steps=true: must be used with images and steps of the augmentation: augment=light.")
     if store.spec.kind == "tokens":
         return print(_texts(task, source, splits["train"], config.seed, samples))
     if store.spec.kind == "numbers":
         return print(_rows(task, source, store, samples))
-    sheet = augmentation_sheet(task, splits["train"], config.seed, samples, versions)
-    with output_file("preview.output", target):
-        write_image(target, sheet)
-    print(f"samples on the left, augmented versions to the right: {target}")
+    chosen = splits["train"].take(_choose(splits["train"], config.seed, samples))
+    if steps:
+        sheet, says = steps_sheet(config, store.spec, *chosen), "a row for each step of the augmentation"
+    else:
+        sheet = augmentation_sheet(task, splits["train"], config.seed, samples, versions)
+        says = "samples on the left, augmented versions to the right"
+    _write(target, sheet, says)
+    filtered = filtered_image(task, chosen[0])
+    if filtered is not None:
+        _write(target.with_stem(f"{target.stem}_filtered"), filtered, "filtered images")
     return None
+
+
+def _write(path: Path, sheet: Image.Image, says: str) -> None:
+    with output_file("preview.output", path):
+        write_image(path, sheet)
+    print(f"{says}: {path}")
+
+
+def _with_classifier(config: RunConfig) -> RunConfig:
+    """Return the config with a network that could learn: without a classifier, filtered images are the same."""
+    return replace(config, model=config.model | {"classifier": True}) if "classifier" in config.model else config
+
+
+def steps_sheet(config: RunConfig, spec: DataSpec, raw: Tensor, targets: Tensor) -> Image.Image:
+    """Return an image with a row of samples as they are, a row for each step alone, and a row for all steps.
+
+    Args:
+        config: the config of a run with steps of the augmentation.
+        spec: the data.
+        raw: raw images (samples, channels, height, width).
+        targets: their classes.
+    """
+    names = [name for name, step in config.augment.items() if isinstance(step, dict)]
+    rows = {"original": [], **{name: [name] for name in names}, "all steps": names}
+    images, captions = [], []
+    for caption, kept in rows.items():
+        augment = {key: value for key, value in config.augment.items() if not isinstance(value, dict) or key in kept}
+        task = build_task(_with_classifier(replace(config, augment=augment | {"views": 0})), spec)
+        reseed(derive(config.seed, "preview"), task.device)
+        images.append(task.preprocess.to_pixels(task.augment(raw, targets)[0]))
+        captions += [caption, *[""] * (len(raw) - 1)]
+    return contact_sheet(torch.cat(images), captions, columns=len(raw))
 
 
 def augmentation_sheet(task: Task, split: Split, seed: int, samples: int = 8, versions: int = 7) -> Image.Image:

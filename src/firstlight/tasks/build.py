@@ -95,7 +95,8 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _build_network(config, network_class, network_spec, spec, weights)
     if training and not any(parameter.requires_grad for parameter in network.parameters()):
-        raise ValueError(f"model: {type(network).__name__} must have parameters that learn.")
+        fix = " To fix: show its filtered images with preview.py." if hasattr(network, "kernel_names") else ""
+        raise ValueError(f"model: {type(network).__name__} must have parameters that learn.{fix}")
     task = call("task", task_class, spec, network, augment, config.transfer if training else None)
     shape = task.output_shape()
     if training and shape is not None:

@@ -238,6 +238,7 @@ def _write_examples(session: _Session) -> None:
 def _write_figures(session: _Session) -> "dict[str, Figure]":
     """Write the curves of the training, and what the best checkpoint has found in the test split, as figures."""
     folder, trainee = session.parts.folder, session.trainee
+    trainee.draw(session.recorder)
     figures = write.write_curves(folder, session.checkpoints.best.get("epoch"))
     if isinstance(trainee.module, TrainingModule) and trainee.module.outcomes is not None:
         outcomes = trainee.module.outcomes

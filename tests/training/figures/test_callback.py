@@ -34,7 +34,7 @@ TASKS: dict[str, tuple[list[str], set[str], set[str], set[str]]] = {  # words; i
         set(),
     ),
     "table": (["data=iris", "model=mlp"], {"val/confusion"}, CLASSES, set()),
-    "regression": (["data=line", "model=linear"], set(), {"test/predicted_true"}, set()),
+    "regression": (["data=line", "model=linear"], set(), {"test/predicted_true", "line"}, set()),
     "autoencoder": (
         ["model=autoencoder"],
         {"val/reconstructions"},

@@ -57,14 +57,16 @@ def test_a_run_is_the_same_with_and_without(
 
 
 def test_gradient_descent_on_a_line_diverges_where_the_theory_says(tmp_path: Path) -> None:
-    train(compose("data=line", "data.points=[[1,3],[2,5]]", *FAST, "lr_find=true", "figures=false"), run_dir=tmp_path)
+    train(
+        compose(
+            "data=line", "data.points=[[1,3],[2,5]]", "optimizer.momentum=0", *FAST, "lr_find=true", "figures=false"
+        ),
+        run_dir=tmp_path,
+    )
     curve = _curve(tmp_path)
     # The loss m, b -> MSE has the Hessian [[5, 3], [3, 2]], whose largest eigenvalue is 6.854: 2 / 6.854 = 0.29.
     assert 0.29 < curve[-1, 0] < 3
     assert curve[0, 1] == pytest.approx(2.5)
-    suggestion = Curve(curve[:, 0].tolist(), curve[:, 1].tolist()).suggestion
-    assert suggestion is not None
-    assert 0.01 < suggestion < 0.29
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "figures": True,
     "lr_find": False,
     "compile": False,
-    "channels_last": False,
+    "channels_last": True,
     "deterministic": False,
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "trainer")

@@ -25,6 +25,7 @@ from firstlight.runs.predict.screen import (
     warnings_text,
 )
 from firstlight.runs.predict.sheet import Sheet
+from firstlight.runs.predict.steps import check_steps, steps_text
 from firstlight.runs.predict.tables import TableInputs
 from firstlight.runs.predict.texts import TextInputs
 from firstlight.runs.run_folder import RunFolder
@@ -45,6 +46,7 @@ def predict(
     invert: Literal["auto", True, False] = "auto",
     trust: bool = False,
     max_pixels: int = MAX_PIXELS,
+    steps: bool = False,
 ) -> list[dict[str, Any]]:
     """Predict images, the rows of a table, or texts, whichever the network was trained on.
 
@@ -67,6 +69,7 @@ def predict(
             inverts all images, False none.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
         max_pixels: an image with more pixels is left out, because it may be a decompression bomb.
+        steps: whether to print what happens to the first image, with the shape after each step.
 
     Returns:
         The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
@@ -95,8 +98,13 @@ def predict(
             task.use_group(group)
         # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
         interpolation = "bilinear" if run else task.spec.interpolation
+        if steps:
+            check_steps(task)
         inputs = open_inputs(input, target, task.spec, interpolation, invert, known_of(run), max_pixels)
-        return _Prediction(task, inputs, target).run(batch_size, str(input))
+        rows = _Prediction(task, inputs, target).run(batch_size, str(input))
+        if steps:
+            show(f"\nthe first image, step by step\n{steps_text(task, inputs, rows[0]['path'])}")
+        return rows
 
 
 def check_predicts(task: Task, run: str | Path | None) -> None:

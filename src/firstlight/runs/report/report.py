@@ -22,6 +22,8 @@ _FIX = "delete this file, or train the run again."
 # The figures of a run folder in the order of the page, each with its title and what it shows.
 _FIGURES = {
     "curves": ("Curves", "Each metric after each epoch; the dotted line is the epoch of the best checkpoint."),
+    "lr_find": ("Range test", "The loss at each learning rate, on a copy of the untrained network."),
+    "line": ("Line", "Points and lines, and the path of slope and intercept over the mean squared error."),
     "confusion": ("Confusion matrix", "Rows are true classes of the test split, columns predicted ones."),
     "mistakes": ("Mistakes", "The test samples with the highest losses among the wrong predictions."),
     "predicted_true": ("Predicted against true", "Samples on the line are predicted exactly."),
@@ -30,6 +32,9 @@ _FIGURES = {
         "Predictions on the diagonal are correct as often as they are confident.",
     ),
     "precision_recall": ("Precision and recall", "What a higher threshold for a class costs and gains."),
+    "filters": ("Filters", "The weights of the first layer; 0 is grey."),
+    "channels": ("Channels", "What convolutions return for one test sample, a row for each layer."),
+    "filtered": ("Filtered images", "What the fixed kernels make of test samples."),
     "samples": ("Example output", "What the trained network produces."),
 }
 _TIMES = {

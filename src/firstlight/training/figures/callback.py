@@ -10,10 +10,11 @@ from lightning.pytorch import Trainer
 from PIL import Image
 from torch import Tensor
 
-from firstlight.data.images.contact_sheet import contact_sheet
+from firstlight.data.images.contact_sheet import contact_sheet, write_image
 from firstlight.log import logger
 from firstlight.networks.network import completed
 from firstlight.runs import RunFolder
+from firstlight.runs.figures.filtered import filtered_image
 from firstlight.tasks import Task
 from firstlight.tasks.metrics.confusion import ConfusionMeter
 from firstlight.training.callbacks import Learner, Recorder, RunCallback
@@ -69,21 +70,28 @@ class Figures(RunCallback):
 
     def finish(self, folder: RunFolder) -> None:
         """Draw the network of the best checkpoint, and what it makes of the test split. Called on the first rank."""
+        step, raw = self.recorder.row.get("step", 0), self._first("test", _NUM_SAMPLES)
+        if self.task.spec.kind == "images":
+            self._draw_inside(folder, raw, step)
         if not self.recorder.loggers:
             return
-        step, raw = self.recorder.row.get("step", 0), self._first("test", _NUM_SAMPLES)
         self._add_shown("test", raw, step, is_final=True)
         for name in _WRITTEN:
             path = folder.path / f"{name}.png"
             if path.exists():
                 self._add(f"test/{name}", partial(_read, path), step)
-        if self.task.spec.kind == "images":
-            self._add("network/filters", lambda: filters_image(self.task), step)
-            if raw is not None and self.task.latent_dim is None:
-                self._add("network/channels", lambda: channels_image(self.task, raw[:1]), step)
         self._attempt("the graph", self._add_graph)
         if (folder.path / FOLDER).is_dir() and self.task.spec.kind != "tokens":
             self._attempt("the projector", lambda: self._write_projector(folder))
+
+    def _draw_inside(self, folder: RunFolder, raw: Tensor | None, step: int) -> None:
+        """Draw what is inside an image network, in the run folder and for the loggers."""
+        drawn: dict[str, Callable[[], Image.Image | None]] = {"filters": lambda: filters_image(self.task)}
+        if raw is not None and self.task.latent_dim is None:
+            drawn["channels"] = lambda: channels_image(self.task, raw[:1])
+            drawn["filtered"] = lambda: filtered_image(self.task, raw)
+        for name, draw in drawn.items():
+            self._add(f"network/{name}", draw, step, folder.path / f"{name}.png")
 
     def _add_graph(self) -> None:
         network, task = completed(self.task.network), self.task
@@ -124,10 +132,14 @@ class Figures(RunCallback):
             else:
                 self._add(f"{split}/{name}", partial(contact_sheet, value), step)
 
-    def _add(self, name: str, draw: Callable[[], Image.Image | None], step: int) -> None:
+    def _add(self, name: str, draw: Callable[[], Image.Image | None], step: int, path: Path | None = None) -> None:
+        """Add an image for the loggers, and write it to a path."""
+
         def add() -> None:
             with undisturbed(self.task):
                 image = draw()
+            if image is not None and path is not None:
+                write_image(path, image)
             if image is not None:
                 self.recorder.add_image(name, image, step)
 

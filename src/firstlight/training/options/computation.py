@@ -18,18 +18,20 @@ _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 def arrange(config: RunConfig, task: Task | None) -> None:
     """Check that the settings fit what is trained, and lay out the weights in memory as `channels_last` says.
 
-    Convolutions with such weights return feature maps of that layout, so the inputs stay as they are.
+    `build_task` returns a network whose convolutions have the layout channels last already. Convolutions with such
+    weights return feature maps of that layout, so the inputs stay as they are.
 
     Raises:
         ValueError: a setting does not fit.
     """
-    for name in ("compile", "channels_last"):
-        if getattr(config, name) and task is None:
-            raise ValueError(f"{name}=true: must be false with a LightningModule, which can do it itself.")
-    if config.channels_last and task is not None:
-        if task.spec.kind != "images":
-            raise ValueError(f"channels_last=true: must be false with data of {task.spec.kind}, which has no channels.")
-        task.network.to(memory_format=torch.channels_last)
+    if task is None:
+        for name, value, usual in (("compile", config.compile, False), ("channels_last", config.channels_last, True)):
+            if value != usual:
+                raise ValueError(
+                    f"{name}={str(value).lower()}: must be left out with a LightningModule, which can do it itself."
+                )
+    elif not config.channels_last:
+        task.network.to(memory_format=torch.contiguous_format)
 
 
 @contextmanager

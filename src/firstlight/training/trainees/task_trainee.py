@@ -18,7 +18,9 @@ from firstlight.runs.preview import augmentation_sheet
 from firstlight.runs.summary import opening_text
 from firstlight.tasks import Task
 from firstlight.training.assemble import Data, Parts
+from firstlight.training.callbacks import Recorder
 from firstlight.training.features import cached_features
+from firstlight.training.figures.line import COLUMNS, LineRecord, is_line
 from firstlight.training.module import TrainingModule
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import check_batches
@@ -68,12 +70,19 @@ class TaskTrainee(Trainee):
         self._use(parts.task, TrainingModule(parts.task, parts.config))
         if self._task.spec.kind == "images" and self._task.augment.has_steps:
             self.augmentation = lambda: augmentation_sheet(self._task, parts.data.splits["train"], parts.config.seed)
+        self.line = LineRecord(parts.task) if is_line(parts.task) else None
+        self.callbacks = [self.line] if self.line else []
         self.test_samples = lambda places: self.own_data.splits["test"].take(places)[0]
 
     def _use(self, task: Task, module: TrainingModule) -> None:
         self._task = self.task = self.predictor = task
         self.module = self.learner = self._module = module
         self.evaluates_untrained = task.evaluates_untrained
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """The metrics of each epoch, with what a straight line records."""
+        return [*(super().metric_names or []), *(COLUMNS if self.line else ())]
 
     def prepare(self, trainer: Trainer) -> None:
         """Build the loaders, of features if the backbone is frozen."""
@@ -124,6 +133,11 @@ class TaskTrainee(Trainee):
             "flops_per_sample": flops,
             "gflops_per_second": self._task.training_flops(flops) * samples_per_second / 1e9,
         }
+
+    def draw(self, recorder: Recorder) -> None:
+        """Draw the path of a straight line."""
+        if self.line:
+            self.line.draw(self.folder, self.samples, recorder)
 
     def finish(self) -> None:
         """Write a few numbers of the training images, for warnings of predictions."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from firstlight.config import RunConfig
 from firstlight.tasks import Task
-from firstlight.training.callbacks import Learner, RunCallback
+from firstlight.training.callbacks import Learner, Recorder, RunCallback
 
 
 class Trainee(ABC):
@@ -95,6 +95,9 @@ class Trainee(ABC):
         Raises:
             ValueError: the checkpoint does not exist or is damaged.
         """
+
+    def draw(self, recorder: Recorder) -> None:  # noqa: B027  # most have nothing of their own
+        """Draw what only this trainee records, in the run folder and for the loggers. Called after the training."""
 
     def examples(self) -> Any:
         """Return an example of the output of the trained module: images (samples, ...), a text, or None."""
