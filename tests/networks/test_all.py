@@ -15,6 +15,7 @@ from torch import nn
 from firstlight.config import RunConfig
 from firstlight.config.compose import CONFIG_DIR
 from firstlight.networks.flops import flops_per_sample
+from firstlight.networks.network import class_of
 from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task
 from firstlight.tasks.build import build_task
@@ -37,11 +38,18 @@ def takes_images(model: str) -> bool:
 
 
 TOKENS = [model for model in MODELS if not takes_images(model)]
+TEXT_CLASSIFIERS = [
+    model for model in TOKENS if class_of(get_class(config(model).model["_target_"])).task == "classification"
+]
 CLASSIFIERS = [model for model in MODELS if takes_images(model) and "Classification" in config(model).task["_target_"]]
 CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_images(model) else [(5,), (LENGTH,)])]
 
 
 def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
+    if model in TEXT_CLASSIFIERS:
+        length = (LENGTH,) if shape == SHAPE else shape
+        spec = DataSpec(length, 7, tuple("abcdefg"), (), (), vocabulary=("<unk>", *"abcdef"))
+        return build_task(replace(config(model), seed=seed), spec)
     if model in TOKENS:
         spec = DataSpec((LENGTH,) if shape == SHAPE else shape, 7, ("<unk>", *"abcdef"), (), ())
         return build_task(replace(config(model), seed=seed, task=LANGUAGE), spec)

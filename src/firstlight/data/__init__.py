@@ -2,6 +2,7 @@
 
 from firstlight.data.arrays import ArraySource as ArraySource
 from firstlight.data.asl import ASL as ASL
+from firstlight.data.cats_and_dogs import CatsAndDogs as CatsAndDogs
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
 from firstlight.data.dataset import TorchDataset as TorchDataset
 from firstlight.data.digits import Digits as Digits

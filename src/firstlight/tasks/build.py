@@ -1,6 +1,7 @@
 """From a config to a task: network, preprocessing, loss and metrics, put together for the data."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from firstlight.config.checking.steps import without_steps
 from firstlight.config.instantiate import bind, build, call
 from firstlight.data import Source
 from firstlight.data.folds import Fold
+from firstlight.files import user_path
 from firstlight.log import logger
 from firstlight.networks.foreign import check_forward, create
 from firstlight.networks.network import Network, class_of
@@ -28,6 +30,7 @@ from firstlight.tasks.task import Task
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.pretrained import Pretrained, find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
+from firstlight.transfer.word_vectors import load_word_vectors
 
 
 class Auto(Task):
@@ -94,6 +97,8 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     task_class = bind("task", config.task)
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _build_network(config, network_class, network_spec, spec, weights)
+    if training and pretrained and config.data.get("embeddings"):
+        logger.info(load_word_vectors(network, _vectors_path(config.data), spec.tokens))
     if training and not any(parameter.requires_grad for parameter in network.parameters()):
         fix = " To fix: show its filtered images with preview.py." if hasattr(network, "kernel_names") else ""
         raise ValueError(f"model: {type(network).__name__} must have parameters that learn.{fix}")
@@ -145,6 +150,15 @@ def _build_around_module(config: RunConfig, spec: DataSpec, *, training: bool) -
     """Return a task whose network is a LightningModule. It prepares batches and predicts, and has another loss."""
     augment = _build_augment(config, spec, 1, with_steps=training)
     return _task_for(spec)(spec, ModuleNetwork(build_module(config)), augment)
+
+
+def _vectors_path(data: Mapping[str, Any]) -> Path:
+    """Return the path of `data.embeddings`, relative to the working directory or to `data.dir`."""
+    path = user_path(data["embeddings"], "data.embeddings")
+    beside = user_path(data["dir"], "data.dir") / data["embeddings"]
+    if not path.is_file() and not beside.is_file():
+        raise ValueError(f"data.embeddings={data['embeddings']}: must be an existing file.")
+    return path if path.is_file() else beside
 
 
 def _build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:

@@ -1,6 +1,7 @@
 """Tables of texts and labels: which column holds the texts, and which their labels."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,17 @@ def read_labelled_table(
     """
     from firstlight.data.tables.file import read_table  # polars takes a tenth of a second to import
 
-    options = {"delimiter": delimiter, "max_gigabytes": max_gigabytes}
-    cells = read_table(path, header=header, known=[name for name in (text, label) if name is not None], **options)
+    read = partial(read_table, path, delimiter=delimiter, max_gigabytes=max_gigabytes)
+    cells = read(header=header, known=[name for name in (text, label) if name is not None])
     texts, labels = _columns(path, cells.frame, text, label)
     if header is None and cells.has_header and labels in cells.frame[labels]:  # the first row is a text with its label
-        cells = read_table(path, header=False, **options)
+        cells = read(header=False)
         texts, labels = _columns(path, cells.frame, text, label)
     empty = cells.frame[labels].is_null()
     if empty.any():
         raise cells.error(empty.arg_max() or 0, f"no label in column {labels!r}", "add one, or delete the row.")
     remark = f"{path.name}: {cells.how}; texts in column {texts!r}, labels in column {labels!r}"
-    found = (cells.frame[name].fill_null("").to_list() for name in (texts, labels))
-    return LabelledTexts(*found, [remark])
+    return LabelledTexts(cells.frame[texts].fill_null("").to_list(), cells.frame[labels].to_list(), [remark])
 
 
 def _columns(path: Path, frame: "pl.DataFrame", text: str | None, label: str | None) -> tuple[str, str]:

@@ -31,13 +31,14 @@ def parts_for(task: Task, run: str) -> list[Part]:
         "tokens": ("Text", add_texts),
         "numbers": ("Table", add_tables),
     }
-    found = [by_kind[task.spec.kind]] if task.can_predict else []
+    is_text_with_class = (task.spec.kind, task.spec.targets) == ("tokens", "classes")
+    found = [by_kind[task.spec.kind]] if task.can_predict and not is_text_with_class else []
     if task.latent_dim is not None or hasattr(task.network, "decode"):
         found.append(("Latents", add_latents))
     if not found:
         raise ValueError(
-            f"run={run}: must be a run whose task predicts or decodes latents, and {task.task_name} does neither."
-            f" To fix: use {command('sample')} run={run}"
+            f"run={run}: must be a run whose task predicts or decodes latents, and {task.task_name} of {task.spec.kind}"
+            f" has no page. To fix: use {command('predict' if task.can_predict else 'sample')} run={run}"
         )
     return found
 

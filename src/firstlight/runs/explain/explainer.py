@@ -100,6 +100,10 @@ def check_explains(task: Task, run: str | Path | None, class_name: str | None) -
     """
     if not isinstance(task, Classification | Regression | Language | Reconstruction):
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which cannot be explained.")
+    if task.spec.kind == "tokens" and not isinstance(task, Language):
+        raise ValueError(
+            f"run={run}: must be a run of a language model, images or a table; classes of texts cannot be explained."
+        )
     if class_name is None:
         return
     if not isinstance(task, Classification | Regression):
