@@ -1,5 +1,6 @@
 """Checks the accuracies that the README states, on real data with the default settings."""
 
+import csv
 from pathlib import Path
 from statistics import mean
 
@@ -7,6 +8,7 @@ import pytest
 
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
+from firstlight.runs.predict import predict
 from firstlight.tasks.build import build_source
 from firstlight.training.run import train
 
@@ -58,6 +60,18 @@ def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "doggy-door"
     metrics = train(compose("experiment=doggy_door", f"data.dir={folder}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.98
+
+
+def test_spam_is_recognized(real_data: Path, tmp_path: Path) -> None:
+    folder, run = real_data / "spam", tmp_path / "run"
+    metrics = train(compose("experiment=spam", f"data.dir={folder}"), run_dir=run)
+    assert metrics["test/accuracy"] >= 0.985
+    with (run / "per_class.csv").open(newline="") as file:
+        spam = next(row for row in csv.DictReader(file) if row["class"] == "spam")
+    assert float(spam["f1"]) >= 0.975
+    mail = "Dear friend, you are a winner! Click here to claim free money and lower mortgage rates, no obligation."
+    (row,) = predict(run, mail, tmp_path / "predictions.csv")
+    assert (row["label"], row["probability"] > 0.5) == ("spam", True)
 
 
 def test_accuracy_on_breeds_with_five_seeds(real_data: Path, tmp_path: Path) -> None:

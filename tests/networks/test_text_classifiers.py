@@ -25,7 +25,7 @@ NETWORKS: list[tuple[type[nn.Module], dict[str, Any]]] = [
 every_network = pytest.mark.parametrize(("network_class", "options"), NETWORKS)
 
 
-def build(network_class: Any, options: dict[str, Any]) -> nn.Module:
+def build(network_class: Any, options: dict[str, Any]) -> Any:
     torch.manual_seed(0)
     return network_class(SPEC, **options).eval()
 
@@ -90,7 +90,7 @@ def test_a_text_cnn_is_the_maximum_over_windows() -> None:
 
 
 def test_an_encoder_attends_to_later_tokens_and_a_language_model_does_not() -> None:
-    options = {"embedding_dim": 16, "num_layers": 1, "num_heads": 2}
+    options: dict[str, Any] = {"embedding_dim": 16, "num_layers": 1, "num_heads": 2}
     encoder = build(Transformer, options)
     assert encoder.output.weight is not encoder.embedding.weight
     language = Transformer(DataSpec((12,), 9, SPEC.vocabulary, (), ()), **options)

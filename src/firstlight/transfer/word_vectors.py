@@ -35,23 +35,23 @@ def load_word_vectors(network: Any, path: Path, tokens: Sequence[str]) -> str:
     embedding = getattr(network, "embedding", None)
     if not isinstance(embedding, nn.Embedding | nn.EmbeddingBag):
         raise ValueError(f"data.embeddings={path}: must be null, because {type(network).__name__} embeds no tokens.")
-    words = [token.strip() for token in tokens]
-    vectors = read_word_vectors(path, {*words, *(word.lower() for word in words)} - {""})
-    found = {place: vectors.get(word, vectors.get(word.lower())) for place, word in enumerate(words)}
-    known = {place: vector for place, vector in found.items() if vector is not None}
-    if not known:
+    names = [token.strip() for token in tokens]
+    vectors = read_word_vectors(path, {*names, *map(str.lower, names)} - {""})
+    found = {place: vectors.get(word, vectors.get(word.lower())) for place, word in enumerate(names)}
+    rows = {place: vector for place, vector in found.items() if vector is not None}
+    if not rows:
         raise ValueError(f"data.embeddings={path}: must have a vector for one of the {len(tokens):,} tokens.")
-    length = len(next(iter(known.values())))
+    length = len(next(iter(rows.values())))
     if embedding.embedding_dim != length:
         raise ValueError(
             f"model.embedding_dim={embedding.embedding_dim}: must be {length}, the length of the vectors in {path}."
         )
     with torch.no_grad():
-        embedding.weight[list(known)] = torch.from_numpy(np.stack(list(known.values()))).to(embedding.weight)
-    return f"{path.name}: {len(known):,} of {len(tokens):,} tokens ({len(known) / len(tokens):.0%}) have a vector"
+        embedding.weight[list(rows)] = torch.from_numpy(np.stack(list(rows.values()))).to(embedding.weight)
+    return f"{path.name}: {len(rows):,} of {len(tokens):,} tokens ({len(rows) / len(tokens):.0%}) have a vector"
 
 
-def read_word_vectors(path: Path, words: set[str]) -> Mapping[str, np.ndarray]:
+def read_word_vectors(path: Path, known: set[str]) -> Mapping[str, np.ndarray]:
     """Return the vectors of the words that are in a file: each (length,), float32.
 
     Raises:
@@ -69,7 +69,7 @@ def read_word_vectors(path: Path, words: set[str]) -> Mapping[str, np.ndarray]:
                     rows = _binary_rows(path, _Ahead(second, file), number, length)
             else:
                 rows = _text_rows(path, first, file, len(header) - 1)
-            return {word: vector for word, vector in rows if word in words}
+            return {word: vector for word, vector in rows if word in known}
     except OSError as error:
         raise cannot_read(path, error.strerror or str(error), _FIX) from error
 
