@@ -13,18 +13,27 @@ from firstlight.config.checking.lightning_classes import (
     with_mode,
 )
 from firstlight.config.checking.metrics import split_metrics
+from firstlight.config.checking.regularisation import split_regularisation
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
 from firstlight.config.parameter_options import ParameterOptions
 from firstlight.config.project import project_dir
+from firstlight.config.regularisation import Regularisation
 from firstlight.config.transfer import Transfer
+from firstlight.config.watch import Watch
 from firstlight.files import user_path
 
 # The last words of arguments that name a place, such as `root` or `data_dir`.
 _PLACES = ("root", "dir", "folder", "path", "file")
 # The `_target_` of a class or function, and the values of its arguments.
 Node = dict[str, Any]
-_SPLIT_OFF = ("transfer", "parameters", "metrics")  # options that stand in the node of a group
+_SPLIT_OFF = (
+    "transfer",
+    "parameters",
+    "metrics",
+    "regularisation",
+    "watch",
+)  # options that stand in the node of a group
 _FOLDERS = ("dir", "data_dir", "root")  # options of data that name folders; the last two are usual in other projects
 
 
@@ -46,7 +55,7 @@ class RunConfig:
         augment: the node of the augmentation; its steps are nodes too.
         model: the node of the network, without the options of `transfer`.
         transfer: pretrained weights, head and frozen layers.
-        task: the node of the task, without `metrics`.
+        task: the node of the task, without `metrics` and the options of `regularisation`.
         optimizer: the node of the optimizer, without the options of `parameters`.
         parameters: options of the optimizer for some of the parameters.
         averaging: the node of the average of the weights; empty for none.
@@ -57,6 +66,9 @@ class RunConfig:
         kfold: the number of parts for cross-validation; None without it.
         fold: the part, from 1 to `kfold`, that validates; None in the config of the whole cross-validation.
         monitor_mode: "min" if lower values of `monitor` are better, "max" if higher ones are; None if the task knows.
+        min_delta: by how much `monitor` must improve within `patience` epochs.
+        regularisation: which weights of the task are kept small.
+        watch: what the run looks at while it trains.
         figures: whether the run draws figures, in its folder and in TensorBoard.
         lr_find: whether a range test of the learning rate comes before the training.
         compile: whether `torch.compile` translates the network.
@@ -95,6 +107,9 @@ class RunConfig:
     compile: bool = False
     channels_last: bool = True
     deterministic: bool = False
+    min_delta: float = 0.0
+    regularisation: Regularisation = field(default_factory=Regularisation)
+    watch: Watch = field(default_factory=Watch)
 
     @classmethod
     def parse(cls, config: DictConfig | dict[str, Any]) -> Self:
@@ -119,9 +134,11 @@ class RunConfig:
             plain["tags"] = [plain["tags"]]
         transfer, model = Transfer.split(plain.get("model", {}))
         parameters, optimizer = ParameterOptions.split(plain.get("optimizer", {}))
-        metrics, task = split_metrics(plain["task"])
+        regularisation, task = split_regularisation(plain["task"])
+        metrics, task = split_metrics(task)
         parts = {"transfer": transfer, "model": model, "task": task, "metrics": metrics}
         parts |= {"parameters": parameters, "optimizer": optimizer}
+        parts |= {"regularisation": regularisation, "watch": Watch.parse(plain["watch"])}
         return cls(**{key: {} for key in unused} | plain | parts)
 
     @classmethod
@@ -137,8 +154,8 @@ class RunConfig:
                 del plain[key]
         model = {"model": vars(self.transfer) | self.model} if self.model else {}
         optimizer = {"optimizer": vars(self.parameters) | self.optimizer} if self.optimizer else {}
-        added = {} if self.has_lightning_module else {"metrics": self.metrics or None}
-        return plain | model | optimizer | {"task": added | self.task}
+        added = {} if self.has_lightning_module else vars(self.regularisation) | {"metrics": self.metrics or None}
+        return plain | model | optimizer | {"task": added | self.task, "watch": dict(vars(self.watch))}
 
     def with_absolute_paths(self) -> Self:
         """Return the config with absolute paths, so that it is valid in any working directory, and with its project."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, check_published
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
@@ -26,13 +26,14 @@ class AlexNet(Network):
     Args:
         spec: spec of the data; images of at least 16x16.
         activation: name of the activation, see `layers.ACTIVATIONS`.
+        normalisation: name of the normalisation after each convolution, see `layers.build_normalisation`.
         dropout: probability that a unit before a hidden linear layer is dropped in training.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
-            unknown.
+        ValueError: the images are too small, the dropout is out of range, or an activation, normalisation, stem or
+            initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -43,6 +44,7 @@ class AlexNet(Network):
         spec: DataSpec,
         *,
         activation: str = "relu",
+        normalisation: str = "none",
         dropout: float = 0.5,
         stem: str = "auto",
         initialisation: str | None = None,
@@ -54,21 +56,29 @@ class AlexNet(Network):
         def activate() -> nn.Module:
             return build_activation(activation, inplace=True)
 
+        def normalise(num_channels: int) -> list[nn.Module]:
+            return build_normalisation(normalisation, num_channels, of_images=True)
+
         def pool() -> nn.Module:
             return nn.MaxPool2d(3, stride=2, padding=1 if small else 0)
 
         self.features = nn.Sequential(
             nn.Conv2d(channels, 64, 3, stride=2, padding=1) if small else nn.Conv2d(channels, 64, 11, 4, padding=2),
+            *normalise(64),
             activate(),
             pool(),
             nn.Conv2d(64, 192, 5, padding=2),
+            *normalise(192),
             activate(),
             pool(),
             nn.Conv2d(192, 384, 3, padding=1),
+            *normalise(384),
             activate(),
             nn.Conv2d(384, 256, 3, padding=1),
+            *normalise(256),
             activate(),
             nn.Conv2d(256, 256, 3, padding=1),
+            *normalise(256),
             activate(),
             pool(),
         )
@@ -86,8 +96,13 @@ class AlexNet(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
-        """Return torchvision's weights of this name."""
+    def pretrained(cls, weights: str, /, normalisation: str = "none", **_: Any) -> Pretrained:
+        """Return torchvision's weights of this name.
+
+        Raises:
+            ValueError: the name is unknown, or the network has a normalisation.
+        """
+        check_published(normalisation, ("none",))
         return from_torchvision("alexnet", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation
+from firstlight.networks.layers import build_activation, build_normalisation
 from firstlight.networks.network import Network
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
 
 _Layers = tuple[nn.Sequential, nn.Sequential, int]  # encoder, decoder, number of features that the encoder returns
+
+_Activate = Callable[[int], list[nn.Module]]  # from a number of features to a normalisation and an activation
 
 
 class Autoencoder(Network):
@@ -34,13 +36,14 @@ class Autoencoder(Network):
             32, 64 for convolutions and 512, 256 for linear layers.
         noise: standard deviation of the noise that training adds to the inputs, which have standard deviation 1.
         variational: whether the encoder returns distributions of latents.
+        normalisation: name of the normalisation before each activation, see `layers.build_normalisation`.
         activation: name of the activation, see `layers.ACTIVATIONS`. It follows every layer except the last of the
             encoder and of the decoder.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
         ValueError: a size is below 1, the noise is negative or infinite, the image is too small for the number of
-            convolutions, or an activation or initialisation is unknown.
+            convolutions, or an activation, normalisation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -55,6 +58,7 @@ class Autoencoder(Network):
         hidden_sizes: Sequence[int] | None = None,
         noise: float = 0.0,
         variational: bool = False,
+        normalisation: str = "none",
         activation: str = "relu",
         initialisation: str | None = None,
     ) -> None:
@@ -67,7 +71,12 @@ class Autoencoder(Network):
         check_range("noise", noise, at_least=0, below=math.inf)
         self.noise = noise
         build = _build_convolutional if convolutional else _build_linear
-        self.encoder, self.decoder, num_features = build(spec.input_shape, hidden_sizes, latent_dim, activation)
+
+        def activate(num_features: int) -> list[nn.Module]:
+            norm = build_normalisation(normalisation, num_features, of_images=convolutional)
+            return [*norm, build_activation(activation)]
+
+        self.encoder, self.decoder, num_features = build(spec.input_shape, hidden_sizes, latent_dim, activate)
         self.mean = nn.Linear(num_features, latent_dim)
         self.log_variance = nn.Linear(num_features, latent_dim) if variational else None
         initialise(self, initialisation)
@@ -105,7 +114,7 @@ class Autoencoder(Network):
 
 
 def _build_convolutional(
-    shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str
+    shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activate: _Activate
 ) -> _Layers:
     channels, height, width = shape
     sizes = halved_sizes(height, width, len(hidden_sizes))
@@ -118,20 +127,20 @@ def _build_convolutional(
     encoder: list[nn.Module] = []
     decoder: list[nn.Module] = []
     for outer, inner, size in zip(layer_channels, hidden_sizes, sizes, strict=False):
-        encoder += [halve(outer, inner), build_activation(activation)]
-        decoder = [build_activation(activation), double(inner, outer, size), *decoder]
+        encoder += [halve(outer, inner), *activate(inner)]
+        decoder = [*activate(inner), double(inner, outer, size), *decoder]
     grid = (layer_channels[-1], *sizes[-1])
     num_features = math.prod(grid)
     start = [nn.Linear(latent_dim, num_features), nn.Unflatten(1, grid)]
     return nn.Sequential(*encoder, nn.Flatten()), nn.Sequential(*start, *decoder), num_features
 
 
-def _build_linear(shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activation: str) -> _Layers:
+def _build_linear(shape: tuple[int, ...], hidden_sizes: Sequence[int], latent_dim: int, activate: _Activate) -> _Layers:
     sizes = [math.prod(shape), *hidden_sizes]
     encoder: list[nn.Module] = []
     decoder: list[nn.Module] = []
     for outer, inner in itertools.pairwise(sizes):
-        encoder += [nn.Linear(outer, inner), build_activation(activation)]
-        decoder = [build_activation(activation), nn.Linear(inner, outer), *decoder]
+        encoder += [nn.Linear(outer, inner), *activate(inner)]
+        decoder = [*activate(inner), nn.Linear(inner, outer), *decoder]
     start = nn.Linear(latent_dim, sizes[-1])
     return nn.Sequential(nn.Flatten(), *encoder), nn.Sequential(start, *decoder, nn.Unflatten(1, shape)), sizes[-1]

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from firstlight.checks import check_range
 from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_dropout, build_pooling
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
 class CNN(Network):
-    """Blocks of convolution, batch normalisation, activation, dropout and pooling, followed by linear layers.
+    """Blocks of convolution, normalisation, activation, dropout and pooling, followed by linear layers.
 
     Courses teach this form, a successor of LeNet-5 (LeCun et al. 1998), with these defaults.
 
@@ -24,6 +24,8 @@ class CNN(Network):
         kernel_size: height and width of every kernel, odd.
         hidden_sizes: units of each hidden linear layer; an empty list leaves the output layer only.
         batch_norm: whether batch normalisation follows every convolution (Ioffe & Szegedy 2015).
+        normalisation: name of the normalisation that follows every convolution, see `layers.build_normalisation`; None
+            for what `batch_norm` says.
         activation: name of the activation, see `layers.ACTIVATIONS`.
         pooling: max, average, or None for no pooling. Poolings that would leave a block a single pixel are omitted.
         dropout: probability that a unit of a block is dropped in training (Srivastava et al. 2014).
@@ -32,7 +34,7 @@ class CNN(Network):
 
     Raises:
         ValueError: the images are too small, `filters` is empty, a size is below 1, the kernel size is even, a dropout
-            is out of range, or an activation, pooling or initialisation is unknown.
+            is out of range, or an activation, normalisation, pooling or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -46,6 +48,7 @@ class CNN(Network):
         kernel_size: int = 3,
         hidden_sizes: Sequence[int] = (512,),
         batch_norm: bool = True,
+        normalisation: str | None = None,
         activation: str = "relu",
         pooling: str | None = "max",
         dropout: float = 0.2,
@@ -61,13 +64,13 @@ class CNN(Network):
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={kernel_size}: must be odd.")
         in_channels, rows, columns = image_shape(self, spec)
+        if normalisation is None:
+            normalisation = "batch" if batch_norm else "none"
+        has_bias = normalisation == "none"
         blocks: list[nn.Module] = []
         for out_channels, pools in zip(filters, fitting_poolings(min(rows, columns), len(filters)), strict=True):
-            blocks.append(
-                nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=not batch_norm)
-            )
-            if batch_norm:
-                blocks.append(nn.BatchNorm2d(out_channels))
+            blocks.append(nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=has_bias))
+            blocks += build_normalisation(normalisation, out_channels, of_images=True)
             blocks += [build_activation(activation, inplace=True), build_dropout(dropout)]
             if pooling is not None and pools:
                 blocks.append(build_pooling(pooling))

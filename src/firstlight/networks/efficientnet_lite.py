@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout
+from firstlight.networks.layers import build_dropout, check_published, replace_normalisation
 from firstlight.networks.network import Network
 from firstlight.networks.same_padding import SameConv2d
 from firstlight.spec import DataSpec
@@ -108,17 +108,25 @@ class EfficientNetLite(Network):
         spec: spec of the data; images of at least 16x16.
         dropout: probability that a unit before the linear layer is dropped in training.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        normalisation: name of the normalisation instead of batch normalisation, see `layers.build_normalisation`.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: the images are too small, the dropout is out of range, or a stem or initialisation is unknown.
+        ValueError: the images are too small, the dropout is out of range, or a stem, normalisation or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[str] = "images"
     min_size: ClassVar[int] = 16
 
     def __init__(
-        self, spec: DataSpec, *, dropout: float = 0.2, stem: str = "auto", initialisation: str | None = None
+        self,
+        spec: DataSpec,
+        *,
+        dropout: float = 0.2,
+        normalisation: str = "batch",
+        stem: str = "auto",
+        initialisation: str | None = None,
     ) -> None:
         super().__init__()
         channels, _, _ = image_shape(self, spec)
@@ -143,15 +151,17 @@ class EfficientNetLite(Network):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = build_dropout(dropout)
         self.classifier = nn.Linear(1280, spec.num_outputs)
+        replace_normalisation(self, normalisation)
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, normalisation: str = "batch", **_: Any) -> Pretrained:
         """Return Google's ImageNet weights, which a package of the extra `pretrained` contains.
 
         Raises:
-            ValueError: the name of the weights is unknown.
+            ValueError: the name of the weights is unknown, or the network has another normalisation.
         """
+        check_published(normalisation)
         if weights not in ("default", _WEIGHTS):
             raise unknown_weights(weights, ["default", _WEIGHTS])
 

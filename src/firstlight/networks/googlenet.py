@@ -8,7 +8,7 @@ from torch import nn
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.inception import Convolution, InceptionBlock
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.layers import build_dropout, check_published, replace_activations, replace_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
@@ -30,11 +30,12 @@ class GoogLeNet(nn.Sequential, Network):
         dropout: probability that a unit before the linear layer is dropped in training; 0.4 in the paper.
         activation: name of the activation, see `layers.ACTIVATIONS`.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        normalisation: name of the normalisation instead of batch normalisation, see `layers.build_normalisation`.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
-            unknown.
+        ValueError: the images are too small, the dropout is out of range, or an activation, stem,
+            normalisation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -48,6 +49,7 @@ class GoogLeNet(nn.Sequential, Network):
         dropout: float = 0.2,
         activation: str = "relu",
         stem: str = "auto",
+        normalisation: str = "batch",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -79,9 +81,15 @@ class GoogLeNet(nn.Sequential, Network):
         self.dropout = build_dropout(dropout)
         self.fc = nn.Linear(1024, spec.num_outputs)
         replace_activations(self, activation)
+        replace_normalisation(self, normalisation)
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
-        """Return torchvision's weights, which come from TensorFlow and expect pixels from -1 to 1."""
+    def pretrained(cls, weights: str, /, normalisation: str = "batch", **_: Any) -> Pretrained:
+        """Return torchvision's weights, which come from TensorFlow and expect pixels from -1 to 1.
+
+        Raises:
+            ValueError: the name of the weights is unknown, or the network has another normalisation.
+        """
+        check_published(normalisation)
         return replace(from_torchvision("googlenet", weights), mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from firstlight.networks.image_size import fitting_poolings, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.layers import build_dropout, replace_activations, replace_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
@@ -75,11 +75,13 @@ class Inception(Network):
         channels: output channels of each block, multiples of 16. Poolings that would leave a single pixel are omitted.
         dropout: probability that a unit before the linear layer is dropped in training.
         activation: name of the activation, see `layers.ACTIVATIONS`.
+        normalisation: name of the normalisation instead of batch normalisation, see `layers.build_normalisation`.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
         ValueError: the images are too small, `channels` is empty or holds a number that is not a multiple of 16, the
-            dropout is out of range, or an activation or initialisation is unknown.
+            dropout is out of range, or an activation, normalisation or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -92,6 +94,7 @@ class Inception(Network):
         channels: Sequence[int] = (64, 128, 256),
         dropout: float = 0.2,
         activation: str = "relu",
+        normalisation: str = "batch",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -112,6 +115,7 @@ class Inception(Network):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(in_channels, spec.num_outputs))
         replace_activations(self, activation)
+        replace_normalisation(self, normalisation)
         initialise(self, initialisation or "he")
 
     def forward(self, inputs: Tensor) -> Tensor:

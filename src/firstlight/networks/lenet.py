@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_pooling
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
@@ -22,11 +22,14 @@ class LeNet(Network):
     Args:
         spec: spec of the data; images of at least 32x32.
         activation: name of the activation, see `layers.ACTIVATIONS`; the paper has a scaled tanh.
+        normalisation: name of the normalisation after each layer but the last, see `layers.build_normalisation`.
+        dropout: probability that a unit of the hidden linear layer is dropped in training (Srivastava et al. 2014).
         pooling: average, as in the paper, or max.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: the images are too small, or an activation, pooling or initialisation is unknown.
+        ValueError: the images are too small, the dropout is out of range, or an activation, normalisation, pooling or
+            initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -38,6 +41,8 @@ class LeNet(Network):
         *,
         activation: str = "tanh",
         pooling: str = "average",
+        normalisation: str = "none",
+        dropout: float = 0.0,
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -49,15 +54,26 @@ class LeNet(Network):
             # Monotonic activations and max pooling commute. Pooling first leaves a quarter of the values to compute.
             return pair[::-1] if pooling == "max" and activation not in ("gelu", "silu") else pair
 
+        def normalise(num_features: int, *, of_images: bool = True) -> list[nn.Module]:
+            return build_normalisation(normalisation, num_features, of_images=of_images)
+
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5),  # 32 -> 28
+            *normalise(6),
             *activate_and_pool(),  # -> 14
             nn.Conv2d(6, 16, 5),  # -> 10
+            *normalise(16),
             *activate_and_pool(),  # -> 5
             nn.Conv2d(16, 120, 5),  # -> 1
+            *normalise(120),
             build_activation(activation),
         )
-        self.hidden = nn.Sequential(nn.Linear(120 * rows * columns, 84), build_activation(activation))
+        self.hidden = nn.Sequential(
+            nn.Linear(120 * rows * columns, 84),
+            *normalise(84, of_images=False),
+            build_activation(activation),
+            build_dropout(dropout),
+        )
         self.output = nn.Linear(84, spec.num_outputs)
         initialise(self, initialisation)
 

@@ -10,23 +10,25 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 
 class MLP(Network):
-    """Linear layers with an activation and dropout after each hidden layer (Rumelhart, Hinton & Williams 1986).
+    """Linear layers; a normalisation, an activation and dropout follow each hidden one (Rumelhart et al. 1986).
 
     Args:
         spec: spec of the data; inputs are flattened.
         hidden_sizes: units of each hidden layer; an empty list leaves one linear layer.
+        normalisation: name of the normalisation after each hidden layer, see `layers.build_normalisation`.
         activation: name of the activation, see `layers.ACTIVATIONS`.
         dropout: probability that a hidden unit is dropped in training (Srivastava et al. 2014).
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: a size is below 1, the dropout is out of range, or an activation or initialisation is unknown.
+        ValueError: a size is below 1, the dropout is out of range, or an activation, normalisation or initialisation is
+            unknown.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("images", "numbers")
@@ -36,6 +38,7 @@ class MLP(Network):
         spec: DataSpec,
         *,
         hidden_sizes: Sequence[int] = (256, 128),
+        normalisation: str = "none",
         activation: str = "relu",
         dropout: float = 0.0,
         initialisation: str | None = None,
@@ -47,7 +50,8 @@ class MLP(Network):
         hidden: list[nn.Module] = []
         after = build_activation(activation), build_dropout(dropout)  # built here to check the options in every case
         for in_features, out_features in itertools.pairwise(sizes):
-            hidden += [nn.Linear(in_features, out_features), *copy.deepcopy(after)]
+            norm = build_normalisation(normalisation, out_features, of_images=False)
+            hidden += [nn.Linear(in_features, out_features), *norm, *copy.deepcopy(after)]
         self.hidden = nn.Sequential(*hidden)
         self.output = nn.Linear(sizes[-1], spec.num_outputs)
         initialise(self, initialisation)

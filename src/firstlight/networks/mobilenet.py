@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, replace_activations
+from firstlight.networks.layers import build_dropout, check_published, replace_activations, replace_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
@@ -74,11 +74,12 @@ class MobileNet(Network):
         dropout: probability that a unit before the linear layer is dropped in training.
         activation: name of the activation, see `layers.ACTIVATIONS`; None keeps the ReLU6 of the paper.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        normalisation: name of the normalisation instead of batch normalisation, see `layers.build_normalisation`.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`.
 
     Raises:
-        ValueError: the images are too small, the dropout is out of range, or an activation, stem or initialisation is
-            unknown.
+        ValueError: the images are too small, the dropout is out of range, or an activation, stem,
+            normalisation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -91,6 +92,7 @@ class MobileNet(Network):
         dropout: float = 0.2,
         activation: str | None = None,
         stem: str = "auto",
+        normalisation: str = "batch",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -109,15 +111,17 @@ class MobileNet(Network):
         self.classifier = nn.Sequential(build_dropout(dropout), nn.Linear(1280, spec.num_outputs))
         if activation is not None:
             replace_activations(self, activation)
+        replace_normalisation(self, normalisation)
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, normalisation: str = "batch", **_: Any) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:
-            ValueError: the name of the weights is unknown.
+            ValueError: the name of the weights is unknown, or the network has another normalisation.
         """
+        check_published(normalisation)
         return from_torchvision("mobilenet_v2", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from firstlight.checks import check_range, choose
 from firstlight.networks.image_size import has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation
+from firstlight.networks.layers import build_activation, build_dropout, check_published, replace_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
@@ -102,13 +102,15 @@ class ResNet(Network):
         base_channels: channels of the first stage, 64 in the paper; the next stages have two, four and eight times as
             many.
         activation: name of the activation, see `layers.ACTIVATIONS`.
+        dropout: probability that a unit before the linear layer is dropped in training; 0 in the paper.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
+        normalisation: name of the normalisation instead of batch normalisation, see `layers.build_normalisation`.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None selects `he`, as in the
             paper.
 
     Raises:
         ValueError: the images are too small, base_channels is below 1, or the depth, activation, stem or
-            initialisation is unknown.
+            initialisation or normalisation is unknown, or the dropout is out of range.
     """
 
     accepts: ClassVar[str] = "images"
@@ -121,7 +123,9 @@ class ResNet(Network):
         depth: int = 18,
         base_channels: int = 64,
         activation: str = "relu",
+        dropout: float = 0.0,
         stem: str = "auto",
+        normalisation: str = "batch",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
@@ -150,16 +154,19 @@ class ResNet(Network):
         self.layer3 = build_stage(channels_between[2], stage_channels[2], _BLOCKS[depth][2], stride=2)
         self.layer4 = build_stage(channels_between[3], stage_channels[3], _BLOCKS[depth][3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = build_dropout(dropout)
         self.fc = nn.Linear(channels_between[4], spec.num_outputs)
+        replace_normalisation(self, normalisation)
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, *, depth: int = 18, **_: Any) -> Pretrained:
+    def pretrained(cls, weights: str, /, *, depth: int = 18, normalisation: str = "batch", **_: Any) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:
-            ValueError: the depth or the name of the weights is unknown.
+            ValueError: the depth or the name of the weights is unknown, or the network has another normalisation.
         """
+        check_published(normalisation)
         choose("depth", str(depth), _DEPTHS, "depth")
         return from_torchvision(f"resnet{depth}", weights)
 
@@ -167,4 +174,4 @@ class ResNet(Network):
         """(batch, channels, height, width) -> (batch, num_outputs)."""
         features = self.maxpool(self.activation(self.bn1(self.conv1(inputs))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
-        return self.fc(self.avgpool(features).flatten(1))
+        return self.fc(self.dropout(self.avgpool(features).flatten(1)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from firstlight.checks import choose
 from firstlight.networks.image_size import fitting_poolings, has_small_stem, image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_dropout
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, check_published
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
@@ -33,6 +33,8 @@ class VGG(Network):
         depth: number of layers with weights: 11, 13, 16 or 19.
         batch_norm: whether batch normalisation follows every convolution (Ioffe & Szegedy 2015); None means only
             with the small stem.
+        normalisation: name of the normalisation that follows every convolution, see `layers.build_normalisation`; None
+            for what `batch_norm` says. Published weights have batch normalisation or none.
         activation: name of the activation, see `layers.ACTIVATIONS`.
         dropout: probability that a unit before a linear layer is dropped in training, except before the first of three.
         stem: imagenet, small, or auto, which selects small for images of at most 64 pixels.
@@ -40,8 +42,8 @@ class VGG(Network):
             which the deeper networks do not learn.
 
     Raises:
-        ValueError: the images are too small, the dropout is out of range, or the depth, activation, stem or
-            initialisation is unknown.
+        ValueError: the images are too small, the dropout is out of range, or the depth, normalisation, activation, stem
+            or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -53,6 +55,7 @@ class VGG(Network):
         *,
         depth: int = 16,
         batch_norm: bool | None = None,
+        normalisation: str | None = None,
         activation: str = "relu",
         dropout: float = 0.5,
         stem: str = "auto",
@@ -62,8 +65,8 @@ class VGG(Network):
         choose("depth", str(depth), _DEPTHS, "depth")
         in_channels, height, width = image_shape(self, spec)
         small = has_small_stem(spec, stem)
-        if batch_norm is None:
-            batch_norm = small
+        if normalisation is None:
+            normalisation = "batch" if (small if batch_norm is None else batch_norm) else "none"
 
         def activate() -> nn.Module:
             return build_activation(activation, inplace=True)
@@ -73,7 +76,7 @@ class VGG(Network):
         for number, out_channels, pools in zip(_CONVOLUTIONS[depth], _CHANNELS, pooled, strict=True):
             for _ in range(number):
                 layers.append(nn.Conv2d(in_channels, out_channels, 3, padding=1))
-                layers += [nn.BatchNorm2d(out_channels), activate()] if batch_norm else [activate()]
+                layers += [*build_normalisation(normalisation, out_channels, of_images=True), activate()]
                 in_channels = out_channels
             if pools:
                 layers.append(nn.MaxPool2d(2))
@@ -94,14 +97,25 @@ class VGG(Network):
         initialise(self, initialisation or "he")
 
     @classmethod
-    def pretrained(cls, weights: str, /, *, depth: int = 16, batch_norm: bool | None = None, **_: Any) -> Pretrained:
+    def pretrained(
+        cls,
+        weights: str,
+        /,
+        *,
+        depth: int = 16,
+        batch_norm: bool | None = None,
+        normalisation: str | None = None,
+        **_: Any,
+    ) -> Pretrained:
         """Return torchvision's weights of this name.
 
         Raises:
-            ValueError: the depth or the name of the weights is unknown.
+            ValueError: the depth or the name of the weights is unknown, or the network has another normalisation.
         """
         choose("depth", str(depth), _DEPTHS, "depth")
-        return from_torchvision(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}", weights)
+        has_batch = batch_norm if normalisation is None else normalisation == "batch"
+        check_published(normalisation or "none", ("batch", "none"))
+        return from_torchvision(f"vgg{depth}_bn" if has_batch else f"vgg{depth}", weights)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs)."""

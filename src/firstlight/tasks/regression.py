@@ -1,6 +1,5 @@
 """Regression: numbers from numbers or images."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.augment import Augment
-from firstlight.checks import check_range, choose
+from firstlight.checks import choose
 from firstlight.config.transfer import Transfer
 from firstlight.spec import DataSpec
 from firstlight.tasks.metrics.meters import Sums, Totals
@@ -32,11 +31,9 @@ class Regression(Task):
         augment: turns raw batches into the network's inputs.
         transfer: which parts of the network learn, and when.
         loss: "mse", "mae" or "huber" (Huber 1964; quadratic up to one standard deviation), of standardized targets.
-        l1: weight of the sum of absolute weights in the training loss: lasso (Tibshirani 1996). Biases are free. For
-            ridge regression, use the optimizer's `weight_decay`.
 
     Raises:
-        ValueError: the loss is unknown, the weight is negative, or the targets are not numbers.
+        ValueError: the loss is unknown, or the targets are not numbers.
     """
 
     target_kind = "numbers"
@@ -59,12 +56,9 @@ class Regression(Task):
         transfer: Transfer | None = None,
         *,
         loss: str = "mse",
-        l1: float = 0.0,
     ) -> None:
         super().__init__(spec, network, augment, transfer)
         self.loss = LOSSES[choose("loss", loss, LOSSES, "loss")]
-        check_range("l1", l1, at_least=0, below=math.inf)
-        self.l1 = l1
         self.register_buffer("target_mean", torch.tensor(spec.target_mean), persistent=False)
         self.register_buffer("target_std", torch.tensor(spec.target_std), persistent=False)
         self.target_mean: Tensor
@@ -118,9 +112,6 @@ class Regression(Task):
                 target_squared=(standardized * self.target_std).square().sum(),
             )
         self.compare(outputs, targets)
-        if self.training and self.l1:
-            weights = [value for value in self.network.parameters() if value.ndim > 1]
-            loss = loss + self.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
         return loss
 
     def outcome(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -309,9 +309,11 @@ class Task(Evaluated, ABC):
         return self.augment(raw, targets) if self.training else (self.preprocess(raw), targets)
 
     def _random_view(self, features: Tensor) -> Tensor:
-        """Choose one view of each sample: (batch, views, features) -> (batch, features)."""
+        """Choose one view of each sample: (batch, views, features) -> (batch, features). The first one is plain."""
         if features.ndim == 2:
             return features
+        if not self.training:
+            return features[:, 0]
         chosen = torch.randint(features.shape[1], (len(features),), device=features.device)
         return features[torch.arange(len(features), device=features.device), chosen]
 

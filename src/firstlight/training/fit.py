@@ -40,6 +40,7 @@ from firstlight.training.recovery.stop_signals import StopSignals
 from firstlight.training.trainees.build import build_trainee
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import build_trainer
+from firstlight.training.watching import watchers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,12 +102,15 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainee = build_trainee(parts)
     arrange(config, trainee.task)
     recorder = Recorder(parts.folder, config, started, trainee.augmentation)
-    checkpoints = Checkpoints(parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps)
+    checkpoints = Checkpoints(
+        parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps, config.min_delta
+    )
     figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
     callbacks: list[RunCallback] = [
         *trainee.callbacks,
         *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
         ValidateLast(),
+        *watchers(config.watch, recorder, trainee.task, config.seed),
         *([figures] if figures else []),
         recorder,
         Progress(recorder, trainee.headline),

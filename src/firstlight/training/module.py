@@ -1,10 +1,11 @@
 """The LightningModule that trains a task."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from firstlight.config import RunConfig
 from firstlight.data import BatchLoader
@@ -14,6 +15,7 @@ from firstlight.tasks.metrics.meters import Meter
 from firstlight.tasks.outcomes import Outcomes
 from firstlight.training.optimizers import BoundOptimizer
 from firstlight.training.recovery.loss_guard import LossGuard, Place
+from firstlight.training.regularisation import Weights, limit_norms, penalty
 from firstlight.training.schedulers.schedules import Schedules
 
 
@@ -40,7 +42,7 @@ class TrainingModule(LightningModule):
         validated: the sums of the latest validation of this epoch; None before it.
 
     Raises:
-        ValueError: an option of the optimizer or the scheduler is refused.
+        ValueError: an option of the optimizer or the scheduler is refused, or `task.penalised` matches nothing.
     """
 
     def __init__(self, task: Task, config: RunConfig) -> None:
@@ -53,6 +55,7 @@ class TrainingModule(LightningModule):
         # Wrong options are reported now, and not when Lightning asks for the optimizers.
         self.schedules.rehearse(self.optimizer.rehearse())
         self.optimizer.check(task)
+        self._weights = Weights(task.network, config.regularisation.penalised)
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
@@ -68,14 +71,28 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimizers and schedulers. Lightning calls this before the first step."""
         assert self.train_loader is not None
-        return self.schedules.configure(self.optimizer(self.task), self.trainer, len(self.train_loader))
+        optimizers = self.optimizer(self.task)
+        max_norm = self.config.regularisation.max_norm
+        if max_norm is not None:
+            for part, optimizer in zip(self.task.optimized_parts(), optimizers, strict=True):
+                optimizer.register_step_post_hook(partial(self._limit_norms, part, max_norm))
+        return self.schedules.configure(optimizers, self.trainer, len(self.train_loader))
+
+    def _limit_norms(self, part: nn.Module, max_norm: float, *_: Any) -> None:
+        limit_norms(self._weights, part, max_norm)
+
+    def _penalised(self, loss: Tensor, part: nn.Module) -> Tensor:
+        """Return a loss with the penalty of the weights of a part. The metrics do not contain it."""
+        options = self.config.regularisation
+        weights = list(self._weights.of(part)) if options.has_penalty else []
+        return loss + penalty(weights, options) if weights else loss
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Train on one raw batch."""
         reseed(derive(self.config.seed, "step", self.current_epoch, batch_idx, self.global_rank), self.device)
         if self.automatic_optimization:
             self._check_first_evaluation(batch_idx)
-            loss = self.task.batch_loss(batch, self._meter)
+            loss = self._penalised(self.task.batch_loss(batch, self._meter), self.task.network)
             self._guard(loss)
             return self._weighted(loss, len(batch[0]), batch_idx)
         loss = self.task.alternating_step(batch, self._meter, self._update)
@@ -115,6 +132,7 @@ class TrainingModule(LightningModule):
 
     def _update(self, part: int, loss: Tensor) -> None:
         """Take the gradient step of one of several optimized parts."""
+        loss = self._penalised(loss, self.task.optimized_parts()[part])
         self._guard(loss)
         wrapped: Any = self.optimizers()
         wrapped[part].zero_grad()

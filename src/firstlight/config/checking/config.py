@@ -1,6 +1,7 @@
 """Check a composed config against the signatures of its classes, before torch or Lightning is imported."""
 
 import ast
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from firstlight.config.checking.loggers import check_loggers
 from firstlight.config.checking.metrics import KEY as METRICS
 from firstlight.config.checking.metrics import check_metrics, split_metrics
 from firstlight.config.checking.optimizer import split_optimizer
+from firstlight.config.checking.regularisation import split_regularisation
 from firstlight.config.checking.source_code.shadows import shadowed_file
 from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
@@ -18,8 +20,10 @@ from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
 from firstlight.config.checking.values import as_yaml, check_value
 from firstlight.config.parameter_options import OPTIONS as PARAMETERS
+from firstlight.config.regularisation import OPTIONS as REGULARISATION
 from firstlight.config.transfer import OPTIONS as TRANSFER
 from firstlight.config.transfer import Transfer
+from firstlight.config.watch import Watch, check_watch
 
 # The types of the keys of train.yaml that are not groups.
 SETTINGS = {
@@ -28,6 +32,7 @@ SETTINGS = {
     "monitor": "str",
     "monitor_mode": "Literal['min', 'max'] | None",
     "patience": "int | None",
+    "min_delta": "float",
     "output_dir": "str",
     "run_dir": "str | None",
     "tags": "list[str] | str",
@@ -45,6 +50,8 @@ SETTINGS = {
 DEFAULTS: dict[str, Any] = {
     "averaging": {},
     "monitor_mode": None,
+    "min_delta": 0.0,
+    "watch": {},
     "tags": [],
     "notes": "",
     "project": None,
@@ -68,7 +75,7 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ValueError: a key is missing or unknown, or a value has the wrong type. The message names the first one.
     """
-    known, unused = [*SETTINGS, *GROUPS, "logger"], unused_groups(config)
+    known, unused = [*SETTINGS, *GROUPS, "logger", "watch"], unused_groups(config)
     for key in known:
         if key not in config | DEFAULTS and key not in unused:
             raise ValueError(f"{key}: must be in the config.")
@@ -79,11 +86,14 @@ def check(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: unknown key{suggestion(key, known)}")
         elif key == "logger":
             check_loggers(value)
+        elif key == "watch":
+            check_watch(Watch.parse(value), config)
         elif key == "averaging" and not value:  # none
             continue
         elif not isinstance(value, dict) or "_target_" not in value:
             raise ValueError(f"{key}: must have a _target_, the class or function to call.")
     check_range("seed", config["seed"], at_least=0)
+    _check_min_delta(config)
     _check_folds(config)
     if len(config.get("notes", "")) > _MAX_NOTES:
         raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
@@ -95,13 +105,21 @@ def check(config: dict[str, Any]) -> None:
         config = config | {"model": _check_transfer(config["model"])[1]}
     if "optimizer" in config:
         config = config | {"optimizer": split_optimizer(config["optimizer"])}
-    metrics, task = split_metrics(config["task"])
+    metrics, task = split_metrics(split_regularisation(config["task"])[1])
     for path, node in _targets(config | {"task": task}):
         _check_target(path, node)
     if metrics and is_lightning_module(task):
         raise ValueError("task.metrics: must be null with a LightningModule, which logs its own metrics.")
     check_metrics(metrics)
     check_trainer(config)
+
+
+def _check_min_delta(config: dict[str, Any]) -> None:
+    """Check by how much an epoch must improve."""
+    min_delta = config.get("min_delta", 0.0)
+    check_range("min_delta", min_delta, at_least=0, below=math.inf)
+    if min_delta and config["patience"] is None:
+        raise ValueError(f"min_delta={min_delta}: must be 0 without patience, the epochs that it concerns.")
 
 
 def _check_folds(config: dict[str, Any]) -> None:
@@ -215,7 +233,7 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
         full_key = f"{path}.{key}" if path else key
         if key not in accepted or key in passed:
             options = [option for option in accepted if option not in passed]
-            options += {"model": TRANSFER, "task": [METRICS], "optimizer": PARAMETERS}.get(path, ())
+            options += {"model": TRANSFER, "task": [METRICS, *REGULARISATION], "optimizer": PARAMETERS}.get(path, ())
             raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
         annotation = accepted[key]
         is_node = isinstance(value, dict) and "_target_" in value  # the type of the object that it describes is unknown

@@ -44,6 +44,8 @@ def _description(annotation: ast.expr) -> str:
             return _alternatives([inner, ast.Constant(None)])
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=options)):
             return _alternatives(options)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Constant(value=choice)):
+            return str(as_yaml(choice))
         case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=choices)):
             return " or ".join(str(as_yaml(ast.literal_eval(choice))) for choice in choices)
         case ast.Subscript(value=ast.Name(id="list" | "List" | "Sequence" | "Iterable"), slice=inner):

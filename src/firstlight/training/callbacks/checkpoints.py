@@ -96,11 +96,13 @@ class Checkpoints(RunCallback):
         monitor: the metric that decides which epoch is the best.
         mode: "min" if lower values of `monitor` are better, "max" if higher ones are.
         patience: validated epochs without a better `monitor` after which the run stops; None for no limit.
+        min_delta: by how much `monitor` must improve upon the last improvement, so that `patience` begins anew. The
+            best checkpoint is that of the best value all the same.
         max_steps: optimizer steps after which another callback stops the run; None for no limit.
 
     Attributes:
         best: the metrics of the best epoch so far and its number, `epoch`, counted from 1.
-        epochs_since_best: validated epochs since the best one.
+        epochs_since_best: validated epochs since the last improvement by more than `min_delta`.
         has_stopped: whether a callback other than a limit, such as early stopping, has ended the run.
 
     Raises:
@@ -108,7 +110,13 @@ class Checkpoints(RunCallback):
     """
 
     def __init__(
-        self, folder: RunFolder, monitor: str, mode: str, patience: int | None, max_steps: int | None = None
+        self,
+        folder: RunFolder,
+        monitor: str,
+        mode: str,
+        patience: int | None,
+        max_steps: int | None = None,
+        min_delta: float = 0.0,
     ) -> None:
         if patience is not None:
             check_range("patience", patience, at_least=1)
@@ -116,6 +124,8 @@ class Checkpoints(RunCallback):
         self.monitor = monitor
         self.mode = mode
         self.patience = patience
+        self.min_delta = min_delta
+        self._improved_to: float | None = None
         self.max_steps = max_steps
         self.best: dict[str, float] = {}
         self.epochs_since_best = 0
@@ -123,12 +133,14 @@ class Checkpoints(RunCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best epoch so far, how long ago it was, and whether the run has stopped."""
-        return {"best": self.best, "epochs_since_best": self.epochs_since_best, "has_stopped": self.has_stopped}
+        names = ("best", "epochs_since_best", "has_stopped")
+        return {name: getattr(self, name) for name in names} | {"improved_to": self._improved_to}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.best, self.epochs_since_best = state["best"], state["epochs_since_best"]
         self.has_stopped = state.get("has_stopped", False)
+        self._improved_to = state.get("improved_to", self.best.get(self.monitor))
 
     def on_train_start(self, trainer: Trainer, learner: Learner) -> None:
         if self.has_stopped or self._is_out_of_patience:  # a run that was stopped at its end is resumed for its test
@@ -161,12 +173,19 @@ class Checkpoints(RunCallback):
         improved = value is not None and (not self.best or is_better(self.mode, value, self.best[self.monitor]))
         if improved:
             self.best = {"epoch": epoch} | learner.metrics
-            self.epochs_since_best = 0
-        elif value is not None:
-            self.epochs_since_best += 1
+        if value is not None:
+            self._count(value)
         trainer.save_checkpoint(self.folder.checkpoint_path("last"), weights_only=False)
         if improved and trainer.is_global_zero:
             self.folder.copy_last_to_best()
+
+    def _count(self, value: float) -> None:
+        """Count the epochs without an improvement by more than `min_delta`."""
+        step = self.min_delta if self.mode == "min" else -self.min_delta
+        if self._improved_to is None or is_better(self.mode, value + step, self._improved_to):
+            self._improved_to, self.epochs_since_best = value, 0
+        else:
+            self.epochs_since_best += 1
 
     def save_within_epoch(self, trainer: Trainer, learner: Learner) -> None:
         """Write the last checkpoint after a step within an epoch, with the state of that epoch.

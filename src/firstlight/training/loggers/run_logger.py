@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 from PIL import Image
+from torch import Tensor
 
 _OF_BEST = ("epoch", "train/", "val/")  # the numbers of metrics.json that belong to the best epoch
 
@@ -98,6 +99,9 @@ class RunLogger(Logger):
             image: the image, in grey or in colour.
             step: optimizer steps so far; 0 for an image that does not change.
         """
+
+    def add_histogram(self, name: str, values: Tensor, step: int = 0) -> None:
+        """Log the distribution of finite values of any shape, on the CPU; see `add_image`."""
 
     def add_graph(self, graph: bytes) -> None:
         """Log the operations of the network: a serialized `GraphDef`, which TensorBoard shows."""

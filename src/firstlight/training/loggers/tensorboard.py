@@ -10,11 +10,13 @@ from typing import Any
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
+from torch import Tensor
 
 from firstlight.training.loggers.event_log import FOLDER, EventLog
 from firstlight.training.loggers.run_logger import RunDetails, RunLogger, results
 
-_SPLITS = ("train", "val")
+_SPLITS = ("train", "val", "gap")
+_NUM_BINS = 64  # of a histogram
 _FINAL = ("test/", "test_")  # the beginnings of metrics that a run has once
 
 
@@ -22,9 +24,9 @@ class TensorBoard(RunLogger):
     """Writes events to the folder tensorboard/ of the run. A resumed run drops the events that it writes again.
 
     TensorBoard draws one chart for each name of a metric, and a line in it for each folder. So the metrics of training
-    and validation lie in the folders train/ and val/, without their prefix: one chart shows both. The steps are
-    optimizer steps. Metrics that a run has once are no charts: they are columns of the table of hyperparameters, and
-    rows of the text `results`.
+    and validation and the gap between them lie in the folders train/, val/ and gap/, without their prefix: one chart
+    shows all three. The steps are optimizer steps. Metrics that a run has once are no charts: they are columns of the
+    table of hyperparameters, and rows of the text `results`.
     """
 
     def __init__(self) -> None:
@@ -95,6 +97,11 @@ class TensorBoard(RunLogger):
             height=image.height, width=image.width, colorspace=channels, encoded_image_string=buffer.getvalue()
         )
         self._events.add(Summary(value=[Summary.Value(tag=name, image=content)]), step)
+
+    def add_histogram(self, name: str, values: Tensor, step: int = 0) -> None:
+        from torch.utils.tensorboard import summary
+
+        self._events.add(summary.histogram(name, values.numpy(), _NUM_BINS), step)
 
     def add_graph(self, graph: bytes) -> None:
         self._events.add_graph(graph)

@@ -11,6 +11,7 @@ from torch import Tensor
 from firstlight.config import RunConfig
 from firstlight.tasks import Task
 from firstlight.training.callbacks import Learner, Recorder, RunCallback
+from firstlight.training.watching.gap import GAP
 
 
 class Trainee(ABC):
@@ -52,7 +53,12 @@ class Trainee(ABC):
         """The metrics of each epoch, such as "val/loss"; None if each epoch shows which ones there are."""
         if self.task is None:
             return None
-        return [f"{split}/{each.name}" for split in ("train", "val") for each in self.task.metrics_of(split)]
+        names = [f"{split}/{each.name}" for split in ("train", "val") for each in self.task.metrics_of(split)]
+        return names + (self._gaps(self.task.metric_names) if self.config.watch.gap else [])
+
+    @staticmethod
+    def _gaps(names: Sequence[str]) -> list[str]:
+        return [f"{GAP}/{name}" for name in names]
 
     @property
     def directions(self) -> dict[str, str | None]:
@@ -67,7 +73,8 @@ class Trainee(ABC):
         if self.task is None:
             return []
         names = ("loss", *self.task.headline, *(metric.name for metric in self.task.added.metrics))
-        return [f"{split}/{name}" for name in names for split in ("train", "val")]
+        shown = [f"{split}/{name}" for name in names for split in ("train", "val")]
+        return shown + (self._gaps(self.task.headline or ("loss",)) if self.config.watch.gap else [])
 
     @abstractmethod
     def prepare(self, trainer: Trainer) -> None:
