@@ -11,6 +11,7 @@ from firstlight.config.compose import compose
 from firstlight.runs.predict import predict
 from firstlight.tasks.build import build_source
 from firstlight.training.run import train
+from helpers.runs import history
 
 pytestmark = pytest.mark.real
 
@@ -54,6 +55,18 @@ def test_official_files_have_the_known_sizes_and_labels(
 def test_accuracy_on_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("experiment=asl", f"data.dir={real_data}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.95
+
+
+def test_regularisation_closes_the_gap_between_training_and_validation(real_data: Path, tmp_path: Path) -> None:
+    """Both runs lie in one folder, which one TensorBoard shows."""
+    last = {}
+    for name in ("overfit", "regularised"):
+        train(compose(f"experiment={name}", f"data.dir={real_data}"), run_dir=tmp_path / name)
+        last[name] = {key: float(value) for key, value in history(tmp_path / name)[-1].items()}
+        assert list((tmp_path / name / "tensorboard" / "gap").glob("events.out.tfevents.*"))
+    assert last["overfit"]["gap/accuracy"] > 0.15
+    assert last["regularised"]["gap/accuracy"] < 0.03
+    assert last["regularised"]["val/accuracy"] > last["overfit"]["val/accuracy"]
 
 
 def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
