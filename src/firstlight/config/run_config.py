@@ -16,11 +16,11 @@ from firstlight.config.checking.metrics import split_metrics
 from firstlight.config.checking.regularisation import split_regularisation
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
-from firstlight.config.parameter_options import ParameterOptions
+from firstlight.config.options.parameters import ParameterOptions
+from firstlight.config.options.regularisation import Regularisation
+from firstlight.config.options.transfer import Transfer
+from firstlight.config.options.watch import Watch
 from firstlight.config.project import project_dir
-from firstlight.config.regularisation import Regularisation
-from firstlight.config.transfer import Transfer
-from firstlight.config.watch import Watch
 from firstlight.files import user_path
 
 # The last words of arguments that name a place, such as `root` or `data_dir`.

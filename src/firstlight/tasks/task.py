@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
-from firstlight.config.transfer import Transfer
+from firstlight.config.options.transfer import Transfer
 from firstlight.data import Split
 from firstlight.networks.network import completed
 from firstlight.spec import DataSpec

@@ -18,12 +18,13 @@ from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
-from firstlight.config.checking.values import as_yaml, check_value
-from firstlight.config.parameter_options import OPTIONS as PARAMETERS
-from firstlight.config.regularisation import OPTIONS as REGULARISATION
-from firstlight.config.transfer import OPTIONS as TRANSFER
-from firstlight.config.transfer import Transfer
-from firstlight.config.watch import Watch, check_watch
+from firstlight.config.checking.watch import check_watch
+from firstlight.config.options.parameters import OPTIONS as PARAMETERS
+from firstlight.config.options.regularisation import OPTIONS as REGULARISATION
+from firstlight.config.options.transfer import OPTIONS as TRANSFER
+from firstlight.config.options.transfer import Transfer
+from firstlight.config.options.watch import Watch
+from firstlight.config.values import as_yaml, check_value
 
 # The types of the keys of train.yaml that are not groups.
 SETTINGS = {

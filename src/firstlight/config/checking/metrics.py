@@ -7,7 +7,7 @@ from typing import Any
 from firstlight.checks import choose, nearest, suggestion
 from firstlight.config.checking.source_code.classes import ancestors, find_definition
 from firstlight.config.checking.source_code.signature import Parameters, find_module, names, parameters
-from firstlight.config.checking.values import as_yaml, check_value
+from firstlight.config.values import as_yaml, check_value
 
 KEY = "metrics"
 METRIC = "torchmetrics.Metric"

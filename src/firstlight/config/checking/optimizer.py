@@ -6,8 +6,8 @@ from typing import Any
 
 from firstlight.checks import suggestion
 from firstlight.config.checking.source_code.signature import parameters
-from firstlight.config.checking.values import check_value
-from firstlight.config.parameter_options import OPTIONS, ParameterOptions
+from firstlight.config.options.parameters import OPTIONS, ParameterOptions
+from firstlight.config.values import check_value
 
 
 def split_optimizer(node: dict[str, Any]) -> dict[str, Any]:

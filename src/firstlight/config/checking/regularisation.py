@@ -5,8 +5,8 @@ from typing import Any
 
 from firstlight.config.checking.lightning_classes import is_lightning_module
 from firstlight.config.checking.source_code.signature import parameters
-from firstlight.config.checking.values import as_yaml, check_value
-from firstlight.config.regularisation import OPTIONS, Regularisation
+from firstlight.config.options.regularisation import OPTIONS, Regularisation
+from firstlight.config.values import as_yaml, check_value
 
 
 def split_regularisation(node: dict[str, Any]) -> tuple[Regularisation, dict[str, Any]]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from firstlight.checks import check_range, choose
-from firstlight.config.checking.values import as_yaml
+from firstlight.config.values import as_yaml
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 PRECISIONS = {"32-true": "32-true", "bf16-mixed": "bf16-mixed", "16-mixed": "16-mixed"}

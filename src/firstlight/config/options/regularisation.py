@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from firstlight.checks import check_range
-from firstlight.config.checking.values import as_yaml
+from firstlight.config.values import as_yaml
 
 
 @dataclass(frozen=True)

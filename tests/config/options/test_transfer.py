@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from firstlight.config import RunConfig
-from firstlight.config.transfer import OPTIONS, Transfer
+from firstlight.config.options.transfer import OPTIONS, Transfer
 
 
 def error_of(*words: str) -> str:

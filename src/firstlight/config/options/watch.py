@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from firstlight.checks import check_range, suggestion
-from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module
-from firstlight.config.checking.values import as_yaml, check_value
+from firstlight.config.values import as_yaml, check_value
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,3 @@ class Watch:
 
 # Name of each option -> its type annotation.
 OPTIONS = {option.name: str(option.type) for option in fields(Watch)}
-
-
-def check_watch(watch: Watch, config: dict[str, Any]) -> None:
-    """Compare the options with the loggers, the task and the data of a run.
-
-    Raises:
-        ValueError: an option needs what the run does not have.
-    """
-    logger = config.get("logger") or {}
-    targets = [str(node.get("_target_")) for node in logger.values() if isinstance(node, dict)]
-    if watch != Watch() and is_lightning_module(config["task"]):
-        raise ValueError("watch: must be left out with a LightningModule, which logs what it sees itself.")
-    if watch.gap is not None and is_data_module(config["data"]):
-        raise ValueError(f"watch.gap={watch.gap}: must be null with a LightningDataModule, which has no fixed samples.")
-    if watch.layers and not targets:
-        raise ValueError("watch.layers=true: must be false without a logger, such as logger=tensorboard.")
-    if watch.histograms and not any(target.endswith(".TensorBoard") for target in targets):
-        raise ValueError("watch.histograms=true: must be false without logger=tensorboard.")

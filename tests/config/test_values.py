@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from firstlight.config.checking.values import as_yaml, check_value
+from firstlight.config.values import as_yaml, check_value
 
 
 def check(value: Any, annotation: str) -> None:
