@@ -37,7 +37,7 @@ FAST = [
         ),
     ],
 )
-def test_the_settings_are_printed_in_words(words: list[str], text: str) -> None:
+def test_the_settings_are_printed(words: list[str], text: str) -> None:
     assert RunConfig.from_overrides(*words).computation == text
 
 
