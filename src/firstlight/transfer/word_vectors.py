@@ -29,7 +29,7 @@ def load_word_vectors(network: Any, path: Path, tokens: Sequence[str]) -> str:
         A line that says which fraction of the tokens has a vector.
 
     Raises:
-        ValueError: the network has no such embedding, the file cannot be read, its vectors have another length than
+        ValueError: the network embeds no tokens, the file cannot be read, its vectors have another length than
             those of the embedding, or no token is in it.
     """
     embedding = getattr(network, "embedding", None)
