@@ -47,7 +47,7 @@ class TextClasses(Source):
         length: tokens after which a text is cut.
         max_vocabulary: maximum size of the vocabulary, including `<unk>`.
         embeddings: path of a file of word vectors, GloVe or word2vec, that become the initial weights of the embedding
-            of these tokens; see `transfer.word_vectors`. None for random ones.
+            of these tokens; see `transfer.embeddings.word_vectors`. None for random ones.
         delimiter: the character between the columns, or its name, such as tab; None to find it.
         header: whether the first line of a table names the columns; None to find out.
         max_gigabytes: size of the largest table; reading takes ten times as much memory.

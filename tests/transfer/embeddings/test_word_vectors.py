@@ -7,7 +7,7 @@ import torch
 
 from firstlight.networks import LSTM, BagOfWords
 from firstlight.spec import DataSpec
-from firstlight.transfer.word_vectors import load_word_vectors, read_word_vectors
+from firstlight.transfer.embeddings.word_vectors import load_word_vectors, read_word_vectors
 
 SPEC = DataSpec((12,), 2, ("ham", "spam"), (), (), vocabulary=("<unk>", " free", "Paris", ",", "rare", "\n"))
 VECTORS = {"free": [1.0, 2.0, -3.0], "paris": [0.5, 0.25, 4.0], ",": [7.0, 8.0, 9.0], "other": [0.0, 1.0, 2.0]}

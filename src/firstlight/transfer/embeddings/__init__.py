@@ -1,0 +1,1 @@
+"""Vectors of tokens that were learned elsewhere, as initial weights."""
