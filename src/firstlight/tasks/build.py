@@ -27,10 +27,10 @@ from firstlight.tasks.classification import Classification
 from firstlight.tasks.language import Language
 from firstlight.tasks.regression import Regression
 from firstlight.tasks.task import Task
+from firstlight.transfer.embeddings.word_vectors import load_word_vectors
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.pretrained import Pretrained, find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
-from firstlight.transfer.embeddings.word_vectors import load_word_vectors
 
 
 class Auto(Task):
