@@ -138,7 +138,7 @@ class RunConfig:
         metrics, task = split_metrics(task)
         parts = {"transfer": transfer, "model": model, "task": task, "metrics": metrics}
         parts |= {"parameters": parameters, "optimizer": optimizer}
-        parts |= {"regularisation": regularisation, "watch": Watch.parse(plain["watch"])}
+        parts |= {"regularisation": regularisation, "watch": Watch(**plain["watch"])}
         return cls(**{key: {} for key in unused} | plain | parts)
 
     @classmethod
