@@ -63,7 +63,8 @@ def inputs_of_training_step(config: RunConfig, batch: int, epoch: int, monkeypat
     seen: list[Tensor] = []
     module.task.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
     monkeypatch.setattr(TrainingModule, "current_epoch", epoch)
-    monkeypatch.setattr(TrainingModule, "_guard", lambda *_: None)  # it asks the Trainer for the step
+    for method in ("_guard", "_weighted"):  # these ask the Trainer for the step
+        monkeypatch.setattr(TrainingModule, method, lambda _, loss, *rest: loss)
     module._meter = module.task.new_meter()
     module.train().training_step((noisy_images(16, 3, 32, 32), CLASSES), batch)
     return seen[0]

@@ -127,9 +127,9 @@ def test_a_resume_that_is_killed_at_its_writes_resumes_to_the_same_end(whole: Pa
 def test_a_kill_between_last_and_best_keeps_the_best_epoch(tmp_path: Path) -> None:
     """The fault of the issue: last.ckpt names an epoch as the best that best.ckpt does not hold."""
     folder = RunFolder(tmp_path / "run")
-    with killed_at(folder.path, 11, before=True) as names, pytest.raises((Killed, KeyboardInterrupt)):
+    with killed_at(folder.path, 12, before=True) as names, pytest.raises((Killed, KeyboardInterrupt)):
         train(RunConfig.from_overrides(*QUICK, *BY_STEP), run_dir=folder.path)
-    assert names[11] == "best.ckpt"
+    assert names[12] == "best.ckpt"
     resume(folder.path)
     metrics = folder.metrics()
     found = evaluate(folder.path, split="val", accelerator="cpu")

@@ -56,6 +56,7 @@ def closing_text(
                 if in_python
                 else [f"evaluate    {command('evaluate')} run={path}", *(_commands(path, task) if task else [])]
             ),
+            *([f"report      {path}/report.html"] if (folder.path / "report.html").exists() else []),
             *([f"curves      {runner()}tensorboard --logdir {path}"] if has_curves else []),
         ]
     )

@@ -50,6 +50,11 @@ def calibrate_task(
     write_temperature(folder, checkpoint, temperature, numbers)
     task.temperature = temperature
     print(f"\ntemperature {temperature:.4f}, with the lowest loss on the validation split\n{aligned(table)}")
+    if numbers[f"{name}/loss_after"] > numbers[f"{name}/loss_before"]:
+        print(
+            f"the loss on {name} is higher than before, so {len(validation):,} validation samples may be too few."
+            " To fix: delete the file below, or hold out more with data.val_fraction="
+        )
     print(f"predictions and exports of this checkpoint use it from now on: {folder.calibration_path}")
     calibrated = {f"{name}/calibrated_{key}": numbers[f"{name}/{key}_after"] for key in ("loss", "ece")}
     return {"temperature": temperature, **calibrated}

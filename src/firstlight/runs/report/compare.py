@@ -52,9 +52,15 @@ def _results(runs: Mapping[str, ComparedRun]) -> dict[str, list[Any]]:
 
 
 def _best(runs: Mapping[str, ComparedRun], results: Mapping[str, Sequence[Any]]) -> set[tuple[str, int]]:
-    """Return the metric and the place of each best value. Runs that contradict each other about a metric have none."""
+    """Return the metric and the place of each best value. Runs that contradict each other about a metric have none.
+
+    The losses of different tasks are different numbers, so none of them is the best.
+    """
     best = set()
+    has_one_task = len({run.settings.get("task") for run in runs.values()}) == 1
     for key, values in results.items():
+        if key.endswith("/loss") and not has_one_task:
+            continue
         known = {run.direction(key) for run in runs.values()} - {None}
         best |= {(key, place) for place in best_of(values, known.pop() if len(known) == 1 else None)}
     return best

@@ -69,6 +69,8 @@ def channels_image(task: Task, raw: Tensor) -> Image.Image | None:
     rows = [pixels.cpu(), torch.ones(_MAX_CHANNELS - 1, 3, _SIDE, _SIDE)]
     captions = ["input", *[""] * (_MAX_CHANNELS - 1)]
     for name, channels in found.items():
+        if max(channels.shape[-2:]) == 1:
+            continue  # a single place has no range to show
         rows.append(_row(channels))
         captions += [name, *[""] * (_MAX_CHANNELS - 1)]
     return contact_sheet(torch.cat(rows), captions, _MAX_CHANNELS)

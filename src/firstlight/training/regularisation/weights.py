@@ -37,11 +37,11 @@ class Weights:
         self._chosen = {id(names[name]) for name in chosen}
 
     def of(self, part: nn.Module) -> Iterator[Tensor]:
-        """Yield the chosen weights of a part of the network that learn now: no frozen ones."""
+        """Yield the chosen weights, of any shape, of a part of the network that learn now: no frozen ones."""
         yield from (each for each in part.parameters() if id(each) in self._chosen and each.requires_grad)
 
     def layers_of(self, part: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:
-        """Yield each layer with the name that the weight has in it, and the weight, as in `of`."""
+        """Yield each layer with the name that the weight has in it, and the weight, of any shape, as in `of`."""
         for layer in part.modules():
             for name, weight in layer.named_parameters(recurse=False):
                 if id(weight) in self._chosen and weight.requires_grad:
