@@ -24,6 +24,7 @@ def _temporary_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Set FIRSTLIGHT_DATA, because the tests would otherwise build stores in the user's data folder."""
     os.environ["REAL_DATA"] = os.environ.get("FIRSTLIGHT_DATA", "")
     os.environ["FIRSTLIGHT_DATA"] = str(tmp_path_factory.mktemp("data"))
+    os.environ["FIRSTLIGHT_FIGURES"] = "false"  # of the runs that several tests read, see `_no_figures`
 
 
 @pytest.fixture(autouse=True)

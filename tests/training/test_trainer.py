@@ -75,7 +75,7 @@ def test_an_invalid_option_raises_an_error_that_names_its_key(words: tuple[str, 
 
 @pytest.mark.parametrize("option", ["accumulate_grad_batches=1", "gradient_clip_val=0", "gradient_clip_val=1"])
 def test_these_options_are_accepted_with_several_optimizers(option: str) -> None:
-    trainer_of(*GAN, option)
+    trainer_of(*GAN, f"++trainer.{option}")
 
 
 def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:

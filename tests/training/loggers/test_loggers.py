@@ -141,6 +141,7 @@ def test_a_stopped_run_continues_without_repetitions(service: str, tmp_path: Pat
         check_epochs(Records(service, tmp_path / "run"), tmp_path / "run")
 
 
+@pytest.mark.figures
 def test_a_logger_of_lightning_or_of_the_user_gets_the_same(tmp_path: Path) -> None:
     own = "+logger.mine={_target_: helpers.failing.Mine, colour: blue}"
     lightning = "+logger.theirs={_target_: lightning.pytorch.loggers.CSVLogger}"
