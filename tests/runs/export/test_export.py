@@ -153,6 +153,7 @@ def test_every_task_exports(
 
 
 TEXTS = {"gru", "lstm", "rnn", "transformer"}
+CLASSIFIED = {"bag_of_words", "text_cnn"}  # networks of texts with a class alone
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 
 
@@ -160,7 +161,12 @@ MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 @pytest.mark.parametrize("model", MODELS)
 def test_every_network_exports(model: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    config = RunConfig.from_overrides(f"data={'text' if model in TEXTS else 'digits'}", f"model={model}")
+    data = [f"data={'text' if model in TEXTS else 'digits'}"]
+    if model in CLASSIFIED:
+        rows = "".join(f"{word} morning,greeting\n{word} night,parting\n" for word in ("good", "fine", "nice") * 5)
+        (tmp_path / "texts.csv").write_text(f"text,label\n{rows}")
+        data = ["data=text_classes", f"data.file={tmp_path / 'texts.csv'}"]
+    config = RunConfig.from_overrides(*data, f"model={model}")
     store, splits = build_source(config).splits(1)
     network = Portable(build_task(config, store.spec)).eval()
     raw, _ = splits["test"].take(torch.arange(2))
