@@ -75,6 +75,7 @@ def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
     assert metrics["test/accuracy"] >= 0.98
 
 
+@pytest.mark.figures
 def test_spam_is_recognized(real_data: Path, tmp_path: Path) -> None:
     folder, run = real_data / "spam", tmp_path / "run"
     metrics = train(compose("experiment=spam", f"data.dir={folder}"), run_dir=run)
