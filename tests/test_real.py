@@ -75,6 +75,17 @@ def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
     assert metrics["test/accuracy"] >= 0.98
 
 
+def test_the_regularised_network_has_a_small_gap_and_is_better(real_data: Path, tmp_path: Path) -> None:
+    last = {}
+    for name in ("overfit", "regularised"):
+        train(compose(f"experiment={name}", f"data.dir={real_data}"), run_dir=tmp_path / name)
+        row = history(tmp_path / name)[-1]
+        last[name] = float(row["gap/accuracy"]), float(row["val/accuracy"])
+    assert last["overfit"][0] > 0.15
+    assert last["regularised"][0] < 0.03
+    assert last["regularised"][1] > last["overfit"][1]
+
+
 @pytest.mark.figures
 def test_spam_is_recognized(real_data: Path, tmp_path: Path) -> None:
     folder, run = real_data / "spam", tmp_path / "run"
