@@ -19,8 +19,8 @@ from firstlight.data.hold_out import hold_out
 from firstlight.data.relabel import relabelled
 from firstlight.data.statistics import describe
 from firstlight.data.store import Arrays, Split, Store, cached_spec, content_key, open_store
+from firstlight.data.training_parts import classes_of, fraction_of, is_validation
 from firstlight.files import user_path
-from firstlight.randomness import generator
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
@@ -229,41 +229,14 @@ class Source(ABC):
             splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
             splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])
         if self.train_fraction < 1:
-            splits["train"] = self._part_of(splits["train"], seed)
+            splits["train"] = fraction_of(splits["train"], self.train_fraction, seed)
         remarks = [*store.remarks[:_MAX_REMARKS], *self.summary(store.spec, splits)]
         return replace(store, remarks=tuple(remarks)), splits
 
     def _is_val(self, train: Split, has_classes: bool, seed: int) -> torch.Tensor:
-        """Return which samples of the training split are held out for validation: (samples,), bool."""
-        num_samples = len(train)
         if self.fold is not None:
-            classes = train.own_targets if has_classes else torch.zeros(num_samples, dtype=torch.int64)
-            return self.fold.is_held_out(classes, seed)
-        num_val = max(1, round(num_samples * self.val_fraction))
-        if num_val >= num_samples:
-            raise ValueError(
-                f"data.val_fraction={self.val_fraction}: must leave samples for training;"
-                f" the training split has {num_samples}."
-            )
-        order = torch.randperm(num_samples, generator=generator(seed, "val"))
-        held_out = order[:num_val]
-        if self.stratified and has_classes:
-            by_class = order[train.own_targets[order].sort(stable=True).indices]
-            held_out = by_class[((torch.arange(num_val) + 0.5) * num_samples / num_val).long()]
-        is_val = torch.zeros(num_samples, dtype=torch.bool)
-        is_val[held_out] = True
-        return is_val
-
-    def _part_of(self, train: Split, seed: int) -> Split:
-        """Return `train_fraction` of the training samples of each class, and at least one; the first ones of a text."""
-        if self.consecutive:
-            return train.part(torch.arange(max(1, round(len(train) * self.train_fraction))))
-        targets = train.own_targets
-        classes = targets if targets.dtype == torch.int64 and targets.ndim == 1 else torch.zeros(len(train)).long()
-        order = torch.randperm(len(train), generator=generator(seed, "train_fraction"))
-        kept = [order[classes[order] == label] for label in classes.unique()]
-        rows = torch.cat([members[: max(1, round(len(members) * self.train_fraction))] for members in kept])
-        return train.part(rows.sort().values)
+            return self.fold.is_held_out(classes_of(train), seed)
+        return is_validation(train, self.val_fraction, self.stratified and has_classes, seed)
 
     def _check_folds(self, splits: Mapping[str, Split]) -> None:
         assert self.fold is not None
