@@ -1,0 +1,5 @@
+"""The folder of a sweep: its jobs, how each ended, and the results that are read from them."""
+
+from firstlight.runs.sweeps.job import Ending as Ending
+from firstlight.runs.sweeps.job import Job as Job
+from firstlight.runs.sweeps.job import State as State
