@@ -70,16 +70,21 @@ def _called_parts(task: Task) -> list[nn.Module]:
 @contextmanager
 def restored_determinism() -> Iterator[None]:
     """Restore at the end of the block which algorithms torch uses, for the program that has started the run."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = _determinism()
     benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_CUBLAS)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        if _determinism() != before:  # torch imports its compiler to set them, which takes seconds
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
         os.environ.pop(_CUBLAS, None)
         if workspace is not None:
             os.environ[_CUBLAS] = workspace
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 @contextmanager
