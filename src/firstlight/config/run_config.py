@@ -70,7 +70,7 @@ class RunConfig:
         regularisation: which weights of the task are kept small.
         watch: what the run looks at while it trains.
         figures: whether the run draws figures, in its folder and in TensorBoard.
-        lr_find: whether a range test of the learning rate comes before the training.
+        lr_find: whether a range test of the learning rate comes before the training; "use" trains with its suggestion.
         compile: whether `torch.compile` translates the network.
         channels_last: whether the channels of each pixel lie side by side in memory.
         deterministic: whether operations that may give other bits in each run are refused.
@@ -103,7 +103,7 @@ class RunConfig:
     kfold: int | None = None
     fold: int | None = None
     figures: bool = True
-    lr_find: bool = False
+    lr_find: bool | str = False
     compile: bool = False
     channels_last: bool = True
     deterministic: bool = False
@@ -194,6 +194,19 @@ class RunConfig:
     def with_trainer(self, **values: Any) -> Self:
         """Return a copy of the config in which these arguments of the Trainer are replaced."""
         return replace(self, trainer=self.trainer | values)
+
+    def with_learning_rate(self, lr: float, before: float) -> Self:
+        """Return a copy of the config with another learning rate; those of `optimizer.groups` keep their ratios to it.
+
+        Args:
+            lr: the new rate.
+            before: the old one, which the config may leave to the optimizer's class.
+        """
+        groups = {
+            name: options | ({"lr": options["lr"] * lr / before} if "lr" in options else {})
+            for name, options in self.parameters.groups.items()
+        }
+        return replace(self, optimizer=self.optimizer | {"lr": lr}, parameters=replace(self.parameters, groups=groups))
 
     @property
     def annotations(self) -> dict[str, str]:

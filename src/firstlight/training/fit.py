@@ -33,7 +33,8 @@ from firstlight.training.loggers.event_log import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.computation import arrange, compiled, explained_determinism
 from firstlight.training.options.validation import ValidateLast
-from firstlight.training.range_test.run import check_range_test, run_range_test
+from firstlight.training.range_test.run import NAME as LR_FIND
+from firstlight.training.range_test.run import check_range_test, run_range_test, suggested
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
@@ -122,7 +123,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainer = build_trainer(config, trainee.task, run_callbacks, parts.folder.path, loggers)
     recorder.loggers = as_run_loggers(trainer.loggers)
     if config.lr_find:
-        check_range_test(trainee.task)
+        check_range_test(config, trainee.task)
     trainee.prepare(trainer)
     if trainer.is_global_zero:
         trainee.write_data()
@@ -132,14 +133,17 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
 def _train(session: _Session) -> str:
     """Train to the end, from the last checkpoint if the run is resumed; return "completed" or "diverged"."""
     parts, trainer, trainee = session.parts, session.trainer, session.trainee
+    tested = run_range_test(parts.folder, trainee, trainer) if parts.config.lr_find and not parts.is_resumed else None
+    if tested is not None:  # before the records, which hold the config
+        session.recorder.config = tested.config
     if trainer.is_global_zero:
         _begin_records(session)
+    if tested is not None and tested.image is not None:
+        session.recorder.add_image(LR_FIND, tested.image)
     if trainee.evaluates_untrained and not parts.is_resumed:
         found = trainee.evaluate(trainer, "val")
         values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
         logger.info(f"before the first step  {values}")
-    if parts.config.lr_find and not parts.is_resumed:
-        run_range_test(parts.folder, trainee, trainer, session.recorder)
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
     trainee.seed_data(trainer)
     try:
@@ -202,7 +206,7 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
         session.figures.finish(folder)
     trainee.finish()
     costs = trainee.costs(recorder.samples_per_second)
-    metrics: dict[str, Any] = checkpoints.best | tested
+    metrics: dict[str, Any] = checkpoints.best | tested | (suggested(folder) if config.lr_find else {})
     metrics |= config.annotations | {
         "status": status,
         "monitor": config.monitor,

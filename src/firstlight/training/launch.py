@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from firstlight.config import RunConfig
+from firstlight.config.values import as_yaml
 from firstlight.training.processes.supervise import supervise
 
 
@@ -42,7 +43,9 @@ def check_range_test(config: RunConfig) -> None:
         ValueError: it is trained by several.
     """
     if config.lr_find and (is_one_of_several() or num_processes(config)):
-        raise ValueError("lr_find=true: must be used with trainer.devices=1. Train on several devices afterwards.")
+        raise ValueError(
+            f"lr_find={as_yaml(config.lr_find)}: must be used with trainer.devices=1. Train on several devices afterwards."
+        )
 
 
 def num_processes(config: RunConfig) -> int:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from firstlight.config.compose import compose
+from firstlight.runs import RunFolder
+from firstlight.runs.load import load_task
 from firstlight.training.range_test.curve import Curve
 from firstlight.training.run import resume, train
 from helpers.runs import history, same_weights
@@ -84,6 +86,38 @@ def test_every_task_with_one_optimizer_has_a_range_test(words: list[str], tmp_pa
     curve = _curve(tmp_path)
     assert len(curve) > 20
     assert np.isfinite(curve).all()
+
+
+def test_the_suggestion_is_kept_and_used_by_the_run_and_by_what_resumes_it(tmp_path: Path) -> None:
+    words = ["model=linear", *FAST, "figures=false", "scheduler=constant", "optimizer.groups={output: {lr: 4e-3}}"]
+    kept, used = tmp_path / "kept", tmp_path / "used"
+    suggestion = train(compose(*words, "lr_find=true"), run_dir=kept)["lr_find/suggestion"]
+    assert suggestion == Curve.read(kept / "lr_find.csv").suggestion
+    assert float(history(kept)[-1]["lr"]) == pytest.approx(4e-3)
+    train(compose(*words, "lr_find=use"), run_dir=used)
+    assert float(history(used)[-1]["lr"]) == pytest.approx(2 * suggestion)  # the rate of the group keeps its ratio
+    config = RunFolder(used).config()
+    assert config.optimizer["lr"] == suggestion
+    by_hand = [f"optimizer.groups.output.lr={2 * suggestion}"]
+    train(compose(*words, f"optimizer.lr={suggestion}", *by_hand), run_dir=tmp_path / "hand")
+    assert same_weights(used, tmp_path / "hand")
+    found = resume(used, max_epochs=2)
+    assert found["lr_find/suggestion"] == suggestion
+    assert float(history(used)[-1]["lr"]) == pytest.approx(2 * suggestion)
+
+
+def test_penalties_and_the_largest_norm_are_part_of_the_test(tmp_path: Path) -> None:
+    def curve(name: str, *words: str) -> np.ndarray:
+        train(compose("model=linear", *FAST, "figures=false", "lr_find=true", *words), run_dir=tmp_path / name)
+        return _curve(tmp_path / name)
+
+    plain, limited = curve("plain"), curve("limited", "task.max_norm=0.1")
+    penalised = curve("penalised", "task.l2=1")
+    weights = load_task(tmp_path / "plain", "last").network.output.weight  # the size of the initial weights is enough
+    assert penalised[0, 1] > plain[0, 1] + 0.5 * float(weights.detach().square().sum()) > plain[0, 1] + 0.5
+    # Weights of norm 0.1 hardly separate the classes, before the first step and after all others.
+    assert limited[0, 1] == pytest.approx(np.log(10), abs=0.05)
+    assert limited[:, 1].min() > plain[:, 1].min() + 0.1
 
 
 def test_a_resumed_run_does_not_repeat_the_test(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ SETTINGS = {
     "kfold": "int | None",
     "fold": "int | None",
     "figures": "bool",
-    "lr_find": "bool",
+    "lr_find": "Literal[True, False, 'use']",
     "compile": "bool",
     "channels_last": "bool",
     "deterministic": "bool",

@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -33,12 +35,20 @@ class Curve:
     def suggestion(self) -> float | None:
         """The learning rate where the smoothed loss falls most steeply, as fast.ai and Lightning suggest it.
 
-        The slope is that over the logarithm of the learning rate, before the lowest loss. None if the loss never falls.
+        The slope is that over the logarithm of the learning rate, before the lowest loss. Rounded to two digits; None
+        if the loss never falls.
         """
         if len(self.losses) < 2:
             return None
         slopes = np.gradient(self.smoothed, np.log(self.lrs))[: int(self.smoothed.argmin()) + 1]
-        return float(self.lrs[int(slopes.argmin())]) if slopes.min() < 0 else None
+        return float(f"{self.lrs[int(slopes.argmin())]:.2g}") if slopes.min() < 0 else None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the curve of a file with the content of `as_csv`."""
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return cls([float(row["lr"]) for row in rows], [float(row["loss"]) for row in rows])
 
     def as_csv(self) -> str:
         """Return a table of the columns `lr`, `loss` and `smoothed`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
 from torch.optim import Optimizer
 
 from firstlight.config import RunConfig
@@ -16,6 +17,7 @@ from firstlight.randomness import derive, reseed
 from firstlight.tasks import Batch, Task
 from firstlight.training.optimizers import BoundOptimizer
 from firstlight.training.range_test.curve import Curve
+from firstlight.training.regularisation import Weights, limit_norms, penalty
 
 _LOWEST, _HIGHEST, _NUM_STEPS = 1e-7, 10.0, 100
 _DIVERGED = 4.0  # times the lowest loss, which fast.ai takes too
@@ -25,8 +27,8 @@ _LATEST = 5  # steps whose mean loss decides
 def find_curve(task: Task, config: RunConfig, loader: BatchLoader, trainer: Trainer) -> Curve:
     """Train a copy of a task with a learning rate that grows from 1e-7 to 10 in 100 steps, or until the loss diverges.
 
-    The steps are those of the run: its batches, augmentation, accumulation, precision and clipping. Its scheduler
-    is ignored. Neither the task nor the random generators change.
+    The steps are those of the run: its batches, augmentation, penalties, accumulation, precision, clipping and largest
+    norm. Its scheduler is ignored. The losses contain the penalties. Neither the task nor the random generators change.
 
     Args:
         task: the untrained task.
@@ -52,6 +54,9 @@ class _Steps:
         self.task, self.config, self.loader, self.trainer = task, config, loader, trainer
         task.freezing.begin_epoch(0)
         (self.optimizer,) = BoundOptimizer(config)(task)
+        self.options = config.regularisation
+        self.weights = Weights(task.network, self.options.penalised)
+        self._limit_norms()  # now, because the fall of the loss by the first limit says nothing of a learning rate
         self.scaler = torch.amp.GradScaler(task.device.type, enabled=config.precision == "16-mixed")
         self.meter = task.new_meter()
 
@@ -60,7 +65,7 @@ class _Steps:
         losses: list[float] = []
         growth = (_HIGHEST / _LOWEST) ** (1 / (_NUM_STEPS - 1))
         first = [group["lr"] for group in self.optimizer.param_groups]
-        base = _learning_rate(self.optimizer)
+        base = learning_rate(self.optimizer)
         lowest = math.inf
         for step, batches in zip(range(_NUM_STEPS), self._batches(), strict=False):
             lr = _LOWEST * growth**step
@@ -96,14 +101,23 @@ class _Steps:
         total, mean = sum(len(targets) for _, targets in batches), 0.0
         for batch in batches:
             with self.trainer.precision_plugin.train_step_context():
-                loss = self.task.batch_loss(batch, self.meter) * (len(batch[1]) / total)
+                loss = self._penalised(self.task.batch_loss(batch, self.meter)) * (len(batch[1]) / total)
             self.scaler.scale(loss).backward()
             mean += float(loss.detach())
         self.scaler.unscale_(self.optimizer)
         self._clip()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        self._limit_norms()
         return mean
+
+    def _limit_norms(self) -> None:
+        if self.options.max_norm is not None:
+            limit_norms(self.weights, self.task.network, self.options.max_norm)
+
+    def _penalised(self, loss: Tensor) -> Tensor:
+        weights = list(self.weights.of(self.task.network)) if self.options.has_penalty else []
+        return loss + penalty(weights, self.options) if weights else loss
 
     def _clip(self) -> None:
         options: dict[str, Any] = self.config.trainer
@@ -114,8 +128,12 @@ class _Steps:
             torch.nn.utils.clip_grad_norm_(parameters, limit)
 
 
-def _learning_rate(optimizer: Optimizer) -> float:
-    """Return the learning rate of the config, which those of the groups are multiples of."""
+def learning_rate(optimizer: Optimizer) -> float:
+    """Return the learning rate of the config, which those of the groups are multiples of.
+
+    Raises:
+        ValueError: there is none.
+    """
     lr = optimizer.defaults.get("lr")
     if not lr:
         raise ValueError("lr_find=true: must be used with an optimizer whose option lr is above 0.")
