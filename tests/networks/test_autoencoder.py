@@ -1,5 +1,6 @@
 import copy
 import io
+import itertools
 
 import pytest
 import torch
@@ -179,6 +180,25 @@ def test_too_many_convolutions_for_the_image_raise_an_error() -> None:
 def test_negative_or_infinite_noise_raises_an_error(noise: float) -> None:
     with pytest.raises(ValueError, match=f"noise={noise}"):
         Autoencoder(spec(), noise=noise)
+
+
+@every_layer
+def test_dropout_follows_each_activation_and_spares_the_latent(convolutional: bool) -> None:
+    network = Autoencoder(spec(), hidden_sizes=[6, 5], dropout=0.4, convolutional=convolutional)
+    assert kinds(network).count(nn.ReLU) == 4
+    for part in (network.encoder, network.decoder):
+        for layer, after in itertools.pairwise(part):
+            assert isinstance(layer, nn.ReLU) == isinstance(after, nn.Dropout)
+    torch.manual_seed(0)
+    zeros = [float((part == 0).float().mean()) for part in (network.encoder(images(batch=200)), network.mean.weight)]
+    assert zeros[0] > 0.4 > zeros[1] == 0  # those that the ReLU clears come on top
+    assert not torch.equal(network(images()), network(images()))
+    network.eval()
+    assert torch.equal(network(images()), network(images()))
+    plain = Autoencoder(spec(), hidden_sizes=[6, 5], convolutional=convolutional)
+    assert nn.Dropout not in kinds(plain)
+    with pytest.raises(ValueError, match="dropout=1: must be at least 0 and below 1"):
+        Autoencoder(spec(), dropout=1)
 
 
 def test_an_unknown_activation_raises_an_error() -> None:

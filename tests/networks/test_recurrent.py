@@ -1,5 +1,7 @@
 import copy
+import dataclasses
 import io
+from typing import Any
 
 import pytest
 import torch
@@ -221,6 +223,48 @@ def test_bidirectional_raises_an_error_for_tokens() -> None:
 def test_tied_weights_raise_an_error_for_images() -> None:
     with pytest.raises(ValueError, match=r"tied_weights=true: must be false for images"):
         RNN(images(), tied_weights=True)
+
+
+@every_network
+def test_each_layer_reads_normalised_vectors(network_class: type[Recurrent]) -> None:
+    options: Any = {"hidden_size": 10, "num_layers": 2, "bidirectional": True}
+    network = network_class(images(), normalisation="layer", **options).eval()
+    layers: Any = network.layers
+    read: list[Tensor] = []
+    for layer in layers.layers:
+        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    assert network(50 * torch.randn(3, 1, 8, 6) + 20).shape == (3, 3)
+    for vectors, size in zip(read, (6, 20), strict=True):
+        assert vectors.shape == (3, 8, size)
+        torch.testing.assert_close(vectors.mean(2), torch.zeros(3, 8), atol=1e-5, rtol=0)
+        torch.testing.assert_close(vectors.var(2, correction=0), torch.ones(3, 8), atol=1e-2, rtol=0)
+    gates = {RNN: 1, GRU: 3, LSTM: 4}[network_class]
+    for name, matrix in network.layers.named_parameters():
+        if "weight_hh" in name:
+            for gate in matrix.detach().chunk(gates):
+                torch.testing.assert_close(gate @ gate.T, torch.eye(10))
+
+
+@every_network
+def test_normalised_layers_carry_their_state_and_read_no_ends(network_class: type[Recurrent]) -> None:
+    network = network_class(TEXT, hidden_size=10, num_layers=3, normalisation="layer").eval()
+    texts = tokens()
+    whole, state = network.step(texts, None)
+    first, carried = network.step(texts[:, :5], None)
+    second, carried = network.step(texts[:, 5:], carried)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+    for one, other in zip(tensors(carried), tensors(state), strict=True):
+        assert one.shape == (3, 4, 10)
+        torch.testing.assert_close(one, other)
+    classes = dataclasses.replace(TEXT, num_outputs=2, labels=("a", "b"), vocabulary=TEXT.labels)
+    classifier = network_class(classes, normalisation="layer", num_layers=2, bidirectional=True).eval()
+    padded = torch.cat([texts[:, :5], torch.full((4, 7), -1)], 1)
+    torch.testing.assert_close(classifier(padded), classifier(texts[:, :5]))
+
+
+def test_other_normalisations_of_recurrent_layers_raise_an_error() -> None:
+    with pytest.raises(ValueError, match="normalisation=batch: unknown normalisation of recurrent layers"):
+        GRU(TEXT, normalisation="batch")
 
 
 def test_the_activation_of_an_rnn_is_that_of_the_option() -> None:

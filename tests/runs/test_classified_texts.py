@@ -1,6 +1,7 @@
 """A run that classifies texts, from the preview to the predictions."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,10 @@ from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.explain.explainer import explain
+from firstlight.runs.explain.tokens import token_contributions
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
+from firstlight.runs.predict.texts import TextInputs
 from firstlight.runs.preview import preview
 from firstlight.tasks.build import build_source, build_task
 from firstlight.training.run import train
@@ -57,9 +61,42 @@ def test_other_labelled_texts_are_evaluated(run: Path, tmp_path: Path) -> None:
     assert evaluate(run, input=other, figures=False)["other/accuracy"] == pytest.approx(2 / 3)
 
 
-def test_classes_of_texts_are_not_explained(run: Path) -> None:
-    with pytest.raises(ValueError, match="classes of texts cannot be explained"):
-        explain(run, "free prize")
+def test_a_folder_of_texts_for_each_class_is_evaluated(run: Path, tmp_path: Path) -> None:
+    for label, texts in {"spam": ("free prize", "click winner"), "ham": ("meeting at noon", "winner")}.items():
+        (tmp_path / "mails" / label).mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (tmp_path / "mails" / label / f"{number}.txt").write_text(text)
+    assert evaluate(run, input=tmp_path / "mails", figures=False)["other/accuracy"] == pytest.approx(3 / 4)
+    with pytest.raises(ValueError, match="must be an existing table of texts and labels, or a folder with a folder"):
+        evaluate(run, input=tmp_path / "none", figures=False)
+
+
+def test_a_token_adds_what_the_logit_loses_without_it(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task: Any = load_task(run)
+    spam = task.spec.labels.index("spam")
+    texts = ["Free prize at noon", "free", ""]
+    batch = next(TextInputs(texts, task.spec).batches(3))
+    found = token_contributions(task, batch.raw, texts)
+    assert ["".join(each.token for each in text) for text in found.texts] == [texts[0], "free", "<unk>"]  # of no token
+
+    def logit(text: str) -> float:
+        raw = next(TextInputs([text], task.spec).batches(1)).raw
+        return float(task.class_logits(task.network(task.preprocess(raw)))[0, spam].detach())
+
+    values = {each.token.strip().lower(): each.value for each in found.texts[0]}
+    assert found.chosen[0] == spam
+    assert values["prize"] == pytest.approx(logit(texts[0]) - logit("Free at noon"), abs=1e-5)
+    assert values["free"] > values["noon"]
+    against = token_contributions(task, batch.raw, texts, task.spec.labels.index("ham"))
+    assert against.texts[0][0].value < 0  # of "Free"
+    capsys.readouterr()
+    target = explain(run, "Free prize at noon", tmp_path / "why.png", class_name="spam")
+    assert target.stat().st_size > 5000
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("explains spam")
+    assert lines[1].split()[-1] == f"{max(values.values(), key=abs):+.4f}"
 
 
 def test_the_preview_shows_words_as_numbers_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

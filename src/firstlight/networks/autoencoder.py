@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_activation, build_normalisation
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation
 from firstlight.networks.network import Network
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec
@@ -36,14 +36,15 @@ class Autoencoder(Network):
             32, 64 for convolutions and 512, 256 for linear layers.
         noise: standard deviation of the noise that training adds to the inputs, which have standard deviation 1.
         variational: whether the encoder returns distributions of latents.
+        dropout: probability that a hidden unit, after its activation, is dropped in training. The latent is not.
         normalisation: name of the normalisation before each activation, see `layers.build_normalisation`.
         activation: name of the activation, see `layers.ACTIVATIONS`. It follows every layer except the last of the
             encoder and of the decoder.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's.
 
     Raises:
-        ValueError: a size is below 1, the noise is negative or infinite, the image is too small for the number of
-            convolutions, or an activation, normalisation or initialisation is unknown.
+        ValueError: a size is below 1, the noise is negative or infinite, the dropout is out of range, the image is too
+            small for the number of convolutions, or an activation, normalisation or initialisation is unknown.
     """
 
     accepts: ClassVar[str] = "images"
@@ -58,6 +59,7 @@ class Autoencoder(Network):
         hidden_sizes: Sequence[int] | None = None,
         noise: float = 0.0,
         variational: bool = False,
+        dropout: float = 0.0,
         normalisation: str = "none",
         activation: str = "relu",
         initialisation: str | None = None,
@@ -70,11 +72,13 @@ class Autoencoder(Network):
             check_range("hidden_sizes", size, at_least=1)
         check_range("noise", noise, at_least=0, below=math.inf)
         self.noise = noise
+        dropped = build_dropout(dropout)
         build = _build_convolutional if convolutional else _build_linear
 
         def activate(num_features: int) -> list[nn.Module]:
             norm = build_normalisation(normalisation, num_features, of_images=convolutional)
-            return [*norm, build_activation(activation)]
+            # Without dropout there is no layer, so that the names of weights stay those of earlier runs.
+            return [*norm, build_activation(activation), *([dropped] if dropout else [])]
 
         self.encoder, self.decoder, num_features = build(spec.input_shape, hidden_sizes, latent_dim, activate)
         self.mean = nn.Linear(num_features, latent_dim)

@@ -11,6 +11,7 @@ from firstlight.checks import check_range, choose
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout
 from firstlight.networks.network import Network
+from firstlight.networks.recurrent_layers import NORMALISATIONS, normalised_layers, plain_layers
 from firstlight.networks.recurrent_modes import LanguageModel, Mode, RowClassifier, State, TextClassifier
 from firstlight.spec import DataSpec
 
@@ -36,12 +37,14 @@ class Recurrent(Network):
         tied_weights: for a language model: whether the output layer and the token embedding have the same weights
             (Press & Wolf 2017). A linear layer before the output layer projects to `embedding_dim` if the sizes differ.
         bidirectional: whether texts and images that are classified are also read from the end to the beginning.
+        normalisation: layer normalises the vectors that each layer reads, over their units (Ba, Kiros & Hinton 2016);
+            none. Other normalisations would mix the steps of a text, or of several.
         initialisation: name of the initialisation, see `initialisation.INITIALISATIONS`; None keeps PyTorch's, and
             orthogonal recurrent matrices.
 
     Raises:
-        ValueError: a size is below 1, the dropout is out of range, the initialisation is unknown, `bidirectional` is
-            set for a language model, or `tied_weights` is set for a classifier.
+        ValueError: a size is below 1, the dropout is out of range, the normalisation or initialisation is unknown,
+            `bidirectional` is set for a language model, or `tied_weights` is set for a classifier.
     """
 
     accepts: ClassVar[tuple[str, ...]] = ("tokens", "images")
@@ -58,12 +61,14 @@ class Recurrent(Network):
         dropout: float = 0.0,
         tied_weights: bool = False,
         bidirectional: bool = False,
+        normalisation: str = "none",
         initialisation: str | None = None,
     ) -> None:
         super().__init__()
         sizes = {"embedding_dim": embedding_dim, "hidden_size": hidden_size, "num_layers": num_layers}
         for name, size in sizes.items():
             check_range(name, size, at_least=1)
+        choose("normalisation", normalisation, NORMALISATIONS, "normalisation of recurrent layers")
         self.dropout = build_dropout(dropout)
         mode = LanguageModel if spec.targets == "tokens" else TextClassifier
         self.mode: Mode = (
@@ -75,19 +80,14 @@ class Recurrent(Network):
         embedding = self.mode.build_embedding()
         self.projection = self.mode.build_projection()
         self.embedding = embedding
-        self.layers = self.layer_class(
-            self.mode.input_size,
-            hidden_size,
-            num_layers,
-            batch_first=True,
-            dropout=dropout if num_layers > 1 else 0.0,  # PyTorch warns about dropout with a single layer
-            bidirectional=bidirectional,
-        )
+        build = normalised_layers if normalisation == "layer" else plain_layers
+        options = {"batch_first": True, "bidirectional": bidirectional}
+        self.layers = build(self.layer_class, self.mode.input_size, hidden_size, num_layers, dropout, options)
         self.output = nn.Linear(self.mode.output_size, spec.num_outputs)
         if isinstance(self.embedding, nn.Embedding) and tied_weights:
             self.output.weight = self.embedding.weight
         for name, weights in self.layers.named_parameters():
-            if name.startswith("weight_hh"):
+            if "weight_hh" in name:
                 for gate in weights.detach().split(hidden_size):
                     nn.init.orthogonal_(gate)
         initialise(self, initialisation)
@@ -161,6 +161,6 @@ class LSTM(Recurrent):
     def __init__(self, spec: DataSpec, **options: Any) -> None:
         super().__init__(spec, **options)
         for name, biases in self.layers.named_parameters():
-            if name.startswith("bias"):
+            if "bias_" in name:
                 _, forget, _, _ = biases.detach().chunk(4)
                 nn.init.constant_(forget, 0.5)  # PyTorch adds two biases

@@ -20,6 +20,7 @@ from firstlight.runs.findings.report import compute_metrics as compute_metrics
 from firstlight.runs.findings.write import Samples
 from firstlight.runs.load import load_task
 from firstlight.runs.run_folder import RunFolder
+from firstlight.spec import DataSpec
 from firstlight.tasks import Task
 from firstlight.tasks.build import build_source
 
@@ -54,8 +55,8 @@ def evaluate(
         data: new values for `data` in the config, such as `{"dir": ...}`; see `RunConfig.with_data`. If the data there
             is not the run's, its split of this name is evaluated as other data.
         accelerator: see `pick_device`.
-        input: other labelled data, all of which is evaluated: a folder with a folder of images for each class, a table,
-            or a text.
+        input: other labelled data, all of which is evaluated: a folder with a folder of images or texts for each class,
+            a table, or a text.
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
         figures: whether figures and the table of the classes are written.
         output: the folder for them; None for `evaluate/<split>` in the run folder, or `evaluate/other`.
@@ -90,7 +91,7 @@ def evaluate(
         if decides:
             raise _no_validation(f"input={input}", "null")
         path = user_path(input, "input")
-        _check_input(path, folder.spec().kind)
+        _check_input(path, folder.spec())
         found = _evaluate_other(load(), config, path)
     else:
         named = {key for key, value in (data or {}).items() if value}
@@ -148,7 +149,7 @@ def other_data(folder: RunFolder, config: RunConfig, differs: list[str]) -> Valu
 
 
 def _evaluate_other(task: Task, config: RunConfig, path: Path) -> Found:
-    """Evaluate all samples of a file, or of a folder with a folder of images for each class."""
+    """Evaluate all samples of a file, or of a folder with a folder of images or texts for each class."""
     spec = task.spec
     batch_size = config.data.get("batch_size", 32)
     read_together = 32 if batch_size == "all" else batch_size
@@ -159,7 +160,8 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> Found:
         for problem in images.problems:
             print(f"left out: {problem}")
         return found
-    source = build_source(config.with_data(file=str(path)))
+    place = {"dir": str(path), "file": None} if path.is_dir() else {"file": str(path)}
+    source = build_source(replace(config, data=config.data | place))
     samples = source.read_all(spec)
     for remark in source.remarks[:_MAX_REMARKS]:
         print(remark)
@@ -168,13 +170,20 @@ def _evaluate_other(task: Task, config: RunConfig, path: Path) -> Found:
     return report(task, BatchLoader(samples, batch_size, device=task.device), config, OTHER, _taking(samples))
 
 
-def _check_input(path: Path, kind: str) -> None:
+def _check_input(path: Path, spec: DataSpec) -> None:
     """Check that the path fits to the samples of the run.
 
     Raises:
-        ValueError: it is not a folder, for images, or not a file, for tables and texts.
+        ValueError: it is not a folder, for images; not a file, for tables and texts that go on; or does not exist, for
+            texts that are classified.
     """
-    if kind == "images" and not path.is_dir():
+    if spec.kind == "images" and not path.is_dir():
         raise ValueError(f"input={path}: must be an existing folder with a folder of images for each class.")
-    if kind != "images" and not path.is_file():
-        raise ValueError(f"input={path}: must be an existing {'table' if kind == 'numbers' else 'text'}.")
+    if spec.kind == "tokens" and spec.targets == "classes":
+        if not path.exists():
+            raise ValueError(
+                f"input={path}: must be an existing table of texts and labels, or a folder with a folder of texts for"
+                " each class."
+            )
+    elif spec.kind != "images" and not path.is_file():
+        raise ValueError(f"input={path}: must be an existing {'table' if spec.kind == 'numbers' else 'text'}.")

@@ -43,9 +43,8 @@ def check_range_test(config: RunConfig) -> None:
         ValueError: it is trained by several.
     """
     if config.lr_find and (is_one_of_several() or num_processes(config)):
-        raise ValueError(
-            f"lr_find={as_yaml(config.lr_find)}: must be used with trainer.devices=1. Train on several devices afterwards."
-        )
+        key = f"lr_find={as_yaml(config.lr_find)}"
+        raise ValueError(f"{key}: must be used with trainer.devices=1. Train on several devices afterwards.")
 
 
 def num_processes(config: RunConfig) -> int:

@@ -1,11 +1,13 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs.report.conftest import EVIL, Write
 from runs.report.test_report import DONE, Page
 
 from firstlight.runs.report.compare import compare
+from firstlight.runs.report.differences import labels
 from firstlight.runs.report.runs import best_of
 
 
@@ -41,14 +43,34 @@ def test_a_sweep_stands_for_its_runs_in_the_order_of_their_numbers(
     assert "No epoch of these runs has ended." in Page(tmp_path / "c.html").texts
 
 
-def test_only_the_best_eight_of_many_runs_have_curves(write_run: Write, tmp_path: Path) -> None:
-    for number in range(10):
-        write_run(f"sweep/{number}", DONE | {"val/loss": 10.0 - number}, losses=(3.0, 10.0 - number))
+def test_only_the_best_twelve_of_many_runs_have_curves(write_run: Write, tmp_path: Path) -> None:
+    for number in range(14):
+        write_run(f"sweep/{number}", DONE | {"val/loss": 14.0 - number}, losses=(3.0, 14.0 - number))
     compare(str(tmp_path / "sweep"), str(tmp_path / "c.html"))
     page = Page(tmp_path / "c.html")
-    assert "of the first 8 of 10 runs" in page.source
+    assert "of the first 12 of 14 runs" in page.source
     svg = page.source.partition("<svg")[2].partition("</svg>")[0]
-    assert re.findall(r">([0-9])</text>", svg)[-8:] == [*"98765432"]  # of the legend
+    assert re.findall(r">([0-9]+)</text>", svg)[-12:] == [str(number) for number in range(13, 1, -1)]  # of the legend
+
+
+def test_a_figure_names_the_runs_by_what_differs(
+    write_run: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    optimizers: dict[str, tuple[dict[str, Any], ...]] = {
+        "torch.optim.SGD": ({"momentum": 0.0, "lr": 0.1}, {"momentum": 0.9, "lr": 0.1}),
+        "torch.optim.Adam": ({"betas": [0.9, 0.999], "lr": 0.1},),
+    }
+    nodes = [{"_target_": name, **options} for name, every in optimizers.items() for options in every]
+    for number, node in enumerate(nodes):
+        write_run(f"race/{number}", DONE | {"val/loss": 1.0 + number}, optimizer=node)
+    compare(str(tmp_path / "race"), str(tmp_path / "race.svg"))
+    assert capsys.readouterr().out.splitlines()[-1].startswith("figure ")
+    figure = (tmp_path / "race.svg").read_text()
+    comments = re.findall("<!-- (.*?) -->", figure)
+    assert comments[-3:] == ["SGD momentum=0.0", "SGD momentum=0.9", "Adam"]
+    configs = [{"optimizer": "a.B", "optimizer.lr": "1", "seed": "1"}, {"optimizer": "a.B", "seed": "2"}]
+    assert labels(["0", "1"], configs) == ["lr=1 seed=1", "seed=2"]
+    assert labels(["0", "1"], [{}, {}]) == ["0", "1"]
 
 
 def test_runs_of_different_tasks_are_compared_by_what_they_have(

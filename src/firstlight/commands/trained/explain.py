@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from firstlight.commands.jobs import run_command
-from firstlight.commands.trained.job import job_of_run
+from firstlight.commands.trained.job import job_of_run, run_trained
 
 
 def main() -> None:
     """Entry point of scripts/explain.py: explain what a trained network predicts."""
-    run_command("explain", _job, texts=("input", "class"))
+    run_trained("explain", _job, texts=("input", "class"))
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The command `export`."""
 
-from firstlight.commands.jobs import run_command
-from firstlight.commands.trained.job import job_of_run
+from firstlight.commands.trained.job import choosing, job_of_run, run_trained
 
 
 def main() -> None:
     """Entry point of scripts/export.py: write a trained network to a file that runs without firstlight."""
-    run_command("export", job_of_run("firstlight.runs.export.exporter.export"))
+    check = choosing(format=("onnx", "torch_export"), quantize=("int8",))
+    run_trained("export", job_of_run("firstlight.runs.export.exporter.export", check))

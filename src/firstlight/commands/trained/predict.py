@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.commands.jobs import run_command
+from firstlight.commands.trained.job import check_run, run_trained
 from firstlight.config.checking.config import check_arguments, check_model
 from firstlight.runs import RunFolder
 from firstlight.training.lean_imports import pause_garbage_collection
@@ -11,7 +11,7 @@ from firstlight.transfer.imagenet_groups import check_group
 
 def main() -> None:
     """Entry point of scripts/predict.py: predict images, tables or texts with a trained network."""
-    run_command("predict", _job, texts=("input",))
+    run_trained("predict", _job, texts=("input",))
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
     check_arguments("firstlight.runs.predict.predict", config)
     config["model"] = check_source(config["run"], config["model"])
     if config["run"] is not None:
-        RunFolder.open(config["run"]).config(config["trust"])  # checked before torch is imported
+        check_run(config)
     if options["group"] is not None:
         check_group(options["group"])
     with pause_garbage_collection():

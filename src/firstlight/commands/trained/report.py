@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.commands.jobs import run_command
+from firstlight.commands.trained.job import run_trained
 from firstlight.config.checking.config import check_arguments
 from firstlight.runs.command_line import relative_path
 from firstlight.runs.report import write_report
@@ -10,7 +10,7 @@ from firstlight.runs.report import write_report
 
 def main() -> None:
     """Entry point of scripts/report.py: write the report of a run again."""
-    run_command("report", _job)
+    run_trained("report", _job)
 
 
 def _job(config: dict[str, Any]) -> dict[str, Any]:

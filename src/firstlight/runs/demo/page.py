@@ -5,6 +5,7 @@ from typing import Any
 
 from firstlight.runs.command_line import command
 from firstlight.runs.demo.library import gradio
+from firstlight.runs.demo.parts.classified_texts import add_classified_texts
 from firstlight.runs.demo.parts.images import add_images
 from firstlight.runs.demo.parts.latents import add_latents
 from firstlight.runs.demo.parts.tables import add_tables
@@ -31,8 +32,9 @@ def parts_for(task: Task, run: str) -> list[Part]:
         "tokens": ("Text", add_texts),
         "numbers": ("Table", add_tables),
     }
-    is_text_with_class = (task.spec.kind, task.spec.targets) == ("tokens", "classes")
-    found = [by_kind[task.spec.kind]] if task.can_predict and not is_text_with_class else []
+    if (task.spec.kind, task.spec.targets) == ("tokens", "classes"):
+        by_kind["tokens"] = ("Text", add_classified_texts)
+    found = [by_kind[task.spec.kind]] if task.can_predict else []
     if task.latent_dim is not None or hasattr(task.network, "decode"):
         found.append(("Latents", add_latents))
     if not found:

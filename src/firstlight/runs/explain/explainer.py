@@ -11,6 +11,7 @@ from firstlight.runs.device import pick_device
 from firstlight.runs.evaluate import differences_from, other_data
 from firstlight.runs.explain.explanation import (
     Explanation,
+    of_classified_texts,
     of_images,
     of_importance,
     of_reconstructions,
@@ -47,8 +48,8 @@ def explain(
     """Explain predictions of a run in one figure, and print the numbers.
 
     Images: Grad-CAM, integrated gradients and the strongest channels of each layer; of an autoencoder, the error of
-    each pixel. Texts: the loss of each token. Tables: the permutation importance of each column on the test split or,
-    for rows, what each column adds to the prediction.
+    each pixel. Texts: the loss of each token, or what each token adds to a class. Tables: the permutation importance of
+    each column on the test split or, for rows, what each column adds to the prediction.
 
     Args:
         run: the run folder.
@@ -100,10 +101,6 @@ def check_explains(task: Task, run: str | Path | None, class_name: str | None) -
     """
     if not isinstance(task, Classification | Regression | Language | Reconstruction):
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which cannot be explained.")
-    if task.spec.kind == "tokens" and not isinstance(task, Language):
-        raise ValueError(
-            f"run={run}: must be a run of a language model, images or a table; classes of texts cannot be explained."
-        )
     if class_name is None:
         return
     if not isinstance(task, Classification | Regression):
@@ -133,6 +130,8 @@ def explain_inputs(task: Task, inputs: Inputs, class_name: str | None, source: s
         explanation = of_texts(task, batch)
     elif isinstance(task, Reconstruction):
         explanation = of_reconstructions(task, batch)
+    elif task.spec.kind == "tokens" and isinstance(task, Classification):
+        explanation = of_classified_texts(task, batch, chosen)
     else:
         explanation = of_rows(task, batch, chosen) if task.spec.kind == "numbers" else of_images(task, batch, chosen)
     warned = [(names, text) for names, texts in zip(batch.names, batch.warnings, strict=True) for text in texts]

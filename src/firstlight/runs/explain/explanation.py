@@ -14,18 +14,19 @@ from firstlight.runs.explain.contributions import explain_rows
 from firstlight.runs.explain.drawing.bars import Bars, draw_bars
 from firstlight.runs.explain.drawing.overlay import heat_overlay, sign_overlay
 from firstlight.runs.explain.drawing.panels import Panel, draw_panels, mosaic
-from firstlight.runs.explain.drawing.tokens import draw_tokens
+from firstlight.runs.explain.drawing.tokens import draw_contributions, draw_tokens
 from firstlight.runs.explain.errors import reconstruction_errors
 from firstlight.runs.explain.importance import Importance
-from firstlight.runs.explain.tokens import token_losses
+from firstlight.runs.explain.tokens import token_contributions, token_losses
 from firstlight.runs.predict.inputs import InputBatch
 from firstlight.runs.predict.screen import name_of
-from firstlight.tasks import Language, Metric, Reconstruction, Task
+from firstlight.tasks import Classification, Language, Metric, Reconstruction, Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MAX_TOKENS = 100  # rows of the table on the screen
+_MAX_STRONGEST = 10  # tokens of a text that are listed
 
 
 class Explanation(NamedTuple):
@@ -95,6 +96,21 @@ def of_texts(task: Language, batch: InputBatch) -> Explanation:
     rest = len(table) - 1 - _MAX_TOKENS
     lines = [aligned(table[: 1 + _MAX_TOKENS]), *([f"… and {rest:,} more tokens"] if rest > 0 else [])]
     return Explanation(draw_tokens(texts, task.spec.num_outputs), lines)
+
+
+def of_classified_texts(task: Classification, batch: InputBatch, chosen: int | None) -> Explanation:
+    """Show what each token of texts adds to the logit of a class, and list those that add or take most."""
+    found = token_contributions(task, batch.raw, [names["text"] for names in batch.names], chosen)
+    lines = []
+    rows = task.predict_rows(batch.raw.to(task.device))
+    for place, (names, row, tokens) in enumerate(zip(batch.names, rows, found.texts, strict=True)):
+        label = printable(task.spec.labels[found.chosen[place]])
+        lines.append(f"{name_of(names)[0]}: {'  '.join(task.cells(row))}; explains {label}")
+        most = sorted((each for each in tokens if each.token.strip()), key=lambda each: -abs(each.value))[
+            :_MAX_STRONGEST
+        ]
+        lines.append(aligned([(f"  {each.token!r}", f"{each.value:+.4f}") for each in most]))
+    return Explanation(draw_contributions(found.texts), lines)
 
 
 def of_rows(task: Task, batch: InputBatch, chosen: int | None) -> Explanation:

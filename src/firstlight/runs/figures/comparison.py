@@ -9,7 +9,7 @@ from firstlight.runs.figures.canvas import COLOURS, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_RUNS = 8  # more lines in one panel cannot be distinguished
+MAX_RUNS = 12  # more lines in one panel have no colour and style of their own
 _MAX_PANELS = 12
 _STYLES = ("-", "--", "-.", ":")  # with the six colours, the pairs repeat after twelve runs
 _OWN = ("epoch", "step", "seconds", "lr")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_MISTAKES = 24
-_COLUMNS = 8
-_SIDE, _GAP, _CAPTION, _TITLE = 1.3, 0.1, 0.45, 0.4  # inches
+_COLUMNS = 6
+_SIDE, _GAP, _CAPTION, _TITLE = 1.5, 0.25, 0.5, 0.4  # inches
 
 
 def mistakes(images: Any, captions: Sequence[str], title: str = "") -> "Figure":
@@ -36,7 +36,7 @@ def mistakes(images: Any, captions: Sequence[str], title: str = "") -> "Figure":
         left = (index % columns + 0.5) * width / columns - _SIDE / 2
         top = height - _TITLE - _CAPTION - index // columns * (_SIDE + _CAPTION)
         _draw(axes, image, left, top)
-        axes.text(left + _SIDE / 2, top + 0.04, caption, ha="center", va="bottom", fontsize=7)
+        axes.text(left + _SIDE / 2, top + 0.04, caption, ha="center", va="bottom", fontsize=9)
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.axis("off")
     return figure

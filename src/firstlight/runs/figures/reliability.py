@@ -30,7 +30,8 @@ def reliability(confidences: Any, correct: Any) -> "Figure":
     upper.vlines(found.confidence[filled], found.confidence[filled], found.accuracy[filled], color=ORANGE, label="gap")
     upper.plot(found.confidence[filled], found.accuracy[filled], "o", color=BLUE, label="bin of samples")
     upper.set(ylabel="accuracy", ylim=(0, 1.02), title=f"expected calibration error {found.error:.4f}")
-    upper.legend(fontsize="small", loc="upper left", frameon=False)
+    # Outside of the axes, because points may lie anywhere along the diagonal, with gaps on both sides.
+    figure.legend(fontsize="small", loc="outside lower center", ncols=3, frameon=False)
     lower.bar(edges[:-1], found.counts, np.diff(edges), align="edge", color=BLUE)
     lower.set(xlabel="confidence", ylabel="samples", xlim=(0, 1), yscale="symlog")
     for axes in (upper, lower):

@@ -3,16 +3,20 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from firstlight.files import output_file, user_path
 from firstlight.log import aligned
 from firstlight.runs.command_line import relative_path
-from firstlight.runs.report.differences import differing
+from firstlight.runs.figures.canvas import FORMATS, save_figure
+from firstlight.runs.report.differences import differing, labels
 from firstlight.runs.report.pages import inline, number, write_page
 from firstlight.runs.report.report import REPORT
 from firstlight.runs.report.runs import ComparedRun, best_first, best_of, find_runs, names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COSTS = {"parameters": "parameters", "samples_per_second": "samples/s", "seconds/total": "total, s"}
 _PRINTED = 10  # columns of metrics on the screen
@@ -25,7 +29,7 @@ def compare(runs: list[str] | str, output: str = "compare.html") -> None:
 
     Args:
         runs: run folders, and folders of sweeps, which stand for the runs in them.
-        output: the HTML file.
+        output: the HTML file; or a figure, such as .png or .svg, of the curves alone.
 
     Raises:
         ValueError: there is no run at a path, a file of a run is damaged, or the page cannot be written.
@@ -39,9 +43,13 @@ def compare(runs: list[str] | str, output: str = "compare.html") -> None:
     results = _results(found)
     print(_screen(found, changed, results))
     path = user_path(output, "output")
+    is_figure = path.suffix.lower() in FORMATS
     with output_file("output", path):
-        _write(path, found, changed, results)
-    print(f"\npage {relative_path(path)}")
+        if is_figure:
+            save_figure(_curves(found), path)
+        else:
+            _write(path, found, changed, results)
+    print(f"\n{'figure' if is_figure else 'page'} {relative_path(path)}")
 
 
 def _results(runs: Mapping[str, ComparedRun]) -> dict[str, list[Any]]:
@@ -112,6 +120,21 @@ def _write(
         changed=[[key, *values] for key, values in changed.items()],
         environment=[[key, *values] for key, values in _environments(runs).items()],
     )
+
+
+def _curves(runs: Mapping[str, ComparedRun]) -> "Figure":
+    """Return the curves of the first runs, named by what differs in their configs."""
+    from firstlight.runs.figures.comparison import MAX_RUNS, comparison  # imports matplotlib
+
+    shown = list(runs.values())[:MAX_RUNS]
+    histories = dict(zip(labels(list(runs), [run.settings for run in shown]), map(_history, shown), strict=False))
+    if not any(histories.values()):
+        raise ValueError("runs: must be runs in which an epoch has ended.")
+    return comparison(histories)
+
+
+def _history(run: ComparedRun) -> list[dict[str, str]]:
+    return run.folder.history()
 
 
 def _environments(runs: Mapping[str, ComparedRun]) -> dict[str, list[str]]:

@@ -28,6 +28,37 @@ def differing(columns: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
+def labels(names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a short name for each config: its values that the others do not have, such as `SGD lr=0.1`.
+
+    Options of classes that differ themselves count only between configs with the same class.
+
+    Args:
+        names: the names of configs that do not differ.
+        columns: the configs, see `settings`.
+    """
+    changed = differing(columns)
+    top = [key for key in changed if not any(key.startswith(f"{other}.") for other in changed)]
+    found = [_label({key: changed[key][place] for key in top}) for place in range(len(columns))]
+    for label in {label for label in found if found.count(label) > 1}:
+        same = [place for place, other in enumerate(found) if other == label]
+        options = differing([columns[place] for place in same])
+        for number, place in enumerate(same):
+            own = _label({key: values[number] for key, values in options.items()}) or names[place]
+            found[place] = f"{label} {own}".strip()
+    return found
+
+
+def _label(values: Mapping[str, str]) -> str:
+    return " ".join(_named(key, value) for key, value in values.items() if value != ABSENT)
+
+
+def _named(key: str, value: str) -> str:
+    """Return the name of a class alone, and another value with the last part of its key."""
+    is_class = "." not in key and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
+    return value.rpartition(".")[2] if is_class else f"{key.rpartition('.')[2]}={value}"
+
+
 def settings(config: Mapping[str, Any]) -> dict[str, str]:
     """Return a config as `flat` does, without what changes no result: places, annotations, figures and loggers."""
     found = flat({key: value for key, value in config.items() if key not in _LEFT_OUT})

@@ -1,4 +1,4 @@
-"""The range test of a run: when it is refused, what it leaves in the run folder, and the run that uses its suggestion."""
+"""The range test of a run: when it is refused, what it leaves, and the run that trains with its suggestion."""
 
 from typing import NamedTuple
 

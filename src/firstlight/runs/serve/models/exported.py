@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.files import cannot_read
+from firstlight.runs.serve.models.sources import check_file
 from firstlight.spec import DataSpec
 from firstlight.tasks import Classification, Language, Regression, Task
 
@@ -75,10 +76,7 @@ def open_exported(path: Path, trust: bool) -> Task:
         ValueError: the file cannot be read, was not exported by firstlight, or is of a task whose rows need more than
             the file's output.
     """
-    if not path.is_file():
-        raise ValueError(f"file={path}: must be an existing file.")
-    if path.suffix not in _OPEN:
-        raise ValueError(f"file={path}: must end in {' or '.join(_OPEN)}.")
+    check_file(path)
     answer, metadata = _OPEN[path.suffix](path, trust)
     try:
         spec, name = DataSpec.from_dict(json.loads(metadata["spec"])), metadata["task"]

@@ -17,6 +17,7 @@ from firstlight.runs.predict.results import predict_batch
 from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.serve.inputs import Sample, as_batch
 from firstlight.runs.serve.models.exported import open_exported
+from firstlight.runs.serve.models.sources import check_source
 from firstlight.tasks import Task
 
 
@@ -66,8 +67,7 @@ def open_served(
     Raises:
         ValueError: neither or both are given, they cannot be read, or the task neither predicts nor generates.
     """
-    if (run is None) == (file is None):
-        raise ValueError("run: must be set, as in run=RUN, or file, as in file=model.onnx, but not both.")
+    check_source(run, file)
     device = pick_device(accelerator)
     if file is not None:
         path = user_path(file, "file")
