@@ -11,7 +11,7 @@ Profiled = Callable[..., tuple[CompletedProcess[str], set[str]]]
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("export", "RUN", "format=onx"), "format=onx: unknown format, did you mean 'onnx'?"),
         (("evaluate", "RUN", "split=tset"), "split=tset: unknown split, did you mean 'test'?"),
@@ -20,9 +20,9 @@ Profiled = Callable[..., tuple[CompletedProcess[str], set[str]]]
     ],
 )
 def test_wrong_options_are_reported_before_torch_is_imported(
-    words: tuple[str, ...], message: str, profiled: Profiled, trained_run: Path
+    arguments: tuple[str, ...], message: str, profiled: Profiled, trained_run: Path
 ) -> None:
-    process, modules = profiled(*(word.replace("RUN", str(trained_run)) for word in words))
+    process, modules = profiled(*(word.replace("RUN", str(trained_run)) for word in arguments))
     assert process.returncode == 1
     start, _, end = message.replace("RUN", str(trained_run)).partition("/PLACE")
     assert process.stderr.startswith(start)

@@ -98,4 +98,4 @@ def visible(task: Task, raw: Tensor) -> Tensor:
 
 def _class_caption(found: Classified, position: int) -> str:
     true, predicted = (shorten(found.labels[int(part[position])]) for part in (found.targets, found.predicted))
-    return f"is {true}\npredicted {predicted} {float(found.confidences[position]):.0%}"
+    return f"is {true}\n→ {predicted} {float(found.confidences[position]):.0%}"
