@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MAX_MISTAKES = 24
 _COLUMNS = 6
-_SIDE, _GAP, _CAPTION, _TITLE = 1.5, 0.25, 0.5, 0.4  # inches
+_SIDE, _GAP, _CAPTION, _TITLE = 1.5, 0.45, 0.5, 0.4  # inches
 
 
 def mistakes(images: Any, captions: Sequence[str], title: str = "") -> "Figure":
