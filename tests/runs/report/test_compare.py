@@ -70,6 +70,8 @@ def test_a_figure_names_the_runs_by_what_differs(
     assert comments[-3:] == ["SGD momentum=0.0", "SGD momentum=0.9", "Adam"]
     configs = [{"optimizer": "a.B", "optimizer.lr": "1", "seed": "1"}, {"optimizer": "a.B", "seed": "2"}]
     assert labels(["0", "1"], configs) == ["lr=1 seed=1", "seed=2"]
+    optimizers_alone = [{"optimizer": "a.B"}, {"optimizer": "a.B", "optimizer.momentum": "0.9"}, {"optimizer": "a.C"}]
+    assert labels(["0", "1", "2"], optimizers_alone) == ["B", "B momentum=0.9", "C"]
     assert labels(["0", "1"], [{}, {}]) == ["0", "1"]
 
 

@@ -43,9 +43,10 @@ def labels(names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> list[s
     for label in {label for label in found if found.count(label) > 1}:
         same = [place for place, other in enumerate(found) if other == label]
         options = differing([columns[place] for place in same])
-        for number, place in enumerate(same):
-            own = _label({key: values[number] for key, values in options.items()}) or names[place]
-            found[place] = f"{label} {own}".strip()
+        own = [_label({key: values[number] for key, values in options.items()}) for number in range(len(same))]
+        for place, text in zip(same, own, strict=True):
+            added = text or (names[place] if own.count("") > 1 or not label else "")
+            found[place] = f"{label} {added}".strip()
     return found
 
 
