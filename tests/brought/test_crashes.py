@@ -22,9 +22,10 @@ from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.config.errors import conflict_with_resume
 from firstlight.files import is_unfinished, only_process
-from firstlight.runs import RunFolder, Sweep
+from firstlight.runs import RunFolder
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.load import read_checkpoint
+from firstlight.runs.sweeps import SequentialSweep
 from firstlight.tasks import Classification
 from firstlight.training.callbacks.recorder import Recorder
 from firstlight.training.module import TrainingModule
@@ -300,16 +301,16 @@ def test_a_run_that_is_being_trained_cannot_be_resumed_and_a_killed_one_can(tmp_
 
 
 def test_two_sweeps_cannot_use_one_folder(tmp_path: Path) -> None:
-    sweep = Sweep.open(tmp_path)
+    sweep = SequentialSweep(tmp_path)
     with pytest.raises(ValueError, match=r"hydra\.sweep\.dir=.*no other process writes to, and process"):
-        Sweep.open(tmp_path)
+        SequentialSweep(tmp_path)
     sweep.begin(0, ["seed=1"])
     sweep.finished({"status": "completed", "monitor": "val/loss", "monitor_mode": "min", "val/loss": 0.5})
-    sweep.print_ranking()
-    before = sweep.summary_path.read_text()
+    sweep.close()
+    before = sweep.folder.summary_path.read_text()
     with pytest.raises(ValueError, match=r"hydra\.sweep\.dir=.*must be a new folder, because it holds the summary"):
-        Sweep.open(tmp_path)
-    assert sweep.summary_path.read_text() == before
+        SequentialSweep(tmp_path)
+    assert sweep.folder.summary_path.read_text() == before
 
 
 # ---- damaged checkpoints

@@ -20,7 +20,7 @@ from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR
 from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
-from firstlight.runs import Sweep
+from firstlight.runs.sweeps import SequentialSweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -58,7 +58,7 @@ def run_command(
     except (Exception, KeyboardInterrupt) as error:  # Hydra's own errors, or an interrupt
         jobs.failures.append(error)
     if jobs.sweep:
-        jobs.sweep.print_ranking()
+        jobs.sweep.close()
     sys.exit(_exit_status(jobs, shows_traceback))
 
 
@@ -139,7 +139,7 @@ class _Jobs:
         self.job = job
         self.config_name = config_name
         self.argv = argv
-        self.sweep: Sweep | None = None
+        self.sweep: SequentialSweep | None = None
         self.failures: list[BaseException] = []
         self.diverged = False
 
@@ -156,7 +156,7 @@ class _Jobs:
 
         settings = HydraConfig.get()
         if settings.mode is RunMode.MULTIRUN:
-            self.sweep = self.sweep or Sweep.open(settings.sweep.dir)
+            self.sweep = self.sweep or SequentialSweep(settings.sweep.dir, self.argv)
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
             result = self.job(to_plain(composed))
@@ -169,5 +169,5 @@ class _Jobs:
                 self.sweep.failed(self.explain(error))
         except KeyboardInterrupt:
             if self.sweep:
-                self.sweep.failed("interrupted")
+                self.sweep.failed("interrupted", state="interrupted")
             raise

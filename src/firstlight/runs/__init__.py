@@ -4,4 +4,3 @@ This `__init__` imports only the modules that do without torch.
 """
 
 from firstlight.runs.run_folder import RunFolder as RunFolder
-from firstlight.runs.sweep import Sweep as Sweep

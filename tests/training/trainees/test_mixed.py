@@ -16,7 +16,7 @@ from firstlight.runs import RunFolder
 from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
 from firstlight.runs.preview import preview
-from firstlight.runs.sweep import Sweep
+from firstlight.runs.sweeps import SequentialSweep
 from firstlight.training.run import resume, train
 from firstlight.training.trainees.evaluate import evaluate
 from helpers.lightning_modules import Plain
@@ -137,18 +137,13 @@ def test_inputs_of_a_data_module_are_taken_as_they_are() -> None:
         assert spec.num_outputs == 4
 
 
-def test_a_sweep_ranks_by_the_mode_of_the_run(tmp_path: Path) -> None:
-    sweep = Sweep(tmp_path)
+@pytest.mark.parametrize(("monitor", "mode", "best"), [("val_err", "min", "1,0,"), ("val/loss_gain", "max", "1,1,")])
+def test_a_sweep_ranks_by_the_mode_of_the_run(tmp_path: Path, monitor: str, mode: str, best: str) -> None:
+    sweep = SequentialSweep(tmp_path)
     for number, value in enumerate((0.1, 0.9)):
         sweep.begin(number, [f"seed={number}"])
-        sweep.finished({"monitor": "val_err", "monitor_mode": "min", "val_err": value, "status": "completed"})
-    rows = (tmp_path / "summary.csv").read_text().splitlines()
-    assert rows[1].startswith("1,0,")
-    sweep.jobs.clear()
-    for number, value in enumerate((0.1, 0.9)):
-        sweep.begin(number, [f"seed={number}"])
-        sweep.finished({"monitor": "val/loss_gain", "monitor_mode": "max", "val/loss_gain": value, "status": ""})
-    assert (tmp_path / "summary.csv").read_text().splitlines()[1].startswith("1,1,")
+        sweep.finished({"monitor": monitor, "monitor_mode": mode, monitor: value, "status": "completed"})
+    assert (tmp_path / "summary.csv").read_text().splitlines()[1].startswith(best)
 
 
 @pytest.mark.parametrize(

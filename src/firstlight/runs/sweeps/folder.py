@@ -10,6 +10,7 @@ from firstlight.runs.sweeps.job import Ending, Job
 from firstlight.runs.sweeps.ledger import Ledger
 from firstlight.runs.sweeps.ranking import Directions, Ranked, ranking
 from firstlight.runs.sweeps.record import JobRecord
+from firstlight.runs.sweeps.seeds import has_repetitions, repeated
 
 SWEEP_FILE = "sweep.json"
 """The file that marks the folder of a sweep."""
@@ -22,7 +23,7 @@ class SweepFolder:
     """The folder of one sweep.
 
     It holds sweep.json (words and settings), jobs.jsonl (a line for each beginning and end of a job), summary.csv (the
-    jobs from the best to the worst, written anew after each end), and a run folder for each job, named by its number.
+    jobs from the best to the worst), seeds.csv (means over seeds), and a run folder for each job, named by its number.
 
     Args:
         path: the folder. `create`, `resume` and `read` return one that is ready for use.
@@ -36,6 +37,7 @@ class SweepFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = user_path(path)
         self.summary_path = self.path / "summary.csv"
+        self.seeds_path = self.path / "seeds.csv"
         self.words: tuple[str, ...] = ()
         self.settings: dict[str, Any] = {}
         self.metrics: dict[str, str] | None = None
@@ -153,10 +155,14 @@ class SweepFolder:
     def write_summary(self) -> None:
         """Write summary.csv: a row for each job with its rank, words and metrics, or the cause of its failure.
 
+        If jobs differ only in their seed, seeds.csv has a row for all of them, with mean and standard deviation.
+
         Raises:
             OSError: the folder cannot be written.
         """
         write_csv(self.summary_path, [{"rank": each.rank} | _row(each.record) for each in self.ranked()])
+        if has_repetitions(self.jobs):
+            write_csv(self.seeds_path, [each.row() for each in repeated(self.jobs, self.metrics)])
 
     def close(self) -> None:
         """Let other processes write to the folder."""

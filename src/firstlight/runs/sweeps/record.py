@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -50,7 +51,7 @@ class JobRecord:
         """Whether the job has trained to an end, if only to an early one."""
         return self.state in ("completed", "pruned", "diverged")
 
-    @property
+    @cached_property
     def choices(self) -> dict[str, str]:
         """The words as keys and values; a word without a value, such as `~experiment`, has none."""
         pairs = [word.lstrip("+") for word in self.overrides if "=" in word and not word.startswith("~")]
@@ -64,8 +65,7 @@ class JobRecord:
     def value(self, metric: str | None) -> float:
         """Return a metric of the job; NaN if the job has no result or the metric no value."""
         value = self.metrics.get(metric or "") if self.has_result else None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if is_number else math.nan
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
 def _finite(value: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from firstlight.config.compose import composed_by_hydra, to_plain
 from firstlight.config.overrides import with_quotes
-from firstlight.runs import Sweep
+from firstlight.runs.sweeps import SequentialSweep
+from firstlight.runs.sweeps.shown import outcome
 from firstlight.training import run as engine
 from firstlight.training.front_door.mistakes import short_mistakes
 from firstlight.training.front_door.run import Run
@@ -77,14 +78,14 @@ def sweep(*overrides: str, path: str | Path | None = None) -> Ranking:
     """
     jobs = list(_jobs(overrides))
     folder = Path(_folder(jobs[0]) if path is None else path)
-    ranked = Sweep.open(folder)
+    ranked = SequentialSweep(folder, overrides)
     runs: dict[int, Run] = {}
     errors: list[Exception] = []
     try:
         for number, job in enumerate(jobs):
             ranked.begin(number, job)
             try:
-                metrics = _run(job, ranked.path / str(number))
+                metrics = _run(job, ranked.folder.path / str(number))
             except Exception as error:  # the other jobs go on
                 errors.append(error)
                 ranked.failed(_explained(error, job))
@@ -92,15 +93,16 @@ def sweep(*overrides: str, path: str | Path | None = None) -> Ranking:
                 runs[number] = Run(metrics["run_dir"], trust=True)
                 ranked.finished(metrics)
     except KeyboardInterrupt:
-        ranked.failed("interrupted")
+        ranked.failed("interrupted", state="interrupted")
         raise
     finally:
-        ranked.print_ranking()
+        ranked.close()
     if not runs:
         raise errors[0]
-    lines = [(rank, " ".join(job.overrides), job.outcome()) for rank, job in ranked.ranked()]
-    ordered = [runs[job.number] for _, job in ranked.ranked() if job.number in runs]
-    return Ranking(ranked.path, ordered, lines)
+    places = ranked.folder.ranked()
+    lines = [(each.rank, " ".join(each.record.overrides), outcome(each.record)) for each in places]
+    ordered = [runs[each.record.number] for each in places if each.record.number in runs]
+    return Ranking(ranked.folder.path, ordered, lines)
 
 
 def _jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
