@@ -1,4 +1,4 @@
-"""Let Hydra find the YAML files of the project, before those of firstlight."""
+"""Let Hydra find the YAML files of the project, before those of firstlight, and experiments that a path names."""
 
 import functools
 from pathlib import Path
@@ -15,22 +15,24 @@ from omegaconf import DictConfig
 
 from firstlight.checks import suggestion
 from firstlight.config.project.folder import groups, project_dir
-from firstlight.files import cannot_read
+from firstlight.files import cannot_read, user_path
 
 _FIX = "correct this file, or use another folder as working directory."
 
 
 @functools.cache
 def extend_hydra() -> None:
-    """Register the two classes of this module with Hydra."""
+    """Register the classes of this module with Hydra."""
     Plugins.instance().register(_ProjectSearchPath)
     Plugins.instance().register(_ProjectSource)
+    Plugins.instance().register(_ExperimentSource)
 
 
 class _ProjectSearchPath(SearchPathPlugin):
-    """Places the project before the configs of firstlight, which Hydra calls "main"."""
+    """Places the project before the configs of firstlight, which Hydra calls "main", and files of experiments last."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("experiment", f"{_ExperimentSource.scheme()}://.")
         root = project_dir()
         if root is not None:
             search_path.prepend("project", f"{_ProjectSource.scheme()}://{root / 'configs'}", anchor="main")
@@ -79,6 +81,38 @@ class _ProjectSource(FileConfigSource):
             entries = result.config.get("defaults") or []
             result.config["defaults"] = [_override(path, entry) for entry in entries if entry != "_self_"]
         return result
+
+
+class _ExperimentSource(FileConfigSource):
+    """Experiments that a path names, such as `experiment=outputs/sweeps/mine/best.yaml`."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "experiment"
+
+    def available(self) -> bool:
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        return False
+
+    def is_config(self, config_path: str) -> bool:
+        path = _named(config_path)
+        return path is not None and path.is_file()
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return []
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = _named(config_path)
+        assert path is not None  # Hydra calls `is_config` first
+        return FileConfigSource(self.provider, f"file://{path.parent}").load_config(path.name)
+
+
+def _named(config_path: str) -> Path | None:
+    """Return the YAML file that `experiment=<path>` names; None for the name of an experiment, or another group."""
+    group, _, text = config_path.partition("/")
+    return user_path(text, group) if group == "experiment" and "/" in text and text.endswith(".yaml") else None
 
 
 def _file(config_path: str) -> str | None:
