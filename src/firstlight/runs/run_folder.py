@@ -33,6 +33,9 @@ from firstlight.spec import DataSpec
 _MAX_BYTES = 2**24  # of spec.json, which lists the classes or the vocabulary, and of metrics.json
 _FIX = "get this file again, or train the run again."
 
+SWEEP_FILE = "sweep.json"
+"""The file that marks the folder of a sweep."""
+
 
 class RunFolder:
     """The folder of one run. The README has a table of its files.
@@ -99,6 +102,11 @@ class RunFolder:
     def has_started(self) -> bool:
         """Whether the training has begun. Before, the folder holds nothing of use."""
         return self.spec_path.exists() or self.record_path.exists()
+
+    @property
+    def is_job(self) -> bool:
+        """Whether the run is a job of a sweep."""
+        return (self.path.parent / SWEEP_FILE).is_file()
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Let no other process write to the folder during the block.

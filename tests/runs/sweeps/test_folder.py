@@ -111,3 +111,15 @@ def test_a_damaged_line_is_named(folder: SweepFolder) -> None:
     path.write_text("nonsense\n" + path.read_text())
     with pytest.raises(ValueError, match=r"jobs\.jsonl, line 1: cannot read \(it is not the beginning or the end"):
         SweepFolder.read(folder.path)
+
+
+def test_several_metrics_rank_the_jobs_after_a_restart_too(tmp_path: Path) -> None:
+    metrics = {"val/accuracy": "max", "seconds/fit": "min"}
+    folder = SweepFolder.create(tmp_path, metrics=metrics)
+    for number, values in enumerate([(0.9, 9.0), (0.8, 9.0), (0.8, 1.0)]):
+        run(folder, number, {"val/accuracy": values[0], "seconds/fit": values[1]})
+    assert order(folder) == ["0", "2", "1"]
+    folder.close()
+    resumed = SweepFolder.resume(tmp_path)
+    assert resumed.metrics == metrics
+    assert [each.record.number for each in resumed.ranked()] == [0, 2, 1]

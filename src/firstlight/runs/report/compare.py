@@ -11,8 +11,8 @@ from firstlight.log import aligned
 from firstlight.runs.command_line import relative_path
 from firstlight.runs.figures.canvas import FORMATS, save_figure
 from firstlight.runs.report.differences import differing, labels
-from firstlight.runs.report.pages import inline, number, write_page
-from firstlight.runs.report.report import REPORT
+from firstlight.runs.report.pages import embedded, inline, number, write_page
+from firstlight.runs.report.report import COMPARISON, REPORT
 from firstlight.runs.report.runs import ComparedRun, best_first, best_of, find_runs, names
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _COSTS = {"parameters": "parameters", "samples_per_second": "samples/s", "second
 _PRINTED = 10  # columns of metrics on the screen
 
 
-def compare(runs: list[str] | str, output: str = "compare.html") -> None:
+def compare(runs: list[str] | str, output: str = COMPARISON) -> None:
     """Compare runs: print what differs in their configs and results, and write a page with their curves.
 
     Nothing in the run folders is executed, and torch is not imported.
@@ -34,13 +34,8 @@ def compare(runs: list[str] | str, output: str = "compare.html") -> None:
     Raises:
         ValueError: there is no run at a path, a file of a run is damaged, or the page cannot be written.
     """
-    paths = find_runs([runs] if isinstance(runs, str) else runs)
-    if not paths:
-        raise ValueError("runs: must name at least one run folder, as in compare.py RUN RUN.")
-    found = dict(zip(names(paths), map(ComparedRun.read, paths), strict=True))
-    found = {name: found[name] for name in best_first(found)}
-    changed = differing([run.settings for run in found.values()])
-    results = _results(found)
+    found = _read([runs] if isinstance(runs, str) else runs)
+    changed, results = differing([run.settings for run in found.values()]), _results(found)
     print(_screen(found, changed, results))
     path = user_path(output, "output")
     is_figure = path.suffix.lower() in FORMATS
@@ -50,6 +45,26 @@ def compare(runs: list[str] | str, output: str = "compare.html") -> None:
         else:
             _write(path, found, changed, results)
     print(f"\n{'figure' if is_figure else 'page'} {relative_path(path)}")
+
+
+def write_comparison(folder: Path) -> None:
+    """Write the page for the runs in the folder of a sweep into it, and print nothing.
+
+    Raises:
+        ValueError: there is no run, or a file of a run is damaged.
+        OSError: the page cannot be written.
+    """
+    found = _read([str(folder)])
+    _write(folder / COMPARISON, found, differing([run.settings for run in found.values()]), _results(found))
+
+
+def _read(runs: Sequence[str]) -> dict[str, ComparedRun]:
+    """Return the runs that the user names, the best first."""
+    paths = find_runs(runs)
+    if not paths:
+        raise ValueError("runs: must name at least one run folder, as in compare.py RUN RUN.")
+    found = dict(zip(names(paths), map(ComparedRun.read, paths), strict=True))
+    return {name: found[name] for name in best_first(found)}
 
 
 def _results(runs: Mapping[str, ComparedRun]) -> dict[str, list[Any]]:
@@ -115,6 +130,7 @@ def _write(
         best=[(place, columns.index(key) + 2) for key, place in best],
         curves=inline(comparison(histories)) if any(histories.values()) else None,
         num_drawn=min(len(runs), MAX_RUNS),
+        sweep=_sweep_figure(runs),
         has_tasks=sorted({task for run in runs.values() if (task := run.settings.get("task"))}),
         names=list(runs),
         changed=[[key, *values] for key, values in changed.items()],
@@ -135,6 +151,12 @@ def _curves(runs: Mapping[str, ComparedRun]) -> "Figure":
 
 def _history(run: ComparedRun) -> list[dict[str, str]]:
     return run.folder.history()
+
+
+def _sweep_figure(runs: Mapping[str, ComparedRun]) -> str | None:
+    """Return the figure of the sweep that all runs are jobs of, if it has one."""
+    parents = {run.folder.path.parent for run in runs.values()}
+    return embedded(parents.pop() / "sweep.png") if len(parents) == 1 else None
 
 
 def _environments(runs: Mapping[str, ComparedRun]) -> dict[str, list[str]]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REPORT = "report.html"
+COMPARISON = "compare.html"
+"""The page about several runs; that of a sweep lies in its folder."""
+
 _MAX_TEXT = 2**20  # bytes of samples.txt
 _FIX = "delete this file, or train the run again."
 # The figures of a run folder in the order of the page, each with its title and what it shows.
@@ -118,6 +121,7 @@ def _content(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
         "error": metrics.get("error"),
         "tags": [tags] if isinstance(tags, str) else tags,
         "notes": config.get("notes"),
+        "sweep": f"../{COMPARISON}" if folder.is_job and config.get("figures") else None,
         "metrics": metric_table(metrics, folder.history(), about.directions),
         "classes": class_table(folder.path / "per_class.csv"),
         "sample_text": _sample_text(folder.path / "samples.txt"),

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from firstlight.files import cannot_read, only_process, read_json, user_path, write_csv, write_json
+from firstlight.runs.run_folder import SWEEP_FILE
 from firstlight.runs.sweeps.job import Ending, Job
 from firstlight.runs.sweeps.ledger import Ledger
 from firstlight.runs.sweeps.ranking import Directions, Ranked, ranking
 from firstlight.runs.sweeps.record import JobRecord
 from firstlight.runs.sweeps.seeds import has_repetitions, repeated
-
-SWEEP_FILE = "sweep.json"
-"""The file that marks the folder of a sweep."""
 
 _MAX_BYTES = 2**24  # of sweep.json
 _FIX = "get this file again, or begin a new sweep."

@@ -37,7 +37,7 @@ def build_loggers(config: RunConfig, folder: RunFolder) -> list[Logger]:
 def run_details(config: RunConfig, folder: RunFolder) -> RunDetails:
     """Return what a logger may show of a run."""
     settings = config.to_plain()
-    is_job = any((folder.path.parent / name).exists() for name in ("summary.csv", *LOCK_FILES))  # of a sweep
+    is_job = folder.is_job or any((folder.path.parent / name).exists() for name in ("summary.csv", *LOCK_FILES))
     return RunDetails(
         path=folder.path,
         name=f"{config.name}/{folder.path.name}",

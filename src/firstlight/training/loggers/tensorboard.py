@@ -79,7 +79,9 @@ class TensorBoard(RunLogger):
             name: value if isinstance(value, bool | int | float | str) else str(value)
             for name, value in self._hyperparameters.items()
         }
-        for each in summary.hparams(shown | plain, {}):
+        # The first one lists the columns. Without it, TensorBoard finds those of all runs in its folder, as of a sweep.
+        _, start, end = summary.hparams(shown | plain, {})
+        for each in (start, end):
             self._events.add(each)
 
     def add_text(self, name: str, text: str, step: int = 0) -> None:
