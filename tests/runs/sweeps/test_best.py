@@ -11,7 +11,7 @@ SGD = "{_target_: torch.optim.SGD, lr: 0.1, momentum: 0.9}"
 
 
 @pytest.mark.parametrize(
-    "words",
+    "given",
     [
         ["model=mlp", "model.hidden_sizes=[3,4]", "optimizer.lr=1e-5", "seed=2", "+trainer.min_epochs=1"],
         ["data=mnist", "data.dir='/a b/é, c'", "notes='a, b: c'", "tags=[x,'1e-3']", "augment=light"],
@@ -23,12 +23,12 @@ SGD = "{_target_: torch.optim.SGD, lr: 0.1, momentum: 0.9}"
         [],
     ],
 )
-def test_the_experiment_composes_the_config_of_its_words(words: list[str], tmp_path: Path) -> None:
+def test_the_experiment_composes_the_config_of_its_words(given: list[str], tmp_path: Path) -> None:
     path = tmp_path / "my sweep" / "best.yaml"
     path.parent.mkdir()
-    path.write_text(experiment(words, "job 0\nof a sweep"))
+    path.write_text(experiment(given, "job 0\nof a sweep"))
     assert path.read_text().startswith("# @package _global_\n# job 0\\nof a sweep\n")
-    own = [word for word in words if not word.startswith("hydra.")]
+    own = [word for word in given if not word.startswith("hydra.")]
     assert compose(f"experiment={path}") == compose(*own)
     assert compose(f"experiment={path}", "seed=7") == compose(*own, "seed=7")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["completed", "pruned", "diverged", "failed", "killed", "timeout", "out_of_memory", "interrupted"]
+"""How a job has ended; "completed", "pruned" and "diverged" have a result."""
 
 
 @dataclass(frozen=True)

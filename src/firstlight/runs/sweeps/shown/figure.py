@@ -40,9 +40,9 @@ def sweep_figure(records: Sequence[JobRecord], directions: Directions) -> "Figur
     found = importances(known, next(iter(directions)))
     keys = [*found, *(key for key in differing_keys(known) if key not in found)][: _MAX_AXES - len(directions)]
     num_axes = len(keys) + len(directions)
-    widths = [3.4, 1.6 * num_axes] if found else [1.6 * num_axes]
-    figure = new_figure(sum(widths) + 0.8, 4)
-    *bars, lines = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False).flatten()
+    columns = [3.4, 1.6 * num_axes] if found else [1.6 * num_axes]
+    figure = new_figure(sum(columns) + 0.8, 4)
+    *bars, lines = figure.subplots(1, len(columns), width_ratios=columns, squeeze=False).flatten()
     for axes in bars:
         _draw_importances(axes, {key: found[key] for key in keys if key in found}, next(iter(directions)))
     _draw_lines(lines, known, keys, directions)
