@@ -85,7 +85,10 @@ def launch(run_dir: Path, count: int) -> None:
     environment = dict(os.environ)
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment.setdefault("MASTER_PORT", str(_free_port()))
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    cores = environment.get("FIRSTLIGHT_CORES")  # of a job of a sweep, which has set the number of its own threads too
+    if cores is not None:
+        environment.pop("OMP_NUM_THREADS", None)
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, int(cores or os.cpu_count() or 1) // count)))
     # The processes import modules from where this one does; without -P, the working directory would come first.
     environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     command = [sys.executable, "-P", "-m", "firstlight.training.worker", str(run_dir)]

@@ -38,7 +38,7 @@ class Ending:
     Attributes:
         number: the number of the job.
         state: "completed", or why it has no result.
-        cause: one line for the user; empty if the job has completed.
+        cause: for the user; the first line says what happened, others how the log ends. Empty if it has completed.
         metrics: the content of metrics.json with "run_dir"; empty if the job wrote none.
         seconds: the time from its start to its end.
     """

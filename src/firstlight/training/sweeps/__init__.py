@@ -1,0 +1,1 @@
+"""Sweeps: many runs, each with other words, launched side by side."""
