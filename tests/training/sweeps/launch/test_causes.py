@@ -6,7 +6,7 @@ from firstlight.training.sweeps.launch import causes, entry
 from firstlight.training.sweeps.launch.causes import cause_of
 
 
-def test_a_kill_by_the_system_is_told_from_other_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_by_the_system_differs_from_other_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(causes, "out_of_memory_kills", lambda: 4)
     assert cause_of(-9, tmp_path / "log", kills_before=4) == ("killed", "killed (SIGKILL)")
     text = "out of memory: the system has killed the process"

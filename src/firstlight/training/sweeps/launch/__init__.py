@@ -1,6 +1,6 @@
 """Launchers: they run the jobs of a sweep, each in a process of its own, and report how each ended.
 
-`local` runs them on this machine; `slurm` and `ray_cluster` on others.
+`local` runs them on this machine, `clusters` on others.
 """
 
 from firstlight.training.sweeps.launch.launcher import Launcher as Launcher

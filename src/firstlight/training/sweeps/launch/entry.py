@@ -118,9 +118,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     """Return whether an allocation has failed: one of Python, of a device, or of torch, which raises a RuntimeError."""
     if error is None:
         return False
-    words = ("DefaultCPUAllocator", "CUDA out of memory", "CUDA error: out of memory", "MPS backend out of memory")
+    texts = ("DefaultCPUAllocator", "CUDA out of memory", "CUDA error: out of memory", "MPS backend out of memory")
     is_one = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return is_one or any(word in str(error) for word in words) or _is_out_of_memory(error.__cause__)
+    return is_one or any(text in str(error) for text in texts) or _is_out_of_memory(error.__cause__)
 
 
 def _memory_text(text: str, limits: Limits) -> str:
