@@ -110,3 +110,16 @@ def test_each_process_gets_its_rank_and_all_get_the_same_address(
     assert (first["LOCAL_RANK"], second["LOCAL_RANK"]) == ("0", "1")
     assert int(first["MASTER_PORT"]) > 0
     assert first | {"LOCAL_RANK": "1"} == second
+
+
+def test_the_processes_of_a_run_divide_the_cores_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(
+        launch, "supervise", lambda _, environments: found.extend(each["OMP_NUM_THREADS"] for each in environments)
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")  # of the job, as the next
+    monkeypatch.setenv("FIRSTLIGHT_CORES", "6")
+    launch.launch(tmp_path, 2)
+    monkeypatch.delenv("FIRSTLIGHT_CORES")  # now the user has set the number of threads
+    launch.launch(tmp_path, 2)
+    assert found == ["3", "3", "6", "6"]
