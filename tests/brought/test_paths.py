@@ -79,7 +79,7 @@ def test_a_run_reads_and_writes_in_the_home_directory(home: Path, monkeypatch: p
 @pytest.mark.parametrize("word", ["output_dir=~/out", "hydra.sweep.dir=~/out/sweeps/mine"])
 def test_a_sweep_writes_in_the_home_directory(word: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2")
-    assert run_command(monkeypatch, "-m", *TINY, *short, "seed=1", word) == 0
+    assert run_command(monkeypatch, "-m", *TINY, *short, "seed=1", "sweep.launcher=in_process", word) == 0
     (summary,) = (home / "out" / "sweeps").glob("*/summary.csv")
     assert (summary.parent / "0" / "metrics.json").is_file()
     assert list(Path.cwd().iterdir()) == []

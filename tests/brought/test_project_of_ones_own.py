@@ -154,6 +154,7 @@ def command(words: list[str], patch: pytest.MonkeyPatch) -> int:
 
 def test_a_sweep_ranks_choices_of_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["scheduler=halving,one_cycle", "trainer.max_epochs=1", "-m", "monitor=val/auroc", "hydra.sweep.dir=sweep"]
+    words.append("sweep.launcher=in_process")
     assert command(words, monkeypatch) == 0
     with (project / "sweep" / "summary.csv").open(newline="") as file:
         first, second = csv.DictReader(file)

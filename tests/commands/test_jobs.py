@@ -50,8 +50,9 @@ def test_a_path_may_have_any_letters_with_and_without_quotes(script: Script, tmp
 
 def test_a_failed_job_does_not_end_the_sweep(script: Script, tmp_path: Path) -> None:
     process = script(
-        "train", "-m", "optimizer.lr=fast,1e-2", "model=linear", "trainer.max_epochs=1", "trainer.accelerator=cpu"
-    )
+        "train", "-m", "optimizer.lr=fast,1e-2", "model=linear", "trainer.max_epochs=1", "trainer.accelerator=cpu",
+        "sweep.on_mistake=skip",
+    )  # fmt: skip
     assert process.returncode == 1, process.stderr
     (summary,) = tmp_path.glob("outputs/sweeps/*/summary.csv")
     with summary.open(newline="") as file:

@@ -7,12 +7,15 @@ from firstlight.checks import suggestion
 
 # These use a trained run.
 TRAINED = ("evaluate", "predict", "explain", "compare", "report", "sample", "export", "serve", "demo")
-COMMANDS = ("train", "preview", *TRAINED, "cache", "new")
+COMMANDS = ("train", "sweep", "preview", *TRAINED, "cache", "new")
 
 
 def main() -> None:
     """Run the command that the first argument names."""
     command = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+    if command == "sweep":  # another name of `train -m`
+        sys.argv.insert(1, "-m")
+        command = "train"
     if command in COMMANDS:
         package = "firstlight.commands.trained" if command in TRAINED else "firstlight.commands"
         return importlib.import_module(f"{package}.{command}").main()

@@ -33,6 +33,9 @@ def _job(config: dict[str, Any]) -> dict[str, Any]:
         if config["run_dir"] is not None:  # from a YAML file
             raise ValueError(f"run_dir={config['run_dir']}: must be left out of a sweep. To fix: {_RUN_DIR}")
         return _result(train(config, run_dir=job.runtime.output_dir))
+    unused = next((word for word in job.overrides.task if word.lstrip("+").startswith(("sweep.", "sweep="))), None)
+    if unused:
+        raise ValueError(f"{unused}: must be left out of a single run. To fix: -m begins a sweep.")
     return _result(train(config, started=_STARTED))
 
 

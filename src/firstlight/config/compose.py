@@ -81,6 +81,17 @@ def compose_unresolved(*overrides: str, config_name: str = "train") -> DictConfi
 
 
 @contextmanager
+def config_loader() -> Iterator[Any]:
+    """Yield what finds the options of a group, for values such as `glob(*)`."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    extend_with_project()
+    with _own_hydra(), initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+@contextmanager
 def _own_hydra() -> Iterator[None]:
     """Put Hydra's global state aside for the block, because the user's program may have initialized Hydra itself."""
     from hydra.core.global_hydra import GlobalHydra

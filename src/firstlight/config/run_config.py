@@ -122,7 +122,7 @@ class RunConfig:
             ValueError: a key or a value is wrong. The message names the key.
         """
         plain = DEFAULTS | (to_plain(config) if isinstance(config, DictConfig) else dict(config))
-        for option in ("resume", "trust"):  # of the command, not settings of the run
+        for option in ("resume", "trust", "sweep"):  # of the command, not settings of the run
             plain.pop(option, None)
         plain.setdefault(
             "logger", {"tensorboard": {"_target_": "firstlight.training.loggers.TensorBoard"}}

@@ -20,6 +20,7 @@ from firstlight.training.assemble import Parts
 from firstlight.training.callbacks import (
     Checkpoints,
     Progress,
+    Pruning,
     Recorder,
     RunCallback,
     RunCallbacks,
@@ -38,6 +39,7 @@ from firstlight.training.range_test.run import check_range_test, run_range_test,
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
+from firstlight.training.studies.pruning import ReportedTrial
 from firstlight.training.trainees.build import build_trainee
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import build_trainer
@@ -57,6 +59,7 @@ class _Session:
     recorder: Recorder
     checkpoints: Checkpoints
     figures: Figures | None
+    pruning: Pruning | None
     signals: StopSignals
     started: float
 
@@ -107,6 +110,8 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
         parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps, config.min_delta
     )
     figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
+    trial = ReportedTrial.from_environment() if config.fold is None else None
+    pruning = Pruning(trial, config.monitor) if trial else None
     callbacks: list[RunCallback] = [
         *trainee.callbacks,
         *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
@@ -115,6 +120,7 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
         *([figures] if figures else []),
         recorder,
         Progress(recorder, trainee.headline),
+        *([pruning] if pruning else []),
         checkpoints,
         StopOnSignal(signals, checkpoints),
     ]
@@ -127,11 +133,11 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainee.prepare(trainer)
     if trainer.is_global_zero:
         trainee.write_data()
-    return _Session(parts, trainee, trainer, recorder, checkpoints, figures, signals, started)
+    return _Session(parts, trainee, trainer, recorder, checkpoints, figures, pruning, signals, started)
 
 
 def _train(session: _Session) -> str:
-    """Train to the end, from the last checkpoint if the run is resumed; return "completed" or "diverged"."""
+    """Train to the end, from the last checkpoint if the run is resumed; return "completed", "pruned" or "diverged"."""
     parts, trainer, trainee = session.parts, session.trainer, session.trainee
     tested = run_range_test(parts.folder, trainee, trainer) if parts.config.lr_find and not parts.is_resumed else None
     if tested is not None:  # before the records, which hold the config
@@ -157,7 +163,7 @@ def _train(session: _Session) -> str:
         return "diverged"
     finally:
         session.signals.is_deferring = False
-    return "completed"
+    return "pruned" if session.pruning and session.pruning.has_pruned else "completed"
 
 
 def _begin_records(session: _Session) -> None:

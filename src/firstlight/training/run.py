@@ -142,9 +142,10 @@ def _resume_folds(folder: RunFolder, config: RunConfig, limits: dict[str, int], 
 
 def _check_stopped(folder: RunFolder, run: str | Path, prolonged: bool) -> None:
     status = folder.metrics().get("status", "")
-    if status == "diverged" or (status == "completed" and not prolonged):
+    if status in ("diverged", "pruned") or (status == "completed" and not prolonged):
+        found = "was pruned by its sweep" if status == "pruned" else f"has {status}"
         fix = ". To fix: prolong it with trainer.max_epochs=..." if status == "completed" else "."
-        raise ValueError(f"resume={run}: must be a run that was stopped, and this one has {status}{fix}")
+        raise ValueError(f"resume={run}: must be a run that was stopped, and this one {found}{fix}")
 
 
 def _changed(config: RunConfig, moved: dict[str, str], limits: dict[str, int]) -> RunConfig:

@@ -33,9 +33,11 @@ class LightningLogger(RunLogger):
         self.logger.save()
 
     def end(self, status: str) -> None:
-        self.logger.finalize("success" if status == "completed" else "failed")
+        self.logger.finalize("success" if status in ("completed", "pruned") else "failed")
         if isinstance(self.logger, WandbLogger) and self.logger._experiment is not None:
-            self.logger.experiment.finish(exit_code=0 if status == "completed" else 1)  # a sweep has one run per job
+            self.logger.experiment.finish(
+                exit_code=0 if status in ("completed", "pruned") else 1
+            )  # a sweep has one run per job
 
 
 def log_image(logger: Logger, name: str, image: Image.Image) -> None:

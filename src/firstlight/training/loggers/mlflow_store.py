@@ -15,7 +15,7 @@ from PIL import Image
 from firstlight.training.loggers.run_logger import RunDetails, RunLogger
 from firstlight.training.loggers.sent import Sent
 
-_STATUS = {"completed": "FINISHED", "interrupted": "KILLED"}  # all others: FAILED
+_STATUS = {"completed": "FINISHED", "pruned": "FINISHED", "interrupted": "KILLED"}  # all others: FAILED
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # a run sends nothing to third parties
     "MLFLOW_ALLOW_FILE_STORE": "true",  # a database in each run folder would take seconds to create

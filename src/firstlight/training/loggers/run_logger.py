@@ -113,7 +113,7 @@ class RunLogger(Logger):
         """End the records.
 
         Args:
-            status: "completed", "diverged", "failed" or "interrupted", as in metrics.json.
+            status: "completed", "pruned", "diverged", "failed" or "interrupted", as in metrics.json.
         """
         self.save()
 

@@ -123,7 +123,7 @@ class WandB(RunLogger, WandbLogger):
         self.save()
         if status == "interrupted":
             self._experiment.mark_preempting()  # with an exit code, the run is then shown as preempted
-        self._experiment.finish(exit_code=0 if status == "completed" else 1)
+        self._experiment.finish(exit_code=0 if status in ("completed", "pruned") else 1)
         self._experiment = None
 
 

@@ -1,0 +1,61 @@
+"""Mistakes of all jobs are found before any is trained."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firstlight.runs.sweeps import Job
+from firstlight.training.sweeps.run import Mistakes, run_words
+
+
+class Jobs:
+    """Jobs that compute nothing."""
+
+    def __init__(self) -> None:
+        self.trained: list[Job] = []
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        self.trained.append(job)
+        return {"status": "completed", "monitor": "val/loss", "monitor_mode": "min", "val/loss": 1.0}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with (path / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_mistakes_are_listed_before_any_training(tmp_path: Path) -> None:
+    jobs = Jobs()
+    words = [
+        "model=linear,lenet,mlp",
+        "optimizer.lr=1e-2,-1",
+        "seed=1,2",
+        "monitor=val/acuracy",
+        "trainer.accelerator=cpu",
+    ]
+    with pytest.raises(Mistakes) as caught:
+        run_words([*words, "data=iris"], tmp_path / "sweep", jobs)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "12 of 12 jobs cannot be trained, so none is."
+    assert lines[1].startswith("4 jobs (4, 5, 6, ...): model: must accept numbers, and LeNet does not")
+    assert lines[2] == "8 jobs (0, 1, 2, ...): monitor=val/acuracy: unknown metric, did you mean 'val/accuracy'?"
+    assert (jobs.trained, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_mistakes_may_be_skipped_and_a_rehearsal_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["model=linear,mlp", "optimizer.lr=1e-2,fast,-1", "sweep.on_mistake=skip"]
+    result = run_words(words, tmp_path / "sweep", jobs := Jobs())
+    assert [job.number for job in jobs.trained] == [0, 3]
+    assert [row["status"] for row in rows(tmp_path / "sweep")] == ["completed"] * 2 + ["failed"] * 4
+    assert not result.is_successful
+    assert run_words(["model=linear,mlp", "sweep.dry_run=true"], tmp_path / "dry", jobs).folder is None
+    assert capsys.readouterr().out.endswith("2 jobs can be trained; none is, because of sweep.dry_run=true.\n")
+    with pytest.raises(Mistakes, match=r"sweep\.metric=val/f2: unknown metric"):
+        run_words(["model=linear,mlp", "sweep.metric=val/f2", "sweep.dry_run=true"], tmp_path / "dry", jobs)
+    with pytest.raises(Mistakes, match=r"sweep\.metric=test/loss: must be a metric of val"):
+        run_words(["model=linear", "sweep.metric=test/loss", "sweep.method=tpe"], tmp_path / "dry", jobs)
+    assert not (tmp_path / "dry").exists()
