@@ -22,8 +22,8 @@ def test_without_a_command_the_program_lists_the_commands(
     monkeypatch.setattr(sys, "argv", ["firstlight", *words])
     main()
     assert capsys.readouterr().out.splitlines() == [
-        "firstlight train | preview | evaluate | predict | explain | compare | report | sample | export | serve | demo"
-        " | cache | new",
+        "firstlight train | sweep | preview | evaluate | predict | explain | compare | report | sample | export | serve"
+        " | demo | cache | new",
         "firstlight COMMAND --help describes a command.",
     ]
 

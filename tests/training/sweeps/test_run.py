@@ -147,7 +147,7 @@ def test_a_job_whose_end_the_study_does_not_know_is_not_trained_again(
     def tell(self: Search, ending: Any) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(Killed):  # noqa: PT012
         patch.setattr(Search, "tell", tell)
         run_words(["seed=1,2,3", "optimizer.lr=1e-3"], tmp_path / "sweep", Jobs())
     jobs = Jobs()
@@ -167,7 +167,7 @@ def test_a_grid_whose_sweep_was_killed_while_it_was_planned_is_complete(
             raise RuntimeError("killed")
         enqueue(self, *arguments, **options)
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):  # noqa: PT012
         patch.setattr(optuna.Study, "enqueue_trial", killed)
         run_words(["seed=1,2,3,4"], tmp_path / "sweep", Jobs())
     jobs = Jobs()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from firstlight.training.front_door.mistakes import short_mistakes
 from firstlight.training.front_door.run import Run

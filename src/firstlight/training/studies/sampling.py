@@ -1,4 +1,4 @@
-"""How the values of a trial are sampled: as a function of the seed, the number of the trial, and the trials before it."""
+"""How the values of a trial are sampled: by the seed, the number of the trial, and the trials before it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from firstlight.config.errors import explain
 from firstlight.runs.sweeps import Ending, Job, JobRecord, SweepFolder
 from firstlight.training.recovery.stop_signals import StopSignals
-from firstlight.training.sweeps.checking import Checked
+from firstlight.training.sweeps.checking import NOT_CHECKED, Checked
 from firstlight.training.sweeps.composing import compose_job
 from firstlight.training.sweeps.launch import Launcher, end_all
 from firstlight.training.sweeps.search import Proposal, Search
@@ -45,7 +45,7 @@ class Loop:
         launcher: Launcher,
         folder: SweepFolder,
         screen: Screen,
-        checked: Checked = Checked(),
+        checked: Checked = NOT_CHECKED,
     ) -> None:
         self.search = search
         self.launcher = launcher
@@ -87,9 +87,9 @@ class Loop:
     def _begin(self, proposal: Proposal) -> None:
         record = self._known.get(proposal.number)
         if record and record.state not in ("running", "interrupted"):  # the sweep was killed before the study knew it
-            return self.search.tell(
-                Ending(record.number, record.state, record.cause, record.metrics, record.seconds)  # type: ignore[arg-type]
-            )
+            state: Any = record.state
+            self.search.tell(Ending(record.number, state, record.cause, record.metrics, record.seconds))
+            return
         config, mistake = self._composed(proposal.words)
         job = Job(
             proposal.number,
@@ -104,7 +104,8 @@ class Loop:
         self._running.add(job.number)
         self.screen.begin(next(record for record in self.folder.jobs if record.number == job.number))
         if mistake:
-            return self._record([Ending(job.number, "failed", mistake)])
+            self._record([Ending(job.number, "failed", mistake)])
+            return
         job.log_path.parent.mkdir(exist_ok=True)
         self.launcher.start(job)
 

@@ -10,7 +10,7 @@ from firstlight.config.compose import composed_by_hydra, to_plain
 from firstlight.runs.command_line import command, relative_path
 from firstlight.runs.sweeps import Job, SweepFolder
 from firstlight.training.studies.storage import without_password
-from firstlight.training.sweeps.checking import Checked, check_jobs, listed
+from firstlight.training.sweeps.checking import NOT_CHECKED, Checked, check_jobs, listed
 from firstlight.training.sweeps.launchers import build_launcher
 from firstlight.training.sweeps.loop import Loop
 from firstlight.training.sweeps.screen import Lines
@@ -22,7 +22,7 @@ Work = Callable[[Job], dict[str, Any]]
 _MAX_JOBS = 10_000  # of a grid
 
 
-class Mistakes(ValueError):
+class Mistakes(ValueError):  # noqa: N818  # as its message lists them
     """Jobs that cannot be trained; the message lists all of them."""
 
 
@@ -174,7 +174,7 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(
-    folder: SweepFolder, space: Space, settings: SweepSettings, work: Work | None, checked: Checked = Checked()
+    folder: SweepFolder, space: Space, settings: SweepSettings, work: Work | None, checked: Checked = NOT_CHECKED
 ) -> Result:
     from firstlight.training.sweeps.search import Place, Search  # imports Optuna
 

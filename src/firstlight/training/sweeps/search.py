@@ -1,4 +1,4 @@
-"""The trials of a sweep: one study of Optuna, in which a grid waits as a whole and other values are sampled one by one."""
+"""The trials of a sweep: one study of Optuna, in which they wait until a sweep trains them."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from firstlight.training.sweeps.space import Space
 
 _PLACE, _OWNER, _SPACE, _READY = "place", "sweep", "space", "ready"  # attributes of trials and of the study
 _SECONDS_FOR_ANOTHER = 60.0  # that another process gets to prepare the study
-_DIRECTIONS = {"min": "minimize", "max": "maximize"}
+_DIRECTIONS: dict[str, Any] = {"min": "minimize", "max": "maximize"}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ class Checked:
     mistakes: dict[int, str] = field(default_factory=dict)
 
 
+NOT_CHECKED = Checked()
+
+
 def check_jobs(jobs: Sequence[Sequence[str]], metrics: Sequence[str], *, in_process: bool = False) -> Checked:
     """Compose and build jobs: configs, data, networks, optimizers and metrics.
 
@@ -57,9 +60,9 @@ def check_jobs(jobs: Sequence[Sequence[str]], metrics: Sequence[str], *, in_proc
 def _conflicts(found: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return the mistakes of jobs whose metrics have other directions than those of the first job."""
     own = {place: result["directions"] for place, result in found.items() if "directions" in result}
-    first = next(iter(own.values()), {})
+    first: dict[str, str] = next(iter(own.values()), {})
     return {
-        place: f"sweep.metric: must have one direction, and {name or 'monitor'} has {mode} here, {first[name]} elsewhere."
+        place: f"sweep.metric: must have one direction, and {name} has {mode} here, {first[name]} elsewhere."
         for place, directions in own.items()
         for name, mode in directions.items()
         if mode != first[name] and name

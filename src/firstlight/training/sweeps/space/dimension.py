@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -79,8 +79,8 @@ def dimension(override: "Override", *, is_grid: bool) -> Dimension:
     prefix = full_key.removesuffix(key)
     if override.is_interval_sweep():
         return _interval(override, key, prefix, is_grid)
-    value = override.value()
-    numbers = list(value.range()) if override.is_range_sweep() else []  # type: ignore[union-attr]
+    value: Any = override.value()
+    numbers = list(value.range()) if override.is_range_sweep() else []
     if not is_grid and len(numbers) > 1 and all(isinstance(number, int) for number in numbers):
         step = abs(int(numbers[1]) - int(numbers[0]))
         return Dimension(key, prefix, (), min(numbers), max(numbers), is_whole=True, step=step)
@@ -92,9 +92,8 @@ def dimension(override: "Override", *, is_grid: bool) -> Dimension:
 
 
 def _interval(override: "Override", key: str, prefix: str, is_grid: bool) -> Dimension:
-    value, word = override.value(), override.input_line
-    low, high = value.start, value.end  # type: ignore[union-attr]
-    is_log = "log" in value.tags  # type: ignore[union-attr]
+    value: Any = override.value()  # an IntervalSweep
+    word, low, high, is_log = override.input_line, value.start, value.end, "log" in value.tags
     if is_grid:
         raise ValueError(
             f"{word}: must be a list of values in a grid. To fix: sweep.method=random, tpe, cmaes or nsga2"
