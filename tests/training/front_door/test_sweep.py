@@ -8,7 +8,8 @@ SHORT = ("trainer.accelerator=cpu", "trainer.max_epochs=1", "sweep.launcher=in_p
 
 
 def test_the_runs_are_ranked_as_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ranking = fl.sweep("model=linear,mlp", "optimizer.lr=1e-3,fast", *SHORT, "sweep.on_mistake=skip", path=tmp_path / "sweep")
+    words = ("model=linear,mlp", "optimizer.lr=1e-3,fast", "sweep.on_mistake=skip")
+    ranking = fl.sweep(*words, *SHORT, path=tmp_path / "sweep")
     assert [run.config.name for run in ranking] == ["digits-mlp", "digits-linear"]
     assert ranking[0].metrics["val/loss"] < ranking[1].metrics["val/loss"]
     assert ranking[0].path == tmp_path / "sweep" / "2"

@@ -5,10 +5,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from firstlight.runs.sweeps.shown import outcome
 from firstlight.training.front_door.mistakes import short_mistakes
 from firstlight.training.front_door.run import Run
 from firstlight.training.sweeps.run import run_words
-from firstlight.training.sweeps.screen import outcome
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +70,7 @@ def sweep(*overrides: str, path: str | Path | None = None) -> Ranking:
         path: the folder of the sweep; None for a new one under `output_dir`.
 
     Raises:
-        ValueError: a word is wrong, jobs cannot be built, or all jobs have failed; the message is that of the first one.
+        ValueError: a word is wrong, jobs cannot be built, or all have failed; the message is that of the first one.
         KeyboardInterrupt: the user has stopped the sweep.
     """
     folder = run_words(overrides, path).folder
@@ -79,5 +79,5 @@ def sweep(*overrides: str, path: str | Path | None = None) -> Ranking:
     failed = [each.record for each in ranked if not each.record.has_result]
     if failed and not runs:
         raise ValueError(min(failed, key=lambda record: record.number).cause)
-    lines = [(each.rank, " ".join(each.record.overrides), outcome(each)) for each in ranked]
+    lines = [(each.rank, " ".join(each.record.overrides), outcome(each.record)) for each in ranked]
     return Ranking(folder.path if folder else Path(), runs, lines)

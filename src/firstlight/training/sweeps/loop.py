@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from signal import SIGINT
-from typing import Any, Protocol
+from typing import Any
 
 from firstlight.config.errors import explain
-from firstlight.runs.sweeps import Ending, Job, JobRecord, SweepFolder
+from firstlight.runs.sweeps import Ending, Job, SweepFolder, SweepScreen
 from firstlight.training.recovery.stop_signals import StopSignals
 from firstlight.training.sweeps.checking import NOT_CHECKED, Checked
 from firstlight.training.sweeps.composing import compose_job
@@ -13,19 +13,6 @@ from firstlight.training.sweeps.launch import Launcher, end_all
 from firstlight.training.sweeps.search import Proposal, Search
 
 _SECONDS = 1.0  # between two looks at the signals and at the table
-
-
-class Screen(Protocol):
-    """What shows how a sweep goes on."""
-
-    def begin(self, record: JobRecord) -> None:
-        """Show that a job has begun."""
-
-    def end(self, record: JobRecord) -> None:
-        """Show that a job has ended."""
-
-    def update(self) -> None:
-        """Show the time, while no job begins or ends."""
 
 
 class Loop:
@@ -44,7 +31,7 @@ class Loop:
         search: Search,
         launcher: Launcher,
         folder: SweepFolder,
-        screen: Screen,
+        screen: SweepScreen,
         checked: Checked = NOT_CHECKED,
     ) -> None:
         self.search = search

@@ -8,12 +8,12 @@ from typing import Any
 
 from firstlight.config.compose import composed_by_hydra, to_plain
 from firstlight.runs.command_line import command, relative_path
-from firstlight.runs.sweeps import Job, SweepFolder
+from firstlight.runs.sweeps import Job, SweepFolder, SweepScreen
 from firstlight.training.studies.storage import without_password
 from firstlight.training.sweeps.checking import NOT_CHECKED, Checked, check_jobs, listed
+from firstlight.training.sweeps.in_process import InProcess
 from firstlight.training.sweeps.launchers import build_launcher
 from firstlight.training.sweeps.loop import Loop
-from firstlight.training.sweeps.screen import Lines
 from firstlight.training.sweeps.settings import CHANGEABLE, SweepSettings
 from firstlight.training.sweeps.space import Space, read_space
 from firstlight.training.sweeps.space.read import is_setting
@@ -183,9 +183,10 @@ def _run(
         storage = settings.storage or str(folder.path / "study.log")
         place = Place(storage, settings.study or folder.path.name, saved["owner"])
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
-        screen = Lines(folder)
+        launcher = build_launcher(settings, work)
+        screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
         try:
-            Loop(search, build_launcher(settings, work), folder, screen, checked).run()
+            Loop(search, launcher, folder, screen, checked).run()
         except KeyboardInterrupt:
             screen.close()
             print(f"interrupted; continue with {command('train')} -m resume={relative_path(folder.path)}", flush=True)
