@@ -5,12 +5,13 @@ Nothing here imports torch, so `--help` and messages about the config appear wit
 
 import atexit
 import gc
+import math
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig
 
@@ -20,7 +21,8 @@ from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR
 from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
-from firstlight.runs.sweeps import SequentialSweep
+from firstlight.runs.sweeps import Ending, SequentialSweep, SweepFolder
+from firstlight.runs.sweeps import Job as JobOfSweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -142,6 +144,7 @@ class _Jobs:
         self.sweep: SequentialSweep | None = None
         self.failures: list[BaseException] = []
         self.diverged = False
+        self._pid = os.getpid()
 
     def explain(self, error: BaseException) -> str:
         """Return the message for an error, see `config.errors.explain`."""
@@ -149,13 +152,19 @@ class _Jobs:
 
         return explain(error, self.argv, self.config_name)
 
-    def run(self, composed: DictConfig) -> None:
-        """Run one job. Hydra calls this, and must not see exceptions: it would print its own text, or end the sweep."""
+    def run(self, composed: DictConfig) -> float | None:
+        """Run one job, and return the value of its monitored metric, for sweepers that search.
+
+        Hydra's basic sweeper must not see exceptions: it would print its own text, or end the sweep. Others need them.
+        """
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
         settings = HydraConfig.get()
-        if settings.mode is RunMode.MULTIRUN:
+        is_sweep = settings.mode is RunMode.MULTIRUN
+        if is_sweep and os.getpid() != self._pid:  # a launcher has started this process
+            return self._run_elsewhere(composed)
+        if is_sweep:
             self.sweep = self.sweep or SequentialSweep(settings.sweep.dir, self.argv)
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
@@ -163,11 +172,50 @@ class _Jobs:
             self.diverged |= result.get("status") == "diverged"  # the log of the run has reported it
             if self.sweep:
                 self.sweep.finished(result)
+            return _monitored(result)
         except Exception as error:  # the other jobs of the sweep go on
             self.failures.append(error)
             if self.sweep:
                 self.sweep.failed(self.explain(error))
+            if is_sweep and not str(settings.sweeper._target_).endswith(".BasicSweeper"):
+                raise
+            return None
         except KeyboardInterrupt:
             if self.sweep:
                 self.sweep.failed("interrupted", state="interrupted")
             raise
+
+    def _run_elsewhere(self, composed: DictConfig) -> float | None:
+        """Run one job in a process that is not that of the sweep, which learns of failures from exceptions alone."""
+        try:
+            result = self.job(to_plain(composed))
+        except Exception as error:
+            message = self.explain(error)
+            _record("failed", message, {})
+            raise ValueError(message) from None
+        _record("diverged" if result.get("status") == "diverged" else "completed", "", result)
+        return _monitored(result)
+
+
+def _monitored(metrics: Mapping[str, Any]) -> float | None:
+    """Return the monitored metric of a run; the worst value if it has diverged, None if the command has no run."""
+    if "monitor" not in metrics:
+        return None
+    worst = math.inf if metrics.get("monitor_mode") == "min" else -math.inf
+    value = None if metrics.get("status") == "diverged" else metrics.get(metrics["monitor"])
+    return worst if value is None else float(value)
+
+
+def _record(state: Literal["completed", "diverged", "failed"], cause: str, metrics: dict[str, Any]) -> None:
+    """Add the job of this process to the folder of its sweep, which other processes write to as well."""
+    from filelock import FileLock
+    from hydra.core.hydra_config import HydraConfig
+
+    settings = HydraConfig.get()
+    path, number, words = user_path(settings.sweep.dir), settings.job.num, tuple(settings.overrides.task)
+    path.mkdir(parents=True, exist_ok=True)
+    with FileLock(path / "sweep.lock"):
+        is_new = not (path / "sweep.json").exists()
+        with SweepFolder.create(path) if is_new else SweepFolder.resume(path) as folder:
+            folder.begin(JobOfSweep(number, words, {}, path / str(number), path / str(number) / "train.log"))
+            folder.end(Ending(number, state, cause, metrics))

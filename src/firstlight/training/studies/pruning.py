@@ -24,7 +24,7 @@ def build_pruner(name: str, max_epochs: int | None = None) -> "BasePruner":
 
     with quiet_optuna():
         if name == "median":
-            return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1)
+            return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
         if name == "hyperband":
             return pruners.HyperbandPruner(min_resource=1, max_resource=max_epochs or "auto")
         return pruners.NopPruner()
