@@ -139,6 +139,7 @@ def _create(path: str | Path, words: Sequence[str], settings: SweepSettings, che
         "owner": secrets.token_hex(8),
         "directions": checked.directions,
         "max_epochs": config.get("trainer", {}).get("max_epochs"),
+        "on_cpu": all(each.get("trainer", {}).get("accelerator") == "cpu" for each in checked.configs.values()),
     }
     return SweepFolder.create(path, words, saved, checked.directions if settings.metrics else None)
 
@@ -183,7 +184,8 @@ def _run(
         storage = settings.storage or str(folder.path / "study.log")
         place = Place(storage, settings.study or folder.path.name, saved["owner"])
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
-        launcher = build_launcher(settings, work)
+        on_cpu = saved.get("on_cpu") is True
+        launcher = build_launcher(settings, folder.path, work, on_cpu=on_cpu)
         screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
         try:
             Loop(search, launcher, folder, screen, checked).run()

@@ -11,7 +11,7 @@ METHODS = ("grid", "random", "tpe", "cmaes", "nsga2")
 PRUNERS = ("none", "median", "hyperband")
 ON_MISTAKE = ("stop", "skip")
 # What a sweep that is continued may change.
-CHANGEABLE = ("jobs", "timeout", "launcher", "options", "add_trials", "storage", "on_mistake")
+CHANGEABLE = ("jobs", "timeout", "memory", "launcher", "options", "add_trials", "storage", "on_mistake")
 _TRIALS = 20  # of a sweep that samples its values
 _TYPES = {
     "method": "str",
@@ -23,6 +23,7 @@ _TYPES = {
     "seed": "int",
     "jobs": "int | None",
     "timeout": "float | None",
+    "memory": "float | None",
     "launcher": "str",
     "options": "dict[str, Any]",
     "on_mistake": "str",
@@ -46,6 +47,7 @@ class SweepSettings:
         seed: the seed of the sampled values.
         jobs: the number of jobs that run at a time; None for one on a CPU, or one on each GPU.
         timeout: seconds after which a job is ended; None for no limit.
+        memory: GiB that each process of a job may hold; None for no limit. Linux only.
         launcher: what starts the jobs.
         options: further options of the launcher.
         on_mistake: "stop" if no job is trained when one cannot be built, "skip" if the others are.
@@ -63,6 +65,7 @@ class SweepSettings:
     seed: int = 1
     jobs: int | None = None
     timeout: float | None = None
+    memory: float | None = None
     launcher: str = "local"
     options: dict[str, Any] = field(default_factory=dict)
     on_mistake: str = "stop"
@@ -94,8 +97,9 @@ class SweepSettings:
         for key, least in {"trials": 1, "jobs": 1, "seed": 0, "add_trials": 0}.items():
             if (value := getattr(self, key)) is not None:
                 check_range(f"sweep.{key}", value, at_least=least)
-        if self.timeout is not None:
-            check_range("sweep.timeout", self.timeout, above=0)
+        for key in ("timeout", "memory"):
+            if (value := getattr(self, key)) is not None:
+                check_range(f"sweep.{key}", value, above=0)
         self._check_together()
 
     def _check_together(self) -> None:
