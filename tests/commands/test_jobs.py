@@ -62,5 +62,6 @@ def test_a_failed_job_does_not_end_the_sweep(script: Script, tmp_path: Path) -> 
     assert (Path(good["run_dir"]) / "checkpoints" / "best.ckpt").is_file()
     assert (bad["rank"], bad["job"], bad["status"], bad["optimizer.lr"]) == ("2", "0", "failed", "fast")
     assert bad["error"] == "optimizer.lr=fast: must be a number (AdamW)."
-    assert f"summary {summary}\n" in process.stdout
+    assert f"\nsummary {summary}\nbest " in process.stdout
+    assert process.stdout.endswith(f"/train.py experiment={summary.with_name('best.yaml').relative_to(tmp_path)}\n")
     assert process.stderr == ""
