@@ -11,25 +11,18 @@ and trained again only with --again.
 
 import argparse
 import csv
-import os
-import platform
-import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, stdev
 
 from firstlight.files import write_text
 from firstlight.runs import RunFolder
+from recorded import REPOSITORY, machine, run_script, with_block
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "docs" / "results.csv"
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "results.md")
 COLUMNS = ("experiment", "seed", "value", "fit_seconds", "total_seconds", "cores", "processor", "torch")
-_BLOCK = "<!-- results: written by scripts/make_results.py -->\n{}<!-- end of the results -->"
 
 
 @dataclass(frozen=True)
@@ -104,8 +97,7 @@ def train(experiment: Experiment, seed: int, data: Path) -> dict[str, str]:
         words = [*experiment.words.split(), f"seed={seed}", f"run_dir={run}"]
         if experiment.name not in ("digits", "text_lstm"):
             words.append(f"data.dir={(data / experiment.folder).absolute()}")
-        command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        run_script("train", words)
         metrics = RunFolder(run).metrics()
     values = (
         experiment.name,
@@ -113,9 +105,7 @@ def train(experiment: Experiment, seed: int, data: Path) -> dict[str, str]:
         metrics[experiment.metric],
         round(metrics["seconds/fit"], 1),
         round(metrics["seconds/total"], 1),
-        os.cpu_count(),
-        platform.processor() or platform.machine(),
-        version("torch"),
+        *machine().values(),
     )
     return dict(zip(COLUMNS, map(str, values), strict=True))
 
@@ -157,8 +147,7 @@ def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False)
 
 def with_table(text: str, new: str) -> str:
     """Return the text of a page with another table between the two comments that mark it."""
-    start, end = _BLOCK.split("{}")
-    return re.sub(re.escape(start) + r".*?" + re.escape(end), lambda _: _BLOCK.format(new), text, flags=re.S)
+    return with_block(text, "results", "make_results.py", new)
 
 
 if __name__ == "__main__":

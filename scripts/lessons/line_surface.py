@@ -38,7 +38,8 @@ def line_surface(
     Raises:
         ValueError: an option is out of its range, or the figure cannot be written.
     """
-    _check(points, start, rates, steps)
+    check_line(points, start)
+    _check(rates, steps)
     path = check_output(output)
     x, y = np.array(points, dtype=np.float64).T
     best = least_squares(x, y)
@@ -54,7 +55,7 @@ def line_surface(
     for rate, steps_taken in paths.items():
         print(f"\nlearning rate {rate:g}{'' if rate < limit else ': too large'}\n{_path_table(x, y, steps_taken)}")
     if path is not None:
-        _draw(x, y, paths, best, path)
+        draw_paths(x, y, {f"learning rate {rate:g}": taken for rate, taken in paths.items()}, best, path)
 
 
 def mean_squared_error(x: np.ndarray, y: np.ndarray, m: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
@@ -92,12 +93,20 @@ def descend(x: np.ndarray, y: np.ndarray, start: Sequence[float], rate: float, s
     return np.stack(path)
 
 
-def _check(points: Sequence[Sequence[float]], start: Sequence[float], rates: Sequence[float], steps: int) -> None:
+def check_line(points: Sequence[Sequence[float]], start: Sequence[float]) -> None:
+    """Check the points and the initial weights of a line.
+
+    Raises:
+        ValueError: they are no pairs, or too large.
+    """
     values = [value for point in points for value in point]
     if not points or any(len(point) != 2 for point in points) or not all(map(_is_moderate, values)):
         raise ValueError(f"points={list(points)}: must be pairs of x and y, such as [[1,3],[2,5]], below 1e50.")
     if len(start) != 2 or not all(map(_is_moderate, start)):
         raise ValueError(f"start={list(start)}: must be m and b, such as [-1,5], below 1e50.")
+
+
+def _check(rates: Sequence[float], steps: int) -> None:
     if not rates:
         raise ValueError("rates=[]: must hold at least one learning rate.")
     for rate in rates:
@@ -121,8 +130,16 @@ def _path_table(x: np.ndarray, y: np.ndarray, path: np.ndarray) -> str:
     return table(("step", "m", "b", "MSE", "dMSE/dm", "dMSE/db"), rows)
 
 
-def _draw(x: np.ndarray, y: np.ndarray, paths: dict[float, np.ndarray], best: np.ndarray, path: Path) -> None:
-    """Draw the paths on the surface, and the error after each step."""
+def draw_paths(x: np.ndarray, y: np.ndarray, paths: dict[str, np.ndarray], best: np.ndarray, path: Path) -> None:
+    """Draw paths on the surface, and the error after each step.
+
+    Args:
+        x: of the points.
+        y: of the points.
+        paths: m and b after each step, (steps + 1, 2), by the name in the legend.
+        best: the m and b with the smallest error.
+        path: the file.
+    """
     from matplotlib.colors import LogNorm
 
     figure = new_figure(9, 4.2)
@@ -138,9 +155,9 @@ def _draw(x: np.ndarray, y: np.ndarray, paths: dict[float, np.ndarray], best: np
     bar = figure.colorbar(filled, ax=surface, format="%.2g", ticks=levels[::3])
     bar.ax.set_title("MSE", fontsize=10)
     bar.ax.minorticks_off()
-    for index, (rate, steps) in enumerate(paths.items()):
+    for index, (name, steps) in enumerate(paths.items()):
         style = {"color": COLOURS[index % len(COLOURS)], "marker": _MARKERS[index % len(_MARKERS)], "linewidth": 1.5}
-        surface.plot(*_until_outside(steps, centre, half).T, **style, markersize=3.5, label=f"learning rate {rate:g}")
+        surface.plot(*_until_outside(steps, centre, half).T, **style, markersize=3.5, label=name)
         drawn = np.maximum(mean_squared_error(x, y, *steps.T), floor)
         curve.semilogy(drawn, **style, markersize=4, markevery=max(1, len(drawn) // 12))
     surface.plot(*best, "X", color="white", markeredgecolor=BLACK, markersize=11, label="minimum")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 import make_results
+from recorded import block
 
 ROWS = {
     ("digits", str(seed)): dict(
@@ -13,7 +14,7 @@ ROWS = {
 
 
 def test_the_table_has_the_mean_over_the_seeds_and_leaves_the_rest_of_the_page() -> None:
-    page = f"before\n{make_results._BLOCK.format('old')}\nafter\n"
+    page = f"before\n{block('results', 'make_results.py', 'old')}\nafter\n"
     found = make_results.with_table(page, make_results.table(ROWS))
     assert "| `train.py data=digits` | test/accuracy | 0.9900 ± 0.0100 | 3 | 4 s | 10 s |\n" in found
     assert "old" not in found

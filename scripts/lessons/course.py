@@ -1,0 +1,88 @@
+"""The lessons of docs/course: what the command of each page leaves behind, and what the page shows of it."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+COURSE = Path(__file__).resolve().parents[2] / "docs" / "course"
+_COMMAND = re.compile(r"^```bash\nuv run scripts/(\w+)\.py ?([^\n]*)\n```$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A page of the course, whose first block in bash is the command of the lesson.
+
+    Attributes:
+        name: a word for --only. The page is NUMBER_NAME.md, and its figure pictures/NAME.png.
+        figure: the figure that the command draws: `run/` is the run folder, other files lie beside it.
+        alt: what the figure shows, for those who do not see it.
+        metrics: the names of the metrics that the page shows, in metrics.json or in the summary of a sweep.
+        lines: a pattern of the lines on the screen that the page shows.
+        needs: the lesson whose run folder stands for RUN in the command.
+        bundled: words that replace the data where there are no official files; None: the lesson needs them.
+        short: words for a test, which make the command shorter.
+    """
+
+    name: str
+    figure: str
+    alt: str
+    metrics: tuple[str, ...] = ()
+    lines: str = ""
+    needs: str | None = None
+    bundled: str | None = ""
+    short: str = ""
+
+    @property
+    def page(self) -> Path:
+        """The path of the page."""
+        return COURSE / f"{LESSONS.index(self) + 1:02}_{self.name}.md"
+
+    @property
+    def drawn(self) -> Path:
+        """The path of the figure on the page."""
+        return COURSE / "pictures" / f"{self.name}.png"
+
+    def command(self) -> tuple[str, list[str]]:
+        """Return the name of the script in the command of the page, and its words.
+
+        Raises:
+            ValueError: the page has no command.
+        """
+        if (found := _COMMAND.search(self.page.read_text(encoding="utf-8"))) is None:
+            raise ValueError(f"{self.page}: must have a block in bash with one line, `uv run scripts/NAME.py ...`.")
+        return found[1], shlex.split(found[2])
+
+
+_ONE_EPOCH = "trainer.max_epochs=1 +trainer.limit_train_batches=2"
+_MNIST = "data=digits"
+
+LESSONS: tuple[Lesson, ...] = (
+    Lesson(
+        "line",
+        "run/line.png",
+        "Points with the line after some epochs, and the path of slope and intercept over the loss surface",
+        ("slope", "intercept", "test/rmse", "test/r2"),
+        short="trainer.max_epochs=3",
+    ),
+    Lesson(
+        "optimizers",
+        "race.png",
+        "The paths of six optimizers over one loss surface, and the loss after each step",
+        lines=r"^ *(?:optimizer|\w+ +-?\d.* \d)",
+    ),
+    Lesson(
+        "activations",
+        "activations.png",
+        "Eight activations with their derivatives",
+        lines=r"^(?:f'?\(x\)$| *(?:x|-3|0|3) )",
+    ),
+)
+
+
+def with_words(argv: Sequence[str], others: str) -> list[str]:
+    """Return the words of a command line, in which each of the others takes the place of the word with its key."""
+    added = shlex.split(others)
+    keys = {word.partition("=")[0] for word in added}
+    return [*(word for word in argv if word.partition("=")[0] not in keys), *added]
