@@ -148,7 +148,7 @@ class Course:
         started = time.perf_counter()
         printed = self._run(script, words, folder)
         seconds = time.perf_counter() - started
-        text = _text(lesson, folder, printed)
+        text = _text(lesson, words, folder, self._without_paths(printed, lesson, folder))
         is_official = self.data is not None or not lesson.bundled
         return (
             Result(_command(lesson), text, round(seconds, 1), is_official, **machine()),
@@ -168,6 +168,13 @@ class Course:
         if script == "train":
             argv.append(f"{'hydra.sweep.dir' if '-m' in argv else 'run_dir'}={folder / 'run'}")
         return script, argv
+
+    def _without_paths(self, text: str, lesson: Lesson, folder: Path) -> str:
+        """Return a text with paths as the page writes them, and not those of this machine."""
+        names = {f"{folder}/": "", f"{self.work}/{lesson.needs}/run": "RUN", f"{REPOSITORY}/": ""}
+        for path, name in (names | ({f"{self.data}/": "data/"} if self.data else {})).items():
+            text = text.replace(path, name)
+        return text
 
     def _start(self, script: str, words: Sequence[str], folder: Path) -> str:
         data = {"FIRSTLIGHT_DATA": str(self.data)} if self.data else {}
@@ -220,32 +227,22 @@ def _command(lesson: Lesson) -> str:
     return " ".join([f"{script}.py", *words])
 
 
-def _text(lesson: Lesson, folder: Path, printed: str) -> str:
+def _text(lesson: Lesson, argv: Sequence[str], folder: Path, printed: str) -> str:
     """Return the result as Markdown: the lines that the page shows, or a table of metrics."""
     if lesson.lines:
         lines = [line.rstrip() for line in printed.splitlines() if re.search(lesson.lines, line)]
         return "\n".join(["```", *lines, "```", ""])
     if (folder / "run" / "summary.csv").exists():
-        return _sweep_table(pl.read_csv(folder / "run" / "summary.csv", infer_schema_length=None), lesson.metrics)
-    metrics = _metrics(folder / "run")
+        return _sweep_table(folder / "run" / "summary.csv", [word.partition("=")[0] for word in argv], lesson.metrics)
+    metrics = RunFolder.open(folder / "run").metrics()
     return _table(["metric", "value"], [[f"`{name}`", _number(metrics[name])] for name in lesson.metrics])
 
 
-def _metrics(run: Path) -> dict[str, object]:
-    """Return the metrics of a run, and those of its best epoch that only its history has."""
-    folder = RunFolder.open(run)
-    metrics = folder.metrics()
-    rows = [row for row in folder.history() if int(float(row["epoch"])) == metrics.get("epoch")]
-    history = {name: float(value) for row in rows for name, value in row.items() if value not in ("", None)}
-    return history | metrics
-
-
-def _sweep_table(summary: pl.DataFrame, metrics: Sequence[str]) -> str:
+def _sweep_table(summary: Path, keys: Sequence[str], metrics: Sequence[str]) -> str:
     """Return a row for each job of a sweep, from the best to the worst: what it changes, and its metrics."""
-    before = summary.columns[summary.columns.index("status") + 1 :]
-    changed = [name for name in before[: before.index("status")] if summary[name].n_unique() > 1]
-    columns = [*changed, *metrics]
-    rows = [[_number(row[name]) for name in columns] for row in summary.iter_rows(named=True)]
+    table = pl.read_csv(summary, infer_schema_length=None)
+    columns = [*(key for key in keys if key in table.columns and table[key].n_unique() > 1), *metrics]
+    rows = [[_number(row[name]) for name in columns] for row in table.iter_rows(named=True)]
     return _table([f"`{name}`" for name in columns], rows)
 
 
@@ -257,7 +254,9 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _number(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.2g}"
+    return str(value)
 
 
 def _json(results: dict[str, Result]) -> str:

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, choose
 from firstlight.commands.jobs import run_command
 from firstlight.config.checking.config import check_arguments
+from firstlight.runs.figures.canvas import check_output
 from lessons.functions import FUNCTIONS
+from lessons.network_figure import draw_network
 from lessons.small_network import (
     Layer,
     Matrix,
@@ -46,6 +49,7 @@ def backprop(
     activation: str = "sigmoid",
     rate: float = 0.5,
     seed: int = 1,
+    output: str | Path | None = None,
 ) -> list[Layer]:
     """Print the forward pass, the backward pass and one step of gradient descent of a network of linear layers.
 
@@ -60,17 +64,20 @@ def backprop(
         activation: the activation of every layer, the last one included; see `functions.FUNCTIONS`.
         rate: learning rate of the step.
         seed: seed of the weights.
+        output: path of a figure of the network; None for none.
 
     Returns:
         The derivatives of E by the weights and biases of each layer.
 
     Raises:
-        ValueError: an option is out of its range, a list is empty, or the lengths of two lists do not fit.
+        ValueError: an option is out of its range, a list is empty, or the lengths of two lists do not fit, or the
+            figure cannot be written.
     """
     choose("activation", activation, FUNCTIONS, "activation")
     check_range("rate", rate, above=0, below=math.inf)
     _check_vector("inputs", inputs)
     _check_vector("target", target)
+    path = check_output(output)
     drawn = _draw([len(inputs), *hidden_sizes, len(target)], seed) if weights is None else weights
     layers = _layers(drawn, biases, inputs, target)
     passes = forward(layers, list(map(float, inputs)), activation)
@@ -85,6 +92,8 @@ def backprop(
     after = error(forward(stepped, list(map(float, inputs)), activation)[-1].outputs, target)
     print(f"\none step w - {rate:g} dE/dw")
     print("\n".join([*_layer_lines(stepped), f"error E = {_text(after)}"]))
+    if path is not None:
+        draw_network(layers, passes, deltas, path)
     return gradients
 
 

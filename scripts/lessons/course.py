@@ -55,8 +55,10 @@ class Lesson:
         return found[1], shlex.split(found[2])
 
 
-_ONE_EPOCH = "trainer.max_epochs=1 +trainer.limit_train_batches=2"
-_MNIST = "data=digits"
+_DIGITS = "data=digits"  # bundled with scikit-learn
+_ONE_EPOCH = "trainer.max_epochs=1"
+_ACCURACIES = ("train/accuracy", "val/accuracy", "test/accuracy")
+_WITH_GAP = (*_ACCURACIES, "gap/accuracy")
 
 LESSONS: tuple[Lesson, ...] = (
     Lesson(
@@ -77,6 +79,126 @@ LESSONS: tuple[Lesson, ...] = (
         "activations.png",
         "Eight activations with their derivatives",
         lines=r"^(?:f'?\(x\)$| *(?:x|-3|0|3) )",
+    ),
+    Lesson(
+        "neurons",
+        "backprop.png",
+        "A network of two inputs, three neurons and two outputs, with its weights and what passes through them",
+        lines=r"^(?:error|autograd|one step)",
+    ),
+    Lesson(
+        "mnist",
+        "run/mistakes.png",
+        "Test digits at which the network is wrong, with their classes and its answers",
+        (*_ACCURACIES, "parameters"),
+        bundled=_DIGITS,
+        short=_ONE_EPOCH,
+    ),
+    Lesson(
+        "overfitting",
+        "run/curves.png",
+        "Training and validation curves that separate",
+        _WITH_GAP,
+        bundled=_DIGITS,
+        short=f"{_ONE_EPOCH} watch.gap=100",
+    ),
+    Lesson(
+        "kernels",
+        "run/filtered.png",
+        "Digits, each followed by its filtered images",
+        _ACCURACIES,
+        bundled=_DIGITS,
+        short=_ONE_EPOCH,
+    ),
+    Lesson(
+        "cnn",
+        "run/filters.png",
+        "The learned kernels of the first convolution",
+        (*_ACCURACIES, "parameters"),
+        bundled=_DIGITS,
+        short=_ONE_EPOCH,
+    ),
+    Lesson(
+        "seeing",
+        "explain.png",
+        "Four drawn digits with Grad-CAM, integrated gradients and the strongest channels of each layer",
+        lines=r"\.jpg",
+        needs="cnn",
+    ),
+    Lesson(
+        "augmentation",
+        "preview.png",
+        "Rows of the same hands: as they are, after each step of the augmentation alone, and after all steps",
+        lines=r"^(?:train|a row) ",
+        bundled=_DIGITS,
+        short="preview.samples=2",
+    ),
+    Lesson(
+        "deployment",
+        "predictions.png",
+        "Four drawn digits as the network gets them, with its answers",
+        lines=r"\S",
+        needs="cnn",
+    ),
+    Lesson(
+        "pretrained",
+        "predictions.png",
+        "Photos of dogs and cats with the answers of the network",
+        lines=r"\S",
+        bundled=None,
+    ),
+    Lesson(
+        "transfer",
+        "run/mistakes.png",
+        "Photos of which the network names another breed",
+        (*_ACCURACIES, "parameters"),
+        bundled=None,
+        short=_ONE_EPOCH,
+    ),
+    Lesson(
+        "words",
+        "run/curves.png",
+        "The loss and the perplexity of training and validation after each epoch",
+        ("val/perplexity", "test/perplexity", "test/accuracy", "parameters"),
+        short="trainer.max_epochs=1 data.sentences=60",
+    ),
+    Lesson(
+        "autoencoders",
+        "run/samples.png",
+        "Test digits, each followed by its reconstruction",
+        ("train/loss", "val/loss", "test/loss", "parameters"),
+        bundled=_DIGITS,
+        short=_ONE_EPOCH,
+    ),
+    Lesson(
+        "gans",
+        "run/samples.png",
+        "Digits that the generator has made",
+        ("parameters",),
+        bundled=_DIGITS,
+        short=f"{_ONE_EPOCH} data.train_fraction=0.1",
+    ),
+    Lesson(
+        "regularisation",
+        "run/curves.png",
+        "Training and validation curves that stay together",
+        _WITH_GAP,
+        bundled=_DIGITS,
+        short=f"{_ONE_EPOCH} watch.gap=100",
+    ),
+    Lesson(
+        "search",
+        "run/2/confusion.png",
+        "The confusion matrix of one run of the sweep",
+        ("val/loss", "val/accuracy", "test/accuracy", "parameters"),
+        short=f'optimizer.lr=1e-3,1e-2 "model.hidden_sizes=[8],[4]" {_ONE_EPOCH}',
+    ),
+    Lesson(
+        "architectures",
+        "architectures.png",
+        "Eight networks by the operations of a forward pass and by their parameters",
+        lines=r"^ *\w+ +\w+ +\w+ ",
+        short="names=[lenet,resnet18]",
     ),
 )
 

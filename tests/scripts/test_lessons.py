@@ -25,6 +25,7 @@ from firstlight.runs.load import load_task
 from helpers.runs import REPOSITORY
 from lessons import backprop as backprop_module
 from lessons.activations import activations
+from lessons.architectures import architectures
 from lessons.backprop import backprop
 from lessons.convolve import PADDINGS, convolve, filtered, named
 from lessons.functions import FUNCTIONS
@@ -80,11 +81,11 @@ def test_the_page_has_every_command_and_its_figures() -> None:
     assert all((REPOSITORY / "docs" / "course" / name).stat().st_size < 100_000 for name in figures)
 
 
-@pytest.mark.parametrize("name", ["activations", "backprop", "convolve", "loss_surface"])
+@pytest.mark.parametrize("name", ["activations", "architectures", "backprop", "convolve", "loss_surface", "race"])
 def test_the_help_of_a_command_shows_its_keys(name: str) -> None:
     text = help_text(name)
     assert f"{name}.py" in text
-    assert "output: " in text or "rate: 0.5" in text
+    assert "output: " in text
     assert "$" not in text
 
 
@@ -205,6 +206,41 @@ def test_a_matrix_may_have_lines(run: Run) -> None:
 
 def test_the_help_names_every_kernel() -> None:
     assert all(re.search(rf"\b{name}\b", help_text("convolve")) for name in KERNELS)
+
+
+# architectures
+
+
+def test_the_costs_are_those_of_the_publications(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    costs = architectures(["alexnet", "vgg16", "resnet18", "resnet50"], output=tmp_path / "costs.png")
+    assert [cost.layers for cost in costs.values()] == [8, 16, 18 + 3, 50 + 4]  # ResNets: and those of the shortcuts
+    assert [cost.parameters for cost in costs.values()] == [61_100_840, 138_357_544, 11_689_512, 25_557_032]
+    # Torchvision states 0.71, 15.47, 1.81 and 4.09 billion multiplications, without an addition for each.
+    assert [round(cost.flops / 2e9, 2) for cost in costs.values()] == [0.71, 15.47, 1.81, 4.09]
+    assert re.search(r"^ *alexnet  2012 +8 +61,100,840 +1,428\.4$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert size_of(tmp_path / "costs.png") == (800, 450)
+
+
+def test_a_small_network_costs_what_its_layers_cost() -> None:
+    cost = architectures(["linear"], size=8, channels=1, num_classes=10, output=None)["linear"]
+    assert (cost.layers, cost.parameters, cost.flops) == (1, 650, 2 * 640)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": ["resnet"]}, "names=resnet: unknown network, did you mean 'resnet"),
+        ({"names": ["gan"]}, "names=gan: must be a network that classifies images."),
+        ({"names": ["vae"]}, "names=vae: must be a network"),
+        ({"names": []}, "names=[]: must hold at least one name."),
+        ({"size": 0}, "size=0: must be at least 1"),
+        ({"num_classes": 1}, "num_classes=1: must be at least 2"),
+        ({"output": "a.doc"}, "a.doc: must end in one of .png"),
+    ],
+)
+def test_a_mistake_in_architectures_has_a_short_answer(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        architectures(**({"names": ["linear"], "output": None} | options))
 
 
 # loss_surface
@@ -343,6 +379,15 @@ def test_backprop_has_the_published_numbers(capsys: pytest.CaptureFixture[str]) 
 def test_backprop_agrees_with_autograd(activation: str, capsys: pytest.CaptureFixture[str]) -> None:
     backprop([1, -2, 0.5], [0.3], hidden_sizes=[3, 2], activation=activation, seed=5)
     assert "all 23 derivatives agree" in capsys.readouterr().out
+
+
+def test_the_figure_of_backprop_has_every_number(tmp_path: Path) -> None:
+    backprop([1, 0.5], [1, 0], weights=[[[0.15, -0.25]], [[0.4], [0.5]]], output=tmp_path / "network.svg")
+    text = (tmp_path / "network.svg").read_text()
+    assert all(f"<!-- {number} -->" in text for number in ("1", "0.5", "0.15", "-0.25", "0.4", "inputs", "layer 2"))
+    assert text.count("dE/dz") == 3  # one for each unit
+    backprop([1] * 20, [0] * 20, hidden_sizes=[20], output=tmp_path / "large.png")  # whose weights would be too many
+    assert size_of(tmp_path / "large.png") == (780, 1200)
 
 
 def test_a_wrong_derivative_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,14 +16,16 @@ from PIL import Image
 import course_notebooks
 import make_course
 from firstlight.config import RunConfig, compose
+from helpers.generate import write_pets
 from helpers.runs import REPOSITORY
 from lessons import course as lessons_module
+from lessons.convolve import named
 from lessons.course import COURSE, LESSONS, Lesson, with_words
 from lessons.race import race
 from make_course import Course, Result, read_results, shown, write_pages
 from recorded import block, with_block
 
-QUICK = {"optimizers", "activations"}
+QUICK = {"optimizers", "activations", "neurons", "architectures"}
 SHORTENED = [
     pytest.param(lesson, id=lesson.name, marks=[] if lesson.name in QUICK else pytest.mark.slow) for lesson in LESSONS
 ]
@@ -89,8 +91,8 @@ def test_what_a_page_proposes_is_accepted(lesson: Lesson) -> None:
     from test_docs import first_job, with_paths
 
     for script, argv in proposals(lesson):
-        argv = with_paths(first_job(argv)) if script == "compare" else first_job(argv)
-        keyed = [word for word in argv if "=" in word and not word.startswith("-")]
+        argv = {"compare": with_paths, "convolve": named}.get(script, list)(first_job(argv))
+        keyed = [word for word in argv if not word.startswith("-")]
         config = compose(*keyed, config_name=script)
         if script == "train" and config.resume is None:
             RunConfig.parse(config)
@@ -118,10 +120,15 @@ def test_the_command_of_a_lesson_runs_and_draws_its_figure(
         in_process(script, words, folder, monkeypatch)
         return capsys.readouterr().out
 
-    course = Course(tmp_path, None, is_short=True, run=run)
-    result, figure = course.run(lesson)
+    data = None
+    if lesson.bundled is None:  # photos
+        data = tmp_path / "photos"
+        write_pets(data / "oxford-iiit-pet")
+        monkeypatch.setenv("FIRSTLIGHT_DATA", str(data))
+    result, figure = Course(tmp_path / "work", data, is_short=True, run=run).run(lesson)
     rows = [line for line in result.text.splitlines() if not line.startswith("```")]
-    assert len(rows) >= 3
+    assert len(rows) >= 2
+    assert str(tmp_path) not in result.text
     for metric in lesson.metrics:
         assert f"`{metric}`" in result.text
     with Image.open(io.BytesIO(figure)) as image:
