@@ -27,6 +27,7 @@ import polars as pl
 from PIL import Image
 
 from firstlight.files import write_text
+from firstlight.log import aligned
 from firstlight.runs import RunFolder
 from lessons.course import COURSE, LESSONS, Lesson, with_words
 from recorded import REPOSITORY, machine, run_script, with_block
@@ -34,6 +35,7 @@ from recorded import REPOSITORY, machine, run_script, with_block
 RESULTS = COURSE / "results.json"
 _MAX_BYTES = 95_000  # of a figure
 _MAX_SIDE = 900  # pixels of a figure's width
+_COLOURS = (128, 32)  # of a figure; the second where the first makes too large a file
 _CORES = 2
 
 Runner = Callable[[str, Sequence[str], Path], str]
@@ -143,12 +145,14 @@ class Course:
         folder = self.work / lesson.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        if lesson.photos and self.data is not None:
+            copy_photos(self.data / "oxford-iiit-pet" / "images", folder / "photos", lesson.photos)
         script, words = self._words(lesson, folder)
         print(f"{lesson.name}: {script}.py {' '.join(words)}", flush=True)
         started = time.perf_counter()
         printed = self._run(script, words, folder)
         seconds = time.perf_counter() - started
-        text = _text(lesson, words, folder, self._without_paths(printed, lesson, folder))
+        text = _text(lesson, words, folder, without_paths(printed))
         is_official = self.data is not None or not lesson.bundled
         return (
             Result(_command(lesson), text, round(seconds, 1), is_official, **machine()),
@@ -168,13 +172,6 @@ class Course:
         if script == "train":
             argv.append(f"{'hydra.sweep.dir' if '-m' in argv else 'run_dir'}={folder / 'run'}")
         return script, argv
-
-    def _without_paths(self, text: str, lesson: Lesson, folder: Path) -> str:
-        """Return a text with paths as the page writes them, and not those of this machine."""
-        names = {f"{folder}/": "", f"{self.work}/{lesson.needs}/run": "RUN", f"{REPOSITORY}/": ""}
-        for path, name in (names | ({f"{self.data}/": "data/"} if self.data else {})).items():
-            text = text.replace(path, name)
-        return text
 
     def _start(self, script: str, words: Sequence[str], folder: Path) -> str:
         data = {"FIRSTLIGHT_DATA": str(self.data)} if self.data else {}
@@ -215,11 +212,30 @@ def small_png(path: Path) -> bytes:
     while True:
         size = (width, max(1, round(image.height * width / image.width)))
         resized = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        resized.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-        if buffer.getbuffer().nbytes <= _MAX_BYTES:
-            return buffer.getvalue()
+        for colours in _COLOURS:
+            buffer = io.BytesIO()
+            palette = resized.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            palette.save(buffer, "png", optimize=True)
+            if buffer.getbuffer().nbytes <= _MAX_BYTES:
+                return buffer.getvalue()
         width = int(width * 0.9)
+
+
+def without_paths(text: str) -> str:
+    """Return what a command has printed without the folders of files, which are those of this machine."""
+    lines = re.sub(r"[^\s(]*/(?=[^\s/]+\.(?:jpg|png|csv)\b)", "", text).splitlines()
+    named = [line for line in lines if re.match(r"\S+\.jpg  ", line)]
+    table = iter(aligned([re.split(r" {2,}", line) for line in named]).splitlines())
+    return "\n".join(next(table) if line in named else line for line in lines)
+
+
+def copy_photos(pets: Path, target: Path, number: int) -> None:
+    """Copy photos of pets, each of another breed, which its name begins with."""
+    breeds = {path.stem.rpartition("_")[0].lower(): path for path in sorted(pets.glob("*.jpg"), reverse=True)}
+    chosen = sorted(breeds.items())[:: max(1, len(breeds) // number)][:number]
+    target.mkdir()
+    for _, path in chosen:
+        shutil.copy(path, target)
 
 
 def _command(lesson: Lesson) -> str:

@@ -23,6 +23,7 @@ class Lesson:
         needs: the lesson whose run folder stands for RUN in the command.
         bundled: words that replace the data where there are no official files; None: the lesson needs them.
         short: words for a test, which make the command shorter.
+        photos: number of photos of pets, each of another breed, that the command finds in the folder `photos`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Lesson:
     needs: str | None = None
     bundled: str | None = ""
     short: str = ""
+    photos: int = 0
 
     @property
     def page(self) -> Path:
@@ -146,6 +148,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Photos of dogs and cats with the answers of the network",
         lines=r"\S",
         bundled=None,
+        photos=16,
     ),
     Lesson(
         "transfer",

@@ -259,10 +259,58 @@ def test_words_take_the_place_of_others(words: list[str], others: str, expected:
     assert with_words(words, others) == expected
 
 
-def test_a_large_image_becomes_a_small_file(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (700, 1000, 3), dtype=np.uint8)
+def test_a_large_image_becomes_a_small_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_course, "_MAX_BYTES", 5000)
+    noise = np.random.default_rng(0).integers(0, 256, (100, 150, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    assert 10_000 < len(make_course.small_png(tmp_path / "noise.png")) < 100_000
+    assert 3000 < len(make_course.small_png(tmp_path / "noise.png")) <= 5000
+
+
+def test_the_folders_of_this_machine_are_left_out() -> None:
+    printed = (
+        "…/a/b/five.jpg   5   81.68%\n/home/x/a/b/seventeen.jpg  17   7.00%\n"
+        "warning: 1 of 2 inverted (/home/x/five.jpg)\n\n2 predictions in /home/x/rows.csv\nstep  1/2"
+    )
+    assert make_course.without_paths(printed).splitlines() == [
+        "five.jpg       5   81.68%",
+        "seventeen.jpg  17  7.00%",
+        "warning: 1 of 2 inverted (five.jpg)",
+        "",
+        "2 predictions in rows.csv",
+        "step  1/2",
+    ]
+
+
+def test_the_photos_are_of_different_breeds(tmp_path: Path) -> None:
+    for name in ("Bengal_2", "Bengal_10", "beagle_1", "pug_7", "boxer_3", "boxer_1", "saint_bernard_4"):
+        (tmp_path / "all").mkdir(exist_ok=True)
+        (tmp_path / "all" / f"{name}.jpg").write_text(name)
+    make_course.copy_photos(tmp_path / "all", tmp_path / "few", 2)
+    assert sorted(path.name for path in (tmp_path / "few").iterdir()) == ["beagle_1.jpg", "boxer_1.jpg"]
+    make_course.copy_photos(tmp_path / "all", tmp_path / "many", 9)
+    assert len(list((tmp_path / "many").iterdir())) == 5
+
+
+def test_the_arguments_decide_what_runs(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Runner()
+    monkeypatch.setattr(Course, "_start", lambda made, *words: runner(*words))
+    monkeypatch.setattr(make_course, "_use_two_cores", lambda: None)
+
+    def called(*arguments: str) -> list[str]:
+        runner.runs.clear()
+        monkeypatch.setattr(sys, "argv", ["make_course.py", "--work", str(course / "work"), *arguments])
+        make_course.main()
+        return [run.partition(":")[0] for run in runner.runs]
+
+    assert called("--pages") == []
+    assert called("--only", "first") == ["first"]
+    assert called() == ["first", "second"]  # the second needs a run folder, which the first has not left
+    assert called() == []
+    assert called("--again", "--only", "first") == ["first"]
+    assert called("--check", "--only", "first") == ["first"]
+    runner.line = "x 2"
+    with pytest.raises(SystemExit, match="other results than in git: first"):
+        called("--check", "--only", "first")
 
 
 # the race
