@@ -1,12 +1,12 @@
-"""Sweepers and launchers of other people get the monitored value of each job, and the exit status says if one failed."""
+"""Sweepers and launchers of other people get the monitored values, and the exit status says if a job failed."""
 
 import csv
 from pathlib import Path
 
 import pytest
+from tests.commands.test_jobs import Script
 
 from helpers.runs import TINY
-from tests.commands.test_jobs import Script
 
 
 @pytest.mark.slow

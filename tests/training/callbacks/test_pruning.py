@@ -29,7 +29,7 @@ def test_a_poor_run_is_pruned_and_complete_up_to_there(tmp_path: Path, monkeypat
     rows = history(tmp_path / "run")
     assert len(rows) == 2  # the first epoch is a warm-up of the pruner
     reported = study.trials[poor.number].intermediate_values
-    assert reported == {1: pytest.approx(float(rows[0]["val/accuracy"])), 2: pytest.approx(float(rows[1]["val/accuracy"]))}
+    assert reported == {epoch: pytest.approx(float(row["val/accuracy"])) for epoch, row in enumerate(rows, start=1)}
     with pytest.raises(ValueError, match=r"must be a run that was stopped, and this one was pruned by its sweep\."):
         resume(tmp_path / "run")
     monkeypatch.delenv(VARIABLE)

@@ -69,9 +69,9 @@ def _builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "compose_job", quickly_composed)
 
 
-def quickly_composed(words: Sequence[str]) -> dict[str, Any]:
+def quickly_composed(given: Sequence[str]) -> dict[str, Any]:
     """Return the two values that the jobs of these tests read."""
-    found = dict(word.split("=") for word in words)
+    found = dict(word.split("=") for word in given)
     return {"optimizer": {"lr": float(found.get("optimizer.lr", 1e-3))}, "seed": int(found.get("seed", 1))}
 
 
@@ -144,11 +144,11 @@ def test_a_job_whose_end_the_study_does_not_know_is_not_trained_again(
     class Killed(BaseException):
         pass
 
-    def tell(self: Search, ending: Any) -> None:
+    def record(self: Search, ending: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):  # noqa: PT012
-        patch.setattr(Search, "tell", tell)
+        patch.setattr(Search, "record", record)
         run_words(["seed=1,2,3", "optimizer.lr=1e-3"], tmp_path / "sweep", Jobs())
     jobs = Jobs()
     run_words([f"resume={tmp_path / 'sweep'}"], None, jobs)
@@ -176,7 +176,7 @@ def test_a_grid_whose_sweep_was_killed_while_it_was_planned_is_complete(
 
 
 @pytest.mark.parametrize("storage", ["study.log", "sqlite"])
-def test_two_sweeps_share_a_study_and_train_no_trial_twice(storage: str, tmp_path: Path) -> None:
+def test_two_sweeps_work_on_one_study_and_train_no_trial_twice(storage: str, tmp_path: Path) -> None:
     place = f"sqlite:///{tmp_path}/study.db" if storage == "sqlite" else str(tmp_path / storage)
     words = [*SAMPLED, "sweep.method=random", "sweep.trials=12", f"sweep.storage={place}", "sweep.study=both"]
     jobs = Jobs()

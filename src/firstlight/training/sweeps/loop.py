@@ -75,7 +75,7 @@ class Loop:
         record = self._known.get(proposal.number)
         if record and record.state not in ("running", "interrupted"):  # the sweep was killed before the study knew it
             state: Any = record.state
-            self.search.tell(Ending(record.number, state, record.cause, record.metrics, record.seconds))
+            self.search.record(Ending(record.number, state, record.cause, record.metrics, record.seconds))
             return
         config, mistake = self._composed(proposal.words)
         job = Job(
@@ -110,4 +110,4 @@ class Loop:
         for ending in endings:
             self._running.discard(ending.number)
             self.screen.end(self.folder.end(ending))  # first, because a study without the result can learn it later
-            self.search.tell(ending)
+            self.search.record(ending)

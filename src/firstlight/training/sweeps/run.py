@@ -1,5 +1,6 @@
 """Run a sweep from its words, or continue one from its folder."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,12 +57,12 @@ def run_words(words: Sequence[str], path: str | Path | None = None, work: Work |
         ValueError: a word is wrong, or the folder cannot be used.
         KeyboardInterrupt: a signal has stopped the sweep; `resume=` continues it.
     """
-    resumed = [word for word in words if word.startswith("resume=")]
+    resumed = list(filter(_is_resume, words))
     if resumed:
-        return _resume(resumed[-1].partition("=")[2], [word for word in words if word not in resumed], work)
+        return _resume(resumed[-1].partition("=")[2], list(itertools.filterfalse(_is_resume, words)), work)
     settings, default_path = _settings(words)
     space = read_space(
-        [word for word in words if not is_setting(word)], settings.space, method=settings.method, seed=settings.seed
+        list(itertools.filterfalse(is_setting, words)), settings.space, method=settings.method, seed=settings.seed
     )
     jobs = _jobs_to_check(space, settings)
     trains_here = work is not None or settings.launcher == "in_process"
@@ -74,14 +75,18 @@ def run_words(words: Sequence[str], path: str | Path | None = None, work: Work |
     return _run(_create(path or default_path, words, settings, checked), space, settings, work, checked)
 
 
+def _is_resume(word: str) -> bool:
+    return word.startswith("resume=")
+
+
 def _settings(words: Sequence[str]) -> tuple[SweepSettings, str]:
     """Return the settings of a sweep, also those of a chosen experiment, and its default folder."""
-    own = [word for word in words if is_setting(word)]
+    own = list(filter(is_setting, words))
     for word in own:
         key, _, value = word.partition("=")
         if "," in value and not value.startswith(("[", "{", '"', "'")):
             raise ValueError(f"{word}: must be one value. To fix: several metrics are a list, {key}=[...].")
-    others = [word for word in words if not is_setting(word)]
+    others = list(itertools.filterfalse(is_setting, words))
     first = next(read_space(others, {}, method="random").probes(0, randoms=0))
     try:
         return _composed_settings(*first, *own)
@@ -149,7 +154,7 @@ def _resume(path: str, words: Sequence[str], work: Work | None) -> Result:
     folder = SweepFolder.resume(path)
     try:
         settings = SweepSettings.parse(folder.settings["sweep"] | changes)
-        own = [word for word in folder.words if not is_setting(word)]
+        own = list(itertools.filterfalse(is_setting, folder.words))
         space = read_space(own, settings.space, method=settings.method, seed=settings.seed)
     except BaseException:
         folder.close()

@@ -172,7 +172,7 @@ class Search:
         trial = Trial(self._study, trial_id)
         return Proposal(trial.number, self.space.words(trial), is_known)
 
-    def tell(self, ending: Ending) -> None:
+    def record(self, ending: Ending) -> None:
         """Record how a job ended. A job that was interrupted stays begun."""
         if ending.state == "interrupted":
             return

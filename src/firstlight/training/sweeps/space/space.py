@@ -25,10 +25,10 @@ class Space:
 
     def words(self, chooser: Chooser) -> tuple[str, ...]:
         """Return the words of one job."""
-        words = tuple(part if isinstance(part, str) else part.word(part.choose(chooser)) for part in self.parts)
-        plain = {word.lstrip("+") for word in words}
+        own_words = tuple(part if isinstance(part, str) else part.word(part.choose(chooser)) for part in self.parts)
+        plain = {part.lstrip("+") for part in own_words}
         chosen = (space for condition, space in self.conditions.items() if condition in plain)
-        return words + tuple(word for space in chosen for word in space.words(chooser))
+        return own_words + tuple(word for space in chosen for word in space.words(chooser))
 
     def dimensions(self) -> Iterator[Dimension]:
         """Yield all dimensions, also those of conditions."""
@@ -42,8 +42,8 @@ class Space:
         fixed = {part.lstrip("+") for part in self.parts if isinstance(part, str)}
         for values in itertools.product(*(each.choices for each in dimensions)):
             own = {each.key: value for each, value in zip(dimensions, values, strict=True)}
-            words = fixed | {f"{key}={value}" for key, value in own.items()}
-            spaces = [space for condition, space in self.conditions.items() if condition in words]
+            plain = fixed | {f"{key}={value}" for key, value in own.items()}
+            spaces = [space for condition, space in self.conditions.items() if condition in plain]
             for others in itertools.product(*(list(space.grid()) for space in spaces)):
                 yield own | {key: value for other in others for key, value in other.items()}
 
