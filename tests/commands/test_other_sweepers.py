@@ -1,12 +1,15 @@
 """Sweepers and launchers of other people get the monitored values, and the exit status says if a job failed."""
 
 import csv
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.commands.test_jobs import Script
 
 from helpers.runs import TINY
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.mark.slow

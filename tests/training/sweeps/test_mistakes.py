@@ -39,8 +39,9 @@ def test_all_mistakes_are_listed_before_any_training(tmp_path: Path) -> None:
         run_words([*words, "data=iris"], tmp_path / "sweep", jobs)
     lines = str(caught.value).splitlines()
     assert lines[0] == "12 of 12 jobs cannot be trained, so none is."
-    assert lines[1].startswith("4 jobs (4, 5, 6, ...): model: must accept numbers, and LeNet does not")
-    assert lines[2] == "8 jobs (0, 1, 2, ...): monitor=val/acuracy: unknown metric, did you mean 'val/accuracy'?"
+    assert lines[1] == "4 jobs (0, 1, 8, ...): monitor=val/acuracy: unknown metric, did you mean 'val/accuracy'?"
+    assert lines[2].startswith("4 jobs (2, 3, 10, ...): optimizer")
+    assert lines[3].startswith("4 jobs (4, 5, 6, ...): model: must accept numbers, and LeNet does not")
     assert (jobs.trained, list(tmp_path.iterdir())) == ([], [])
 
 

@@ -60,7 +60,13 @@ class _Builder:
         try:
             return {"directions": self._directions(config)}
         except Exception as error:
-            return {"mistake": explain(error, words)}
+            message = explain(error, words)
+        if message.startswith("monitor="):  # all jobs have this mistake, and some may have another
+            try:
+                self._directions(config | {"monitor": "val/loss", "monitor_mode": None})
+            except Exception as error:
+                message = explain(error, words)
+        return {"mistake": message}
 
     def _directions(self, plain: dict[str, Any]) -> dict[str, str]:
         config = RunConfig.parse(plain).with_absolute_paths()

@@ -98,7 +98,7 @@ def listed(mistakes: Mapping[int, str], jobs: Sequence[Sequence[str]]) -> str:
     for place, message in mistakes.items():
         places.setdefault(message, []).append(place)
     lines = []
-    for message, where in sorted(places.items(), key=lambda pair: len(pair[1])):
+    for message, where in sorted(places.items(), key=lambda pair: (len(pair[1]), pair[1])):
         shown = ", ".join(map(str, where[:_SHOWN])) + ", ..." * (len(where) > _SHOWN)
         which = f"job {shown} ({' '.join(jobs[where[0]])})" if len(where) == 1 else f"{len(where)} jobs ({shown})"
         lines.append(f"{which}: {message}")
