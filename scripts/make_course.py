@@ -30,7 +30,7 @@ from firstlight.files import write_text
 from firstlight.log import aligned
 from firstlight.runs import RunFolder
 from lessons.course import COURSE, LESSONS, Lesson, with_words
-from recorded import REPOSITORY, machine, run_script, with_block
+from lessons.recorded import REPOSITORY, machine, run_script, with_block
 
 RESULTS = COURSE / "results.json"
 _MAX_BYTES = 95_000  # of a figure

@@ -18,7 +18,7 @@ from statistics import fmean, stdev
 
 from firstlight.files import write_text
 from firstlight.runs import RunFolder
-from recorded import REPOSITORY, machine, run_script, with_block
+from lessons.recorded import REPOSITORY, machine, run_script, with_block
 
 RESULTS = REPOSITORY / "docs" / "results.csv"
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "results.md")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from PIL import Image
 
 from api_reference import api_pages
@@ -51,11 +52,17 @@ def first_job(arguments: list[str]) -> list[str]:
         return arguments
     parsed = [OverridesParser.create().parse_override(word) for word in arguments if not word.startswith("-")]
     return [
-        f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
+        f"{override.get_key_element()}={_first_value(override)}"
         if override.is_sweep_override()
         else str(override.input_line)
         for override in parsed
     ]
+
+
+def _first_value(override: Override) -> str:
+    if override.is_interval_sweep():
+        return str(override.value().start)
+    return next(override.sweep_string_iterator())
 
 
 def check(command: str, arguments: list[str]) -> None:
@@ -116,7 +123,7 @@ def test_the_keys_in_the_sentences_of_a_page_exist(page: Path) -> None:
     sentences = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     named = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)=[^`]*`", sentences)
     named += re.findall(
-        rf"`((?:{'|'.join(sorted(GROUPS))})\.(?!(?:json|yaml|onnx|pt2|safetensors)`)[a-z_]+)`", sentences
+        rf"`((?:{'|'.join(sorted(GROUPS))})\.(?!(?:json|yaml|onnx|pt2|png|safetensors)`)[a-z_]+)`", sentences
     )
     assert sorted({key for key in named if key not in known and not key.startswith("hydra.")}) == []
 

@@ -22,8 +22,8 @@ from lessons import course as lessons_module
 from lessons.convolve import named
 from lessons.course import COURSE, LESSONS, Lesson, with_words
 from lessons.race import race
+from lessons.recorded import block, with_block
 from make_course import Course, Result, read_results, shown, write_pages
-from recorded import block, with_block
 
 QUICK = {"optimizers", "activations", "neurons", "architectures"}
 SHORTENED = [

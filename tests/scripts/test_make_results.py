@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import make_results
-from recorded import block
+from lessons.recorded import block
 
 ROWS = {
     ("digits", str(seed)): dict(

@@ -33,6 +33,7 @@ class Checked:
 
 
 NOT_CHECKED = Checked()
+"""The jobs of a sweep that is continued: they were checked when it began."""
 
 
 def check_jobs(jobs: Sequence[Sequence[str]], metrics: Sequence[str], *, in_process: bool = False) -> Checked:

@@ -50,7 +50,7 @@ class Dimension:
         """Whether the values cannot be listed."""
         return not self.choices
 
-    def choose(self, chooser: Chooser) -> str:
+    def suggest(self, chooser: Chooser) -> str:
         """Return one of the values as text."""
         if self.choices:
             return chooser.suggest_categorical(self.key, self.choices)

@@ -25,7 +25,7 @@ class Space:
 
     def words(self, chooser: Chooser) -> tuple[str, ...]:
         """Return the words of one job."""
-        own_words = tuple(part if isinstance(part, str) else part.word(part.choose(chooser)) for part in self.parts)
+        own_words = tuple(part if isinstance(part, str) else part.word(part.suggest(chooser)) for part in self.parts)
         plain = {part.lstrip("+") for part in own_words}
         chosen = (space for condition, space in self.conditions.items() if condition in plain)
         return own_words + tuple(word for space in chosen for word in space.words(chooser))
