@@ -45,7 +45,8 @@ class SweepSettings:
         storage: a path or URL, see `studies.storage`; None for a journal file in the folder of the sweep.
         study: the name of the study in the storage; None for the name of the folder.
         seed: the seed of the sampled values.
-        jobs: the number of jobs that run at a time; None for one on a CPU, or one on each GPU.
+        jobs: the number of jobs that run at a time; None for one on each GPU, or one on each
+            core of a CPU, at most 4.
         timeout: seconds after which a job is ended; None for no limit.
         memory: GiB that each process of a job may hold; None for no limit. Linux only.
         launcher: what starts the jobs.

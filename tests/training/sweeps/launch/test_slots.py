@@ -14,7 +14,8 @@ def _cores(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("jobs", "names", "visible", "threads"),
     [
-        (None, [], [None], "8"),  # one job on a machine without GPU
+        (None, [], [None] * 4, "2"),  # a machine without GPU
+        (1, [], [None], "8"),
         (3, [], [None] * 3, "2"),
         (20, [], [None] * 20, "1"),
         (None, ["0", "1"], ["0", "1"], "4"),  # one job per GPU
@@ -34,6 +35,9 @@ def test_slots_divide_gpus_and_cores(
 def test_the_number_of_threads_that_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert slot_environments(2, []) == [{}, {}]
+    assert slot_environments(None, []) == [{}]
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert slot_environments(None, []) == [{}, {}]
 
 
 def test_visible_gpus_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from firstlight.files import write_json
 from firstlight.runs.sweeps.job import Job, State
 from firstlight.training.sweeps.launch.launcher import Limits, Work
+from firstlight.training.sweeps.launch.slots import chosen_threads
 
 _HINT = "HYDRA_FULL_ERROR=1 shows the whole traceback."  # of `config.errors`
 _STATES: dict[str, tuple[State, str]] = {  # metrics["status"] -> how the job has ended
@@ -84,7 +85,7 @@ def _print_to(log_path: Path) -> None:
 
 def _limit_threads() -> None:
     """Let torch use as many threads as the environment says, even if it is imported already."""
-    threads = int(os.environ.get("OMP_NUM_THREADS", 0))
+    threads = chosen_threads()
     if threads and "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
 

@@ -25,7 +25,7 @@ def local(
     On Linux the processes are forked from one that has imported torch and Lightning. Elsewhere each imports them.
 
     Args:
-        jobs: how many jobs run at a time; None for one per GPU, or one on a machine without.
+        jobs: how many jobs run at a time; None for one per GPU, or without one per core, at most 4.
         limits: what a job may use.
         uses_gpus: whether each job gets a part of the GPUs; False for jobs that compute on the CPU.
         work: what a job computes.

@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         work: what a job computes.
         prepare: imports what the jobs need.
-        jobs: the number of slots; None for one per GPU.
+        jobs: the number of slots; None for one per GPU, or up to 4 on a CPU.
         uses_gpus: whether jobs get GPUs, if there are any.
         limits: what a job may use.
     """
