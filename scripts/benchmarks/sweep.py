@@ -2,8 +2,8 @@
 
 uv run scripts/benchmarks/sweep.py [JOBS]
 
-JOBS is the number of jobs that run at a time, by default that of `sweep.jobs=null`. Half of the processes run before the
-sweep and half after it, so that a machine which becomes slower or faster does not change the ratio.
+JOBS is the number of jobs that run at a time, by default that of `sweep.jobs=null`. Half of the processes run before
+the sweep and half after it, so that a machine which becomes slower or faster does not change the ratio.
 """
 
 import csv
@@ -48,9 +48,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seconds_of(*combinations[0], f"run_dir={folder / 'first'}")  # stores the data
-        alone = [seconds_of(*words, f"run_dir={folder / str(number)}") for number, words in enumerate(combinations[:6])]
-        words = [f"{key}={','.join(values)}" for key, values in CHOICES.items()]
-        together = seconds_of("-m", *words, *jobs, f"hydra.sweep.dir={folder / 'sweep'}")
+        alone = [seconds_of(*words, f"run_dir={folder / '-'.join(words)}") for words in combinations[:6]]
+        several = [f"{key}={','.join(values)}" for key, values in CHOICES.items()]
+        together = seconds_of("-m", *several, *jobs, f"hydra.sweep.dir={folder / 'sweep'}")
         alone += [
             seconds_of(*words, f"run_dir={folder / f'x{number}'}") for number, words in enumerate(combinations[6:])
         ]

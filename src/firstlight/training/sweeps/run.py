@@ -3,6 +3,7 @@
 import itertools
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from firstlight.runs.sweeps import Job, SweepFolder, SweepScreen
 from firstlight.training.studies.storage import without_password
 from firstlight.training.sweeps.checking import NOT_CHECKED, Checked, check_jobs, listed
 from firstlight.training.sweeps.in_process import InProcess
+from firstlight.training.sweeps.launch import Launcher
 from firstlight.training.sweeps.launchers import build_launcher
 from firstlight.training.sweeps.loop import Loop
 from firstlight.training.sweeps.settings import CHANGEABLE, SweepSettings
@@ -60,27 +62,46 @@ def run_words(words: Sequence[str], path: str | Path | None = None, work: Work |
     resumed = list(filter(_is_resume, words))
     if resumed:
         return _resume(resumed[-1].partition("=")[2], list(itertools.filterfalse(_is_resume, words)), work)
-    settings, default_path = _settings(words)
+    settings, first = _settings(words)
     space = read_space(
         list(itertools.filterfalse(is_setting, words)), settings.space, method=settings.method, seed=settings.seed
     )
     jobs = _jobs_to_check(space, settings)
     trains_here = work is not None or settings.launcher == "in_process"
-    checked = check_jobs(jobs, settings.metrics or ("",), in_process=trains_here)
-    if checked.mistakes and (settings.on_mistake == "stop" or settings.dry_run or not checked.directions):
-        raise Mistakes(_refusal(checked, jobs))
-    if settings.dry_run:
-        print(f"{len(jobs)} jobs can be trained; none is, because of sweep.dry_run=true.")
-        return Result(None)
-    return _run(_create(path or default_path, words, settings, checked), space, settings, work, checked)
+    with ExitStack() as stack:
+        launcher = None
+        if settings.launcher == "local" and not trains_here and not settings.dry_run:
+            launcher = build_launcher(settings, Path(), on_cpu=first.on_cpu)  # its process imports during the check
+            stack.callback(launcher.close)
+        checked = check_jobs(jobs, settings.metrics or ("",), in_process=trains_here)
+        if checked.mistakes and (settings.on_mistake == "stop" or settings.dry_run or not checked.directions):
+            raise Mistakes(_refusal(checked, jobs))
+        if settings.dry_run:
+            print(f"{len(jobs)} jobs can be trained; none is, because of sweep.dry_run=true.")
+            return Result(None)
+        folder = _create(path or first.path, words, settings, checked)
+        return _run(folder, space, settings, work, checked, launcher)
 
 
 def _is_resume(word: str) -> bool:
     return word.startswith("resume=")
 
 
-def _settings(words: Sequence[str]) -> tuple[SweepSettings, str]:
-    """Return the settings of a sweep, also those of a chosen experiment, and its default folder."""
+@dataclass(frozen=True)
+class _First:
+    """What the first job says of the sweep.
+
+    Attributes:
+        path: the default folder of the sweep.
+        on_cpu: whether the job computes on the CPU.
+    """
+
+    path: str
+    on_cpu: bool
+
+
+def _settings(words: Sequence[str]) -> tuple[SweepSettings, _First]:
+    """Return the settings of a sweep, also those of a chosen experiment, and what its first job says."""
     own = list(filter(is_setting, words))
     for word in own:
         key, _, value = word.partition("=")
@@ -94,9 +115,11 @@ def _settings(words: Sequence[str]) -> tuple[SweepSettings, str]:
         return _composed_settings(*own)
 
 
-def _composed_settings(*words: str) -> tuple[SweepSettings, str]:
+def _composed_settings(*words: str) -> tuple[SweepSettings, _First]:
     with composed_by_hydra(*words) as composed:
-        return SweepSettings.parse(to_plain(composed)["sweep"]), str(composed.hydra.sweep.dir)
+        plain = to_plain(composed)
+        on_cpu = plain["trainer"].get("accelerator") == "cpu"
+        return SweepSettings.parse(plain["sweep"]), _First(str(composed.hydra.sweep.dir), on_cpu)
 
 
 class _Given:
@@ -180,7 +203,12 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(
-    folder: SweepFolder, space: Space, settings: SweepSettings, work: Work | None, checked: Checked = NOT_CHECKED
+    folder: SweepFolder,
+    space: Space,
+    settings: SweepSettings,
+    work: Work | None,
+    checked: Checked = NOT_CHECKED,
+    launcher: Launcher | None = None,
 ) -> Result:
     from firstlight.training.sweeps.search import Place, Search  # imports Optuna
 
@@ -190,7 +218,7 @@ def _run(
         place = Place(storage, settings.study or folder.path.name, saved["owner"])
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
         on_cpu = saved.get("on_cpu") is True
-        launcher = build_launcher(settings, folder.path, work, on_cpu=on_cpu)
+        launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=on_cpu)
         screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
         try:
             Loop(search, launcher, folder, screen, checked).run()

@@ -104,4 +104,6 @@ class Warm:
 
     def close(self) -> None:
         self._connection.close()
+        if not self._is_ready:  # it still imports, and has no job
+            self._process.terminate()
         self._process.wait()
