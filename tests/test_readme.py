@@ -71,7 +71,9 @@ def test_the_python_code_of_the_readme_runs(
     monkeypatch.chdir(places["folder"])
     names: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), names)
-    assert capsys.readouterr().out.count("best epoch") == 4  # of the new run, the sweep and the resumed run
+    printed = capsys.readouterr().out
+    assert printed.count("best epoch") == 2  # of the new run and the resumed run
+    assert "\n[2/2] job " in printed  # of the sweep
     assert names["best"].config.model["_target_"] == "firstlight.networks.MLP"
     assert list(names["rows"][0])[:3] == ["path", "label", "probability"]
     assert not names["network"].training

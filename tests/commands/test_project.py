@@ -4,12 +4,12 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import firstlight as fl
-from firstlight.commands.jobs import _overrides_first, run_command
+from firstlight.commands.jobs import _overrides_first
+from firstlight.commands.train import main
 from firstlight.config.compose import compose
 from firstlight.runs import RunFolder
 from helpers.projects import enter_project
@@ -93,25 +93,16 @@ def test_a_sweep_in_a_project_has_words_on_both_sides_and_notes_with_commas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = enter_project(tmp_path / "stripy", monkeypatch)
-    jobs: list[dict[str, Any]] = []
-
-    def job(config: dict[str, Any]) -> dict[str, Any]:
-        jobs.append(config)
-        return {
-            "monitor": "val/loss",
-            "monitor_mode": "min",
-            "val/loss": 1 / config["model"]["width"],
-            "status": "completed",
-        }
-
-    words = ["model.width=8,64", "-m", "notes=one, two = (3)", "seed=5", "hydra.sweep.dir=sweep"]
-    monkeypatch.setattr(sys, "argv", ["train", *words])
+    words = ["model.width=2,64", "-m", "notes=one, two = (3)", "seed=5", "hydra.sweep.dir=sweep"]
+    short = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "sweep.launcher=in_process"]
+    monkeypatch.setattr(sys, "argv", ["train", *words, *short])
     with pytest.raises(SystemExit) as exit_:
-        run_command("train", job)
+        main()
     assert exit_.value.code == 0
-    assert [(job["model"]["_target_"], job["seed"]) for job in jobs] == [("stripy.network.TwoLayers", 5)] * 2
-    assert {job["notes"] for job in jobs} == {"one, two = (3)"}
+    jobs = [RunFolder.open(project / "sweep" / number).config() for number in "01"]
+    assert [(job.model["_target_"], job.seed) for job in jobs] == [("stripy.network.TwoLayers", 5)] * 2
+    assert {job.notes for job in jobs} == {"one, two = (3)"}
     with (project / "sweep" / "summary.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert (first["model.width"], second["model.width"]) == ("64", "8")
+    assert (first["model.width"], second["model.width"]) == ("64", "2")
     assert first["notes"] == second["notes"] == "one, two = (3)"

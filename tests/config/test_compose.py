@@ -38,11 +38,11 @@ def test_the_groups_of_train_yaml_are_the_folders_of_configs() -> None:
     folders = {path.name for path in CONFIG_DIR.iterdir() if path.is_dir()}
     assert folders <= groups
     assert groups - folders <= {"experiment"}
-    assert {*GROUPS, "logger"} == groups - {"debug", "experiment", "hydra"}
+    assert {*GROUPS, "logger"} == groups - {"debug", "experiment", "hydra", "sweep"}
 
 
 def test_every_key_of_train_yaml_is_checked() -> None:
-    assert set(compose()) == {*SETTINGS, *GROUPS, "logger", "watch", "resume", "trust"} - {"project"}
+    assert set(compose()) == {*SETTINGS, *GROUPS, "logger", "watch", "resume", "trust", "sweep"} - {"project"}
 
 
 def test_a_composed_config_is_resolved_and_does_not_contain_the_node_of_hydra() -> None:
@@ -82,7 +82,7 @@ def test_the_keys_of_the_other_commands_are_the_arguments_of_their_functions(nam
 
 def test_the_keys_of_preview_are_those_of_train_and_the_arguments_of_its_function() -> None:
     composed = compose(config_name="preview")
-    assert set(composed) == {*SETTINGS, *GROUPS, "logger", "watch", "resume", "trust", "preview"} - {"project"}
+    assert set(composed) == {*SETTINGS, *GROUPS, "logger", "watch", "resume", "trust", "sweep", "preview"} - {"project"}
     assert {"config", *composed.preview} == set(parameters("firstlight.runs.preview.preview") or ())
 
 

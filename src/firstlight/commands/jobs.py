@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig
 
@@ -21,8 +21,9 @@ from firstlight.config.overrides import replacing_files, with_quotes
 from firstlight.config.project import CONFIG_DIR
 from firstlight.files import user_path
 from firstlight.log import tolerate_terminals
-from firstlight.runs.sweeps import Ending, SequentialSweep, SweepFolder
-from firstlight.runs.sweeps import Job as JobOfSweep
+
+if TYPE_CHECKING:
+    from firstlight.runs.sweeps import SequentialSweep
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -165,6 +166,8 @@ class _Jobs:
         if is_sweep and os.getpid() != self._pid:  # a launcher has started this process
             return self._run_elsewhere(composed)
         if is_sweep:
+            from firstlight.runs.sweeps import SequentialSweep  # imports NumPy
+
             self.sweep = self.sweep or SequentialSweep(settings.sweep.dir, self.argv)
             self.sweep.begin(settings.job.num, list(settings.overrides.task))
         try:
@@ -210,6 +213,9 @@ def _record(state: Literal["completed", "diverged", "failed"], cause: str, metri
     """Add the job of this process to the folder of its sweep, which other processes write to as well."""
     from filelock import FileLock
     from hydra.core.hydra_config import HydraConfig
+
+    from firstlight.runs.sweeps import Ending, SweepFolder
+    from firstlight.runs.sweeps import Job as JobOfSweep
 
     settings = HydraConfig.get()
     path, number, words = user_path(settings.sweep.dir), settings.job.num, tuple(settings.overrides.task)

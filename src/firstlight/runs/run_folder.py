@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import os
 import secrets
 import shutil
 import time
@@ -122,8 +123,9 @@ class RunFolder:
     def repair(self) -> None:
         """Delete the unfinished files of a process that was killed, and make missing folders. Requires the lock."""
         self.checkpoint_dir.mkdir(exist_ok=True)
-        for folder in (self.path, self.checkpoint_dir):
-            for path in filter(is_unfinished, folder.iterdir()):
+        for folder, children, names in os.walk(self.path):
+            children[:] = [child for child in children if not RunFolder(Path(folder, child)).config_path.exists()]
+            for path in filter(is_unfinished, (Path(folder, name) for name in names)):
                 path.unlink()
 
     @classmethod

@@ -15,7 +15,7 @@ def config() -> dict[str, Any]:
 def composed(*words: str) -> dict[str, Any]:
     """Return a plain config without `resume`, which is an option of the command."""
     config = to_plain(compose(*words))
-    del config["resume"], config["trust"]
+    del config["resume"], config["trust"], config["sweep"]
     return config
 
 

@@ -39,7 +39,7 @@ def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def checked(group: str, target: str, **options: Any) -> None:
     config = to_plain(compose("model=linear"))
-    del config["resume"], config["trust"]
+    del config["resume"], config["trust"], config["sweep"]
     node = {"_target_": target} | options
     check(config | ({"augment": config["augment"] | {"own": node}} if group == "augment" else {group: node}))
 

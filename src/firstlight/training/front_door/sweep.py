@@ -5,10 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from firstlight.runs.sweeps.shown import outcome
 from firstlight.training.front_door.mistakes import short_mistakes
 from firstlight.training.front_door.run import Run
-from firstlight.training.sweeps.run import run_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,6 +71,9 @@ def sweep(*overrides: str, path: str | Path | None = None) -> Ranking:
         ValueError: a word is wrong, jobs cannot be built, or all have failed; the message is that of the first one.
         KeyboardInterrupt: the user has stopped the sweep.
     """
+    from firstlight.runs.sweeps.shown import outcome  # here, because other commands need no sweeps
+    from firstlight.training.sweeps.run import run_words
+
     folder = run_words(overrides, path).folder
     ranked = folder.ranked() if folder else []
     runs = [Run(each.record.run_dir, trust=True) for each in ranked if each.record.has_result]
