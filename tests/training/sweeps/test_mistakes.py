@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from firstlight.runs.sweeps import Job
+from firstlight.training.sweeps.checking import check_jobs
 from firstlight.training.sweeps.run import Mistakes, run_words
+from helpers.projects import add_file
+from helpers.runs import TINY
 
 
 class Jobs:
@@ -60,3 +63,12 @@ def test_mistakes_may_be_skipped_and_a_rehearsal_trains_nothing(
     with pytest.raises(Mistakes, match=r"sweep\.metric=test/loss: must be a metric of val"):
         run_words(["model=linear", "sweep.metric=test/loss", "sweep.method=tpe"], tmp_path / "dry", jobs)
     assert not (tmp_path / "dry").exists()
+
+
+@pytest.mark.slow
+def test_the_check_finds_the_modules_that_the_jobs_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    add_file(tmp_path, "random.py", "raise ImportError('not that of Python')")
+    add_file(tmp_path, "mine.py", "from firstlight.networks import Linear as Network")
+    checked = check_jobs([TINY, [*TINY, "model._target_=mine.Network"]], ("",))
+    assert checked.mistakes == {1: "model._target_=mine.Network: the module 'mine' must be installed."}

@@ -50,7 +50,7 @@ def test_each_job_ends_with_its_own_cause_and_the_others_go_on(launcher: Launche
         "stops early": ("failed", "ended with exit code 0 and without a result"),
         "kills itself": ("killed", "killed (SIGKILL)"),
         "segfaults": ("killed", "segmentation fault (SIGSEGV)\n  Fatal Python error: Segmentation fault\n"),
-        "allocates": ("out_of_memory", f"out of memory (sweep.memory={MEMORY})"),
+        "allocates": ("out_of_memory", f"out of memory (sweep.memory={MEMORY / 2**30:g})"),
         "diverges": ("diverged", "the training has diverged"),
         "is pruned": ("pruned", ""),
     }

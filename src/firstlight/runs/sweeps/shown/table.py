@@ -54,7 +54,7 @@ def outcome(record: JobRecord, keys: Sequence[str] = (), metrics: Directions | N
     state: list[str] = [] if record.state == "completed" else [record.state]
     cause = record.cause.splitlines()[0] if record.cause else ""
     if cause and cause != record.state:
-        state = [cause if cause.startswith(record.state) else f"{record.state}: {cause}"]
+        state = [cause if cause.startswith(record.state.replace("_", " ")) else f"{record.state}: {cause}"]
     return "  ".join(part for part in (words, *values, *state) if part)
 
 

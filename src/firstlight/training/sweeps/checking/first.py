@@ -1,6 +1,7 @@
 """Compose the jobs of a sweep, let another process build them, and list all mistakes together."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from typing import Any
 
 from firstlight.config.errors import explain
 from firstlight.training.sweeps.composing import compose_job
+from firstlight.training.sweeps.launch.supervisor import import_paths
 
 _SHOWN = 3  # numbers of jobs in a line
 
@@ -81,7 +83,8 @@ def _built(jobs: Iterable[tuple[dict[str, Any], Sequence[str]]], metrics: Sequen
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "jobs.json")
         path.write_text(json.dumps({"jobs": request, "metrics": list(metrics)}), encoding="utf-8")
-        ended = subprocess.run([sys.executable, "-m", "firstlight.training.sweeps.checking.child", str(path)])
+        command = [sys.executable, "-P", "-m", "firstlight.training.sweeps.checking.child", str(path)]
+        ended = subprocess.run(command, env=os.environ | import_paths())  # it finds the modules that the jobs find
         if ended.returncode:
             return [{"mistake": f"the check of the jobs has ended with exit code {ended.returncode}."}] * len(request)
         results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))

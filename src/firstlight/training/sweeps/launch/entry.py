@@ -125,7 +125,7 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 
 
 def _memory_text(text: str, limits: Limits) -> str:
-    limit = "" if limits.memory is None else f" (sweep.memory={limits.memory})"
+    limit = "" if limits.memory is None else f" (sweep.memory={limits.memory / 2**30:g})"  # in GiB, as it was written
     first = (text.strip().splitlines() or [""])[0]
     return f"out of memory{limit}" + f": {first}" * bool(first)
 
