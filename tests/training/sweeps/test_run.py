@@ -98,6 +98,12 @@ def test_a_grid_is_trained_in_its_order_and_ranked(tmp_path: Path) -> None:
     assert found[4]["error"] == "too fast"
 
 
+def test_further_values_may_be_words_too(tmp_path: Path) -> None:
+    run_words(["seed=1,2", "sweep.space={optimizer.lr: '1e-3,1e-2'}"], tmp_path / "sweep", Jobs())
+    expected = [(f"seed={seed}", f"optimizer.lr={lr}") for seed in (1, 2) for lr in ("0.001", "0.01")]
+    assert values(tmp_path / "sweep") == expected
+
+
 @pytest.mark.parametrize("method", ["random", "tpe", "cmaes", "nsga2"])
 def test_a_search_is_a_function_of_its_seed_and_goes_on_as_if_it_had_not_been_stopped(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -212,6 +218,7 @@ def test_several_metrics_are_improved_together(tmp_path: Path) -> None:
         (["sweep.method=random,tpe"], r"^sweep\.method=random,tpe: must be one value"),
         (["sweep.jobs=0"], r"^sweep\.jobs=0: must be at least 1"),
         (["sweep.pruner=median", "sweep.method=nsga2", "sweep.metric=[a,b]"], r"^sweep\.pruner=median: must be none"),
+        (["sweep.options={a: 1}"], r"^sweep\.options=\{'a': 1\}: must be left out with sweep\.launcher=local"),
         (["sweep.launcher=lokal"], r"^sweep\.launcher=lokal: unknown launcher, did you mean 'local'"),
         (["seed=range(0,200)", "batch=range(0,200)"], r"^sweep\.method=grid: must be for at most 10,000 jobs"),
         (["sweep.pruner=median", "kfold=2"], r"^sweep\.pruner=median: must be none with kfold"),

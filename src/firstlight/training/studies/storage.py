@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,6 +15,9 @@ from firstlight.checks import printable
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+
+_TRIES, _SECONDS = 5, 0.2
+_EXISTS = ("already exists", "duplicate key", "Duplicate entry", "UNIQUE constraint")  # of tables and of their rows
 
 
 def open_storage(place: str) -> "BaseStorage":
@@ -32,13 +36,27 @@ def open_storage(place: str) -> "BaseStorage":
     if "://" not in place:
         return _journal(place)
     try:
-        return optuna.storages.RDBStorage(_with_driver(place))
+        return _database(_with_driver(place))
     except ImportError as error:
         extra = ' To fix: pip install "firstlight[postgresql]"' if place.startswith("postgresql") else ""
         raise ValueError(f"sweep.storage={without_password(place)}: cannot open ({error}).{extra}") from error
     except Exception as error:  # of SQLAlchemy, or of the driver
         cause = printable((str(error).splitlines() or [type(error).__name__])[0], 300)
         raise ValueError(f"sweep.storage={without_password(place)}: cannot open ({cause}).") from error
+
+
+def _database(url: str) -> "BaseStorage":
+    """Open a database. If another process creates the tables at the same time, which makes this one fail, try again."""
+    from optuna.storages import RDBStorage
+
+    for _ in range(_TRIES):
+        try:
+            return RDBStorage(url)
+        except Exception as error:
+            if not any(text in str(error) for text in _EXISTS):
+                raise
+            time.sleep(_SECONDS)
+    return RDBStorage(url)
 
 
 def claiming(place: str) -> AbstractContextManager[object]:

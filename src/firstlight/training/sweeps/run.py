@@ -169,7 +169,13 @@ def _create(path: str | Path, words: Sequence[str], settings: SweepSettings, che
         "max_epochs": config.get("trainer", {}).get("max_epochs"),
         "on_cpu": all(each.get("trainer", {}).get("accelerator") == "cpu" for each in checked.configs.values()),
     }
-    return SweepFolder.create(path, words, saved, checked.directions if settings.metrics else None)
+    return SweepFolder.create(
+        path, list(map(_without_password, words)), saved, checked.directions if settings.metrics else None
+    )
+
+
+def _without_password(word: str) -> str:
+    return without_password(word) if word.startswith("sweep.storage=") else word
 
 
 def _resume(path: str, words: Sequence[str], work: Work | None) -> Result:

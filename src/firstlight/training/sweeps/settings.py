@@ -25,11 +25,11 @@ _TYPES = {
     "timeout": "float | None",
     "memory": "float | None",
     "launcher": "str",
-    "options": "dict[str, Any]",
+    "options": "dict[str, Any] | None",
     "on_mistake": "str",
     "dry_run": "bool",
     "add_trials": "int",
-    "space": "dict[str, Any]",
+    "space": "dict[str, Any] | None",
 }
 
 
