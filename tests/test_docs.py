@@ -60,8 +60,9 @@ def first_job(arguments: list[str]) -> list[str]:
 
 
 def _first_value(override: Override) -> str:
+    value: Any = override.value()
     if override.is_interval_sweep():
-        return str(override.value().start)
+        return str(value.start)
     return next(override.sweep_string_iterator())
 
 

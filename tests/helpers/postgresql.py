@@ -29,7 +29,7 @@ def postgresql() -> Iterator[str]:
         _call(user, programs / "initdb", "-D", folder / "data", *login, "--no-sync")
         port = _free_port()
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
+        control: list[str | Path] = [programs / "pg_ctl", "-D", folder / "data", "-w"]
         _call(user, *control, "-l", folder / "log", "-o", options, "start")
         try:
             yield f"postgresql://sweeper:{PASSWORD}@127.0.0.1:{port}/postgres"
