@@ -214,7 +214,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_ten_kills_of_random_processes_at_random_times_change_nothing(tmp_path: Path) -> None:
+def test_four_kills_of_random_processes_at_random_times_change_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     whole = start(tmp_path, *WORDS, "run_dir=whole")
     _, errors = whole.communicate(timeout=120)
@@ -222,7 +222,7 @@ def test_ten_kills_of_random_processes_at_random_times_change_nothing(tmp_path: 
     seconds = time.monotonic() - began
     chance = random.Random(0)
     num_compared, attempt = 0, -1
-    while num_compared < 10:
+    while num_compared < 4:
         attempt += 1
         folder = tmp_path / "killed"
         process = start(tmp_path, *WORDS, f"run_dir={folder}")

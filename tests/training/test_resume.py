@@ -130,11 +130,12 @@ def test_an_interrupted_run_prints_how_to_continue(devices: int, tmp_path: Path)
 
 @pytest.mark.slow
 def test_an_interrupted_sweep_still_ranks_its_jobs(tmp_path: Path) -> None:
-    arguments = ["-m", "model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=2,500", "hydra.sweep.dir=sweep"]
+    arguments = ["-m", "model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=2,500", "sweep.jobs=1"]
+    arguments += ["hydra.sweep.dir=sweep"]
     done = stop(tmp_path, "sweep/1", arguments, after_epochs=2, number=signal.SIGINT)
     assert done.returncode == 130
     with (tmp_path / "sweep" / "summary.csv").open(newline="") as file:
-        assert [row["status"] for row in csv.DictReader(file)] == ["completed", "failed"]
+        assert [row["status"] for row in csv.DictReader(file)] == ["completed", "interrupted"]
 
 
 def test_a_resumed_run_that_fails_keeps_its_folder(tmp_path: Path) -> None:
