@@ -57,6 +57,7 @@ def test_accuracy_on_asl_with_augmentation(real_data: Path, tmp_path: Path) -> N
     assert metrics["test/accuracy"] >= 0.95
 
 
+@pytest.mark.slow  # three minutes
 def test_regularisation_closes_the_gap_between_training_and_validation(real_data: Path, tmp_path: Path) -> None:
     """Both runs lie in one folder, which one TensorBoard shows."""
     last = {}
@@ -73,17 +74,6 @@ def test_accuracy_of_the_doggy_door(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "doggy-door"
     metrics = train(compose("experiment=doggy_door", f"data.dir={folder}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.98
-
-
-def test_the_regularised_network_has_a_small_gap_and_is_better(real_data: Path, tmp_path: Path) -> None:
-    last = {}
-    for name in ("overfit", "regularised"):
-        train(compose(f"experiment={name}", f"data.dir={real_data}"), run_dir=tmp_path / name)
-        row = history(tmp_path / name)[-1]
-        last[name] = float(row["gap/accuracy"]), float(row["val/accuracy"])
-    assert last["overfit"][0] > 0.15
-    assert last["regularised"][0] < 0.03
-    assert last["regularised"][1] > last["overfit"][1]
 
 
 @pytest.mark.figures

@@ -14,17 +14,20 @@ SHORT = ["trainer.max_epochs=1", "+trainer.limit_train_batches=4", "+trainer.lim
 SHORT += ["+trainer.limit_test_batches=2", "trainer.accelerator=cpu"]
 
 
+_MORE = pytest.mark.slow  # .ci/run leaves these out: each takes half a minute, and the others have the same parts
+
+
 @pytest.mark.parametrize(
     ("words", "origin"),
     [
         (["experiment=mnist_lenet"], "test images"),
-        (["experiment=asl"], "test images"),
+        pytest.param(["experiment=asl"], "test images", marks=_MORE),
         (["experiment=doggy_door"], "test images"),
-        (["experiment=cifar10_resnet"], "test images"),
+        pytest.param(["experiment=cifar10_resnet"], "test images", marks=_MORE),
         (["experiment=text_lstm"], "test samples"),
-        (["experiment=mnist_autoencoder"], "test images"),
-        (["experiment=mnist_gan"], "latents"),
-        (["data=diabetes"], "test samples"),
+        pytest.param(["experiment=mnist_autoencoder"], "test images", marks=_MORE),
+        pytest.param(["experiment=mnist_gan"], "latents", marks=_MORE),
+        pytest.param(["data=diabetes"], "test samples", marks=_MORE),
     ],
 )
 def test_an_experiment_exports_to_both_formats(
