@@ -79,7 +79,7 @@ def run_words(words: Sequence[str], path: str | Path | None = None, work: Work |
         if settings.dry_run:
             print(f"{len(jobs)} jobs can be trained; none is, because of sweep.dry_run=true.")
             return Result(None)
-        folder = _create(path or first.path, words, settings, checked)
+        folder = _create(path or first.path, words, settings, checked, first)
         return _run(folder, space, settings, work, checked, launcher)
 
 
@@ -158,7 +158,9 @@ def _refusal(checked: Checked, jobs: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _create(path: str | Path, words: Sequence[str], settings: SweepSettings, checked: Checked) -> SweepFolder:
+def _create(
+    path: str | Path, words: Sequence[str], settings: SweepSettings, checked: Checked, first: _First
+) -> SweepFolder:
     config = next(config for place, config in checked.configs.items() if place not in checked.mistakes)
     if settings.pruner != "none" and config.get("kfold"):
         raise ValueError(f"sweep.pruner={settings.pruner}: must be none with kfold, whose folds have no common epochs.")
@@ -167,7 +169,7 @@ def _create(path: str | Path, words: Sequence[str], settings: SweepSettings, che
         "owner": secrets.token_hex(8),
         "directions": checked.directions,
         "max_epochs": config.get("trainer", {}).get("max_epochs"),
-        "on_cpu": all(each.get("trainer", {}).get("accelerator") == "cpu" for each in checked.configs.values()),
+        "on_cpu": first.on_cpu,
     }
     return SweepFolder.create(
         path, list(map(_without_password, words)), saved, checked.directions if settings.metrics else None
@@ -223,8 +225,7 @@ def _run(
         storage = settings.storage or str(folder.path / "study.log")
         place = Place(storage, settings.study or folder.path.name, saved["owner"])
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
-        on_cpu = saved.get("on_cpu") is True
-        launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=on_cpu)
+        launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=saved["on_cpu"])
         screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
         try:
             Loop(search, launcher, folder, screen, checked).run()
