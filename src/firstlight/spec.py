@@ -5,6 +5,15 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass,
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+Size = tuple[int, int]  # height and width, in pixels
+
+IGNORED = 255
+"""Number of a mask's pixels that belong to no class: they count neither in the loss nor in the metrics."""
+
+NO_OBJECT = -1
+"""Class of a row of boxes that is empty, because the image has fewer objects."""
+
+_OTHER_TARGETS = ("masks", "boxes", "labels")  # those that do not follow from the other fields
 _MAX_NUMBERS = 2**27  # of one sample: an image of 6,600 x 6,600 pixels in colour
 _LARGEST = 1e300  # of a statistic; NaN and Inf are not below it
 
@@ -52,7 +61,7 @@ class DataSpec:
         input_shape: shape of a network's input: (channels, height, width) for images, (sequence_length,) for tokens,
             (columns,) for numbers.
         num_outputs: number of classes, tokens in the vocabulary or regression targets.
-        labels: names of the classes, tokens or targets, by index.
+        labels: names of the classes, tokens or targets, by index; those of masks and boxes are classes too.
         mean: mean of each channel or column over the training split, with pixels from 0 to 1; empty for tokens.
         std: standard deviation of each channel or column over the training split; empty for tokens.
         margin: stored pixels on every side beyond `input_shape`, which random crops and shifts use.
@@ -68,6 +77,7 @@ class DataSpec:
         fit: how image files are fitted to the stored shape: "crop", "pad" or "stretch"; see `read_image`.
         ground: "dark" or "light" if images are grey and all have such a ground at their border; None for others.
             Specs that differ only in it are equal, because runs of earlier versions lack it.
+        target_type: "masks", "boxes" or "labels"; empty for other targets, see `targets`.
     """
 
     input_shape: tuple[int, ...]
@@ -84,6 +94,7 @@ class DataSpec:
     vocabulary: tuple[str, ...] = ()
     fit: str = "crop"
     ground: str | None = field(default=None, compare=False)
+    target_type: str = ""
 
     @property
     def kind(self) -> str:
@@ -94,10 +105,21 @@ class DataSpec:
 
     @property
     def targets(self) -> str:
-        """Type of the targets: "classes", "tokens" or "numbers"."""
+        """Type of the targets, with the shapes of `Split`.
+
+        "classes" (one for each sample), "tokens" (the next ones), "numbers", "masks" (a class for each pixel), "boxes"
+        (several objects with a place and a class) or "labels" (for each label, whether it fits the sample).
+        """
+        if self.target_type:
+            return self.target_type
         if self.target_mean:
             return "numbers"
         return "tokens" if self.kind == "tokens" and not self.vocabulary else "classes"
+
+    @property
+    def has_places(self) -> bool:
+        """Whether the targets are places in the image, which have to move with it."""
+        return self.targets in ("masks", "boxes")
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -141,6 +163,8 @@ class DataSpec:
         numbers = math.prod(spec.input_shape)
         if min(spec.input_shape, default=0) < 1 or numbers > _MAX_NUMBERS or spec.num_outputs != len(spec.labels):
             raise ValueError(f"a sample of shape {spec.input_shape} with {spec.num_outputs:,} outputs is impossible")
+        if spec.target_type not in ("", *_OTHER_TARGETS) or (spec.has_places and spec.kind != "images"):
+            raise ValueError(f"targets of type '{spec.target_type}' are impossible for {spec.kind}")
         return spec
 
 

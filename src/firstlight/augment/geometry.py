@@ -12,8 +12,9 @@ from torch import Tensor
 
 from firstlight.augment.constant import constant
 from firstlight.augment.matrices import homography, rotate, scale, shear, translate
-from firstlight.augment.step import Size, Step, check_order
+from firstlight.augment.step import Step, check_order
 from firstlight.checks import check_range
+from firstlight.spec import Size
 
 
 class Geometry(Step, ABC):

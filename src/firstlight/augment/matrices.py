@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from firstlight.augment.constant import constant
-from firstlight.augment.step import Size
+from firstlight.spec import Size
 
 
 def identity(num_samples: int, device: torch.device) -> Tensor:

@@ -16,6 +16,7 @@ from firstlight.augment import colour
 from firstlight.augment.hue import turn_hues
 from firstlight.augment.matrices import identity
 from firstlight.augment.module_step import ModuleStep
+from firstlight.augment.places import move_boxes, move_masks
 from firstlight.augment.preprocess import ImagePreprocess, preprocess_for
 from firstlight.augment.resample import PADDINGS, move_whole_pixels, resample
 from firstlight.augment.step import STAGES, Step
@@ -83,6 +84,10 @@ class Augment(nn.Module):
             _call(name, step.prepare, self.preprocess.output_spec)
         self.has_steps = bool(named)
         self._group(named)
+        if self.geometry and padding == "mirror" and spec.targets == "boxes":
+            raise ValueError(
+                "augment.padding=mirror: must be border or zero with boxes, because mirrored objects have none."
+            )
 
     def _group(self, steps: dict[str, Step]) -> None:
         """Set the steps of each stage. Colour steps that need three channels are left out for other images."""
@@ -100,17 +105,27 @@ class Augment(nn.Module):
     def forward(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the network's inputs and the targets of a batch.
 
-        If there are mixing steps, the targets are class probabilities (batch, classes), otherwise `targets`.
+        If there are mixing steps, the targets are class probabilities (batch, classes). Masks and boxes are moved with
+        their images. Other targets are `targets`.
         """
         # Positions of pixels need the precision of float32, even if the network is trained in less.
         with torch.autocast(raw.device.type, enabled=False):
             return self._augment(raw, targets)
 
+    def plain(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the network's inputs and the targets of a batch without random changes, for evaluation."""
+        if isinstance(self.preprocess, ImagePreprocess):
+            targets = self.preprocess.with_places(targets, raw)
+        return self.preprocess(raw), targets
+
     def _augment(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         if not isinstance(self.preprocess, ImagePreprocess):
             return self._augment_others(raw, targets)
         raw = self.preprocess.expand_channels(raw)
-        images = self._move_and_colour(raw) if self.geometry or self.colour or self.hue else self.preprocess(raw)
+        matrices = self._draw_matrices(len(raw), raw.device) if self.geometry else None
+        changes_pixels = self.geometry or self.colour or self.hue
+        images = self._move_and_colour(raw, matrices) if changes_pixels else self.preprocess(raw)
+        targets = self._move_places(targets, raw, matrices)
         for name, step in self.samples.items():
             images = _call(name, step.apply_normalised, images, self.preprocess)
         if self.mixing:
@@ -134,11 +149,21 @@ class Augment(nn.Module):
             samples = _call(name, step.apply_checked, samples)
         return samples
 
-    def _move_and_colour(self, raw: Tensor) -> Tensor:
+    def _move_places(self, targets: Tensor, raw: Tensor, matrices: Tensor | None) -> Tensor:
+        """Move masks and boxes as `_move` moves their images; other targets are returned unchanged."""
+        assert isinstance(self.preprocess, ImagePreprocess)
+        if matrices is None or not self.spec.has_places:
+            return self.preprocess.with_places(targets, raw)
+        view, size = self.spec.image_size, self.preprocess.output_spec.image_size
+        if self.spec.targets == "boxes":
+            return move_boxes(targets, matrices, (raw.shape[2], raw.shape[3]), view, size)
+        exact = all(step.exact for step in self.geometry)
+        return move_masks(targets, matrices, view, size, self.padding, exact=exact)
+
+    def _move_and_colour(self, raw: Tensor, matrices: Tensor | None) -> Tensor:
         """Apply geometry, colour, exact hues and the normalisation."""
         assert isinstance(self.preprocess, ImagePreprocess)
         num_samples, device = len(raw), raw.device
-        matrices = self._draw_matrices(num_samples, device) if self.geometry else None
         transforms = self._draw_transforms(raw) if self.colour else None
         turns = torch.stack([hue.draw(num_samples, device) for hue in self.hue]).sum(0) if self.hue else None
         outputs = torch.empty(num_samples, *self.preprocess.output_spec.input_shape, device=device)
@@ -234,6 +259,11 @@ def _check_step(name: str, step: Step, spec: DataSpec, views: int) -> None:
     ):
         raise ValueError(
             f"augment.{name}: must define apply(samples), see firstlight.augment.step.Step; {class_name} does not."
+        )
+    if spec.has_places and isinstance(step, ModuleStep):
+        raise ValueError(
+            f"augment.{name}: must be a step of firstlight with {spec.targets} as targets, because a module may move"
+            " the pixels without them."
         )
     if step.stage == "mixing" and spec.targets != "classes":
         raise ValueError(f"augment.{name}: must be null, because the data's targets are {spec.targets}, not classes.")

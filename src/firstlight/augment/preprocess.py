@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from firstlight.augment.places import resize_boxes, resize_masks
 from firstlight.checks import check_range
 from firstlight.spec import DataSpec
 
@@ -65,6 +66,22 @@ class ImagePreprocess(Preprocess):
         if not margin or raw.shape[2:] != self.spec.stored_shape[1:]:
             return raw
         return raw[:, :, margin : margin + height, margin : margin + width]
+
+    def with_places(self, targets: Tensor, raw: Tensor) -> Tensor:
+        """Return masks or boxes in the pixels of the converted images; other targets are returned unchanged.
+
+        Args:
+            targets: see `Split`.
+            raw: the images that they belong to (batch, channels, any height, any width).
+        """
+        if not self.spec.has_places:
+            return targets
+        size = self.output_spec.image_size
+        is_stored = raw.shape[2:] == self.spec.stored_shape[1:]
+        margin, view = (self.spec.margin, self.spec.image_size) if is_stored else (0, (raw.shape[2], raw.shape[3]))
+        if self.spec.targets == "boxes":
+            return resize_boxes(targets, (margin, margin), view, size)
+        return resize_masks(targets[:, margin : margin + view[0], margin : margin + view[1]], size)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Convert pixels from 0 to 255 to mean 0 and standard deviation 1."""

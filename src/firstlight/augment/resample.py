@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from firstlight.augment.constant import constant, pixel_centres
-from firstlight.augment.step import Size
+from firstlight.spec import Size
 
 # Padding beyond the edges of images: the names in YAML, and torch's names.
 PADDINGS = {"zero": "zeros", "mirror": "reflection", "border": "border"}
@@ -34,6 +34,17 @@ def resample(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str
         images,
         _grid(matrices, view, size, (height, width)),
         mode="bilinear",
+        padding_mode=PADDINGS[padding],
+        align_corners=False,
+    )
+
+
+def resample_nearest(raw: Tensor, matrices: Tensor, view: Size, size: Size, padding: str) -> Tensor:
+    """Give each output pixel the value of the nearest input pixel; see `resample` for arguments and result."""
+    return F.grid_sample(
+        raw.float(),
+        _grid(matrices, view, size, (raw.shape[2], raw.shape[3])),
+        mode="nearest",
         padding_mode=PADDINGS[padding],
         align_corners=False,
     )

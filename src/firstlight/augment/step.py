@@ -12,8 +12,6 @@ from firstlight.spec import DataSpec
 STAGES = ("geometry", "colour", "hue", "samples", "mixing")
 """The stages of a pipeline, in the order in which they are applied, see `Augment`."""
 
-Size = tuple[int, int]  # height and width, in pixels
-
 
 class Step:
     """One step of an augmentation pipeline.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.checks import suggestion
+from firstlight.data.located import located
 from firstlight.data.store import Arrays
 
 SPLITS = ("train", "val", "test")
@@ -14,7 +15,10 @@ _INPUTS = (
     "images (samples, channels, height, width) of uint8, numbers (samples, columns) of float32 or tokens"
     " (samples, length) of int32"
 )
-_TARGETS = "classes (samples,) of int64 or numbers (samples, targets) of float32"
+_TARGETS = (
+    "classes (samples,) of int64, numbers (samples, targets) of float32, labels (samples, labels) of uint8, or for"
+    " images masks (samples, height, width) of uint8 or boxes (samples, objects, 5) of float32"
+)
 
 
 def checked(
@@ -78,10 +82,10 @@ def _split(owner: str, name: str, labels: tuple[str, ...], pair: Any, vocabulary
     if vocabulary:
         _check_texts(place, inputs, vocabulary)
     is_continued = is_tokens and not vocabulary
-    targets = _tokens(place, inputs, targets) if is_continued else _targets(place, labels, targets)
+    targets = _tokens(place, inputs, targets) if is_continued else _targets(place, labels, inputs, targets)
     if is_continued:
         _check_numbers(f"{place} tokens", inputs, labels)
-    if targets.dtype != np.float32:
+    if targets.dtype in (np.int32, np.int64):
         _check_numbers(f"{place} {'tokens' if is_continued else 'classes'}", targets, labels)
     return Arrays(inputs, targets)
 
@@ -100,15 +104,29 @@ def _inputs(place: str, inputs: np.ndarray) -> np.ndarray:
     raise ValueError(f"{place} inputs {inputs.shape} of {inputs.dtype}; they must be {_INPUTS}.")
 
 
-def _targets(place: str, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
+def _targets(place: str, labels: tuple[str, ...], inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     if _is_whole(targets) and targets.ndim == 1:
         return targets.astype(np.int64, copy=False)
+    if targets.ndim == 3 and inputs.dtype == np.uint8:
+        return located(place, labels, inputs.shape[2:], targets)
+    if targets.dtype in (np.bool_, np.uint8) and targets.ndim == 2:
+        return _label_sets(place, labels, targets.astype(np.uint8, copy=False))
     if np.issubdtype(targets.dtype, np.floating) and targets.ndim <= 2:
         numbers = _finite(f"{place} targets", targets.reshape(len(targets), -1))
         if numbers.shape[1] == len(labels):
             return numbers
         raise ValueError(f"{place} {numbers.shape[1]} targets for each sample, but {len(labels)} labels.")
     raise ValueError(f"{place} targets {targets.shape} of {targets.dtype}; they must be {_TARGETS}.")
+
+
+def _label_sets(place: str, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
+    """Check for each label whether it fits: (samples, labels), 0 or 1."""
+    if targets.shape[1] != len(labels) or targets.max() > 1:
+        raise ValueError(
+            f"{place} targets {targets.shape} up to {targets.max()}; with {len(labels)} labels they must be 0 or 1 for"
+            " each of them."
+        )
+    return targets
 
 
 def _tokens(place: str, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

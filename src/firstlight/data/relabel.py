@@ -9,7 +9,7 @@ from torch import Tensor
 from firstlight.data.almost import almost
 from firstlight.data.record import of_columns
 from firstlight.data.store import Split
-from firstlight.spec import DataSpec
+from firstlight.spec import IGNORED, DataSpec
 
 
 def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
@@ -40,7 +40,21 @@ def relabelled(split: Split, found: DataSpec, spec: DataSpec) -> Split:
     if spec.targets == "numbers":
         raise ValueError(f"data: must have the target {_first(spec.labels)}, and this is {_first(found.labels)}.")
     inputs = _renumbered(split.inputs, found.labels, spec.labels) if spec.targets == "tokens" else split.inputs
-    return replace(split, inputs=inputs, targets=_renumbered(split.targets, found.labels, spec.labels))
+    return replace(split, inputs=inputs, targets=_targets(split.targets, found, spec))
+
+
+def _targets(targets: Tensor, found: DataSpec, spec: DataSpec) -> Tensor:
+    """Return targets that name the labels of `found` as those that name the labels of `spec`."""
+    if spec.targets == "labels":
+        columns = targets.new_zeros(len(targets), len(spec.labels))
+        columns[:, [spec.labels.index(label) for label in found.labels]] = targets
+        return columns
+    if spec.targets == "masks":
+        numbers = torch.where(targets == IGNORED, -1, targets.short())
+        return _renumbered(numbers, found.labels, spec.labels).to(torch.uint8)  # -1 becomes IGNORED again
+    if spec.targets == "boxes":
+        return torch.cat([targets[..., :4], _renumbered(targets[..., 4:], found.labels, spec.labels)], -1)
+    return _renumbered(targets, found.labels, spec.labels)
 
 
 def _renumbered(numbers: Tensor, found: Sequence[str], known: Sequence[str]) -> Tensor:

@@ -153,7 +153,8 @@ class Source(ABC):
         if spec.targets == "tokens":
             return [f"{sizes} windows of {spec.input_shape[0]:,} tokens; {spec.num_outputs:,} tokens are known"]
         samples = "images" if spec.kind == "images" else f"rows of {spec.input_shape[0]:,} numbers"
-        return [f"{sizes} {samples}, to predict {_first(spec.labels)}"]
+        predicted = {"masks": "the class of each pixel: ", "boxes": "boxes around objects: ", "labels": "which fit of "}
+        return [f"{sizes} {samples}, to predict {predicted.get(spec.targets, '')}{_first(spec.labels)}"]
 
     def read_all(self, spec: DataSpec) -> Split:
         """Read the samples of all splits for a run on other data, which knows the labels of `spec` alone.
@@ -195,7 +196,7 @@ class Source(ABC):
         return checked(type(self).__name__, *self.read(), self.vocabulary)
 
     def _is_test(self, labels: tuple[str, ...], targets: np.ndarray) -> np.ndarray:
-        if targets.dtype != np.int64:  # numbers form one class
+        if targets.dtype != np.int64:  # all other targets form one class
             targets, labels = np.zeros(len(targets)), labels[:1]
         return hold_out(targets, labels, self.test_fraction, self.split_seed)
 

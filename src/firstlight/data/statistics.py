@@ -24,9 +24,29 @@ def describe(labels: tuple[str, ...], train: Arrays, margin: int = 0, vocabulary
         mean, std = column_statistics(train.inputs)
     else:
         mean, std = (), ()
-    targets = column_statistics(train.targets) if train.targets.dtype == np.float32 else ((), ())
+    target_type = target_type_of(train.targets)
+    has_numbers = train.targets.dtype == np.float32 and not target_type
+    targets = column_statistics(train.targets) if has_numbers else ((), ())
     ground = common_ground(train.inputs, margin) if train.inputs.dtype == np.uint8 else None
-    return DataSpec(shape, len(labels), labels, mean, std, margin, *targets, vocabulary=vocabulary, ground=ground)
+    return DataSpec(
+        shape,
+        len(labels),
+        labels,
+        mean,
+        std,
+        margin,
+        *targets,
+        vocabulary=vocabulary,
+        ground=ground,
+        target_type=target_type,
+    )
+
+
+def target_type_of(targets: np.ndarray) -> str:
+    """Return the `target_type` of a spec for targets with the shapes and types of `Split`."""
+    if targets.dtype == np.uint8:
+        return "masks" if targets.ndim == 3 else "labels"
+    return "boxes" if targets.ndim == 3 else ""
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

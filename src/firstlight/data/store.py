@@ -27,7 +27,10 @@ class Split:
     Attributes:
         inputs: raw samples: images (rows, channels, height, width), uint8; tokens (rows, sequence_length), int32;
             numbers (rows, columns), float32.
-        targets: classes (rows,), int64; next tokens (rows, sequence_length), int32; numbers (rows, targets), float32.
+        targets: classes (rows,), int64; next tokens (rows, sequence_length), int32; numbers (rows, targets), float32;
+            masks (rows, height, width), uint8, a class for each pixel of the image or `spec.IGNORED`; boxes
+            (rows, objects, 5), float32: left, top, right and bottom in pixels of the image, and the class, which is
+            `spec.NO_OBJECT` in empty rows; labels (rows, labels), uint8, 1 for those that fit and 0 for others.
         indices: rows that belong to the split, (samples,), int64; None for all rows.
         consecutive: whether each row continues the row before it, as windows of a text do.
         has_ends: whether the rows are whole texts; shorter ones end in -1.
@@ -207,7 +210,7 @@ def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays], remarks: Seque
         for name, arrays in splits.items():
             assert arrays.inputs.dtype in (np.uint8, np.int32, np.float32)
             assert arrays.inputs.shape[1:] == spec.stored_shape
-            assert arrays.targets.dtype in (np.int64, np.int32, np.float32)
+            assert arrays.targets.dtype in (np.int64, np.int32, np.float32, np.uint8)
             assert len(arrays.inputs) == len(arrays.targets)
             np.save(temporary / f"{name}.inputs.npy", np.ascontiguousarray(arrays.inputs))
             np.save(temporary / f"{name}.targets.npy", np.ascontiguousarray(arrays.targets))

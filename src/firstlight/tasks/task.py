@@ -22,6 +22,16 @@ Update = Callable[[int, Tensor], None]
 
 TOP = 5  # most likely classes in a prediction
 
+FITTING = {
+    "classes": "classification",
+    "numbers": "regression",
+    "tokens": "language",
+    "masks": "segmentation",
+    "boxes": "detection or localisation",
+    "labels": "multilabel",
+}
+"""The words for the tasks that fit a type of targets."""
+
 
 class Task(Evaluated, ABC):
     """A network with its preprocessing, loss and metrics. It trains, evaluates and predicts on raw batches.
@@ -42,7 +52,7 @@ class Task(Evaluated, ABC):
             the class that derives from `Task` itself, in lower case.
         metrics: the metrics that `new_meter` computes, with their directions; see `Evaluated`, which computes more.
         headline: names of the metrics that the screen shows after each epoch, besides the loss.
-        target_kind: the kind of targets that the task needs: "classes", "numbers", "tokens" or "anything".
+        target_kind: the type of targets that the task needs, see `DataSpec.targets`, or "anything".
         evaluates_untrained: whether a run also evaluates the task before the first step.
         has_multiple_optimizers: whether the `optimized_parts` are trained alternately, each with its own optimizer;
             see `alternating_step`.
@@ -110,9 +120,8 @@ class Task(Evaluated, ABC):
     def _check(self, spec: DataSpec, network: Any) -> None:
         name = self.task_name
         if self.target_kind not in ("anything", spec.targets):
-            fitting = {"classes": "classification", "numbers": "regression", "tokens": "language"}[spec.targets]
             raise ValueError(
-                f"task={name}: must be {fitting}, because the targets of the data are {spec.targets},"
+                f"task={name}: must be {FITTING[spec.targets]}, because the targets of the data are {spec.targets},"
                 f" not {self.target_kind}."
             )
         made_for = network.task
@@ -306,7 +315,7 @@ class Task(Evaluated, ABC):
         raw, targets = batch
         if self.reads_features:
             return self._random_view(raw), targets
-        return self.augment(raw, targets) if self.training else (self.preprocess(raw), targets)
+        return self.augment(raw, targets) if self.training else self.augment.plain(raw, targets)
 
     def _random_view(self, features: Tensor) -> Tensor:
         """Choose one view of each sample: (batch, views, features) -> (batch, features). The first one is plain."""
