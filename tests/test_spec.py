@@ -35,6 +35,7 @@ def test_to_dict_returns_plain_values() -> None:
         "vocabulary": [],
         "fit": "crop",
         "ground": None,
+        "target_type": "",
     }
 
 
