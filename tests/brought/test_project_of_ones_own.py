@@ -215,11 +215,3 @@ def test_two_processes_train_the_same_run_as_one(project: Path, script: Script) 
         assert values == pytest.approx([float(row[name]) for row in history(alone.path)], rel=1e-3), name
     two, one = lines(project / "two"), lines(alone.path)
     assert [sorted(line) for line in two] == [sorted(line) for line in one]  # only the first process logs
-
-
-@pytest.mark.slow
-def test_two_processes_train_the_subclass_of_a_task(project: Path, script: Script) -> None:
-    done = script("train", *GAN, "trainer.max_epochs=2", "trainer.devices=2", "run_dir=run")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(history(project / "run")) == 2
-    assert type(fl.load_run(project / "run").task).__name__ == "WGAN"
