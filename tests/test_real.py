@@ -16,12 +16,20 @@ from helpers.runs import history
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize(("model", "accuracy"), [("lenet", 0.988), ("mlp", 0.980), ("linear", 0.92)])
+@pytest.mark.parametrize(
+    ("model", "accuracy"),
+    [
+        ("lenet", 0.988),
+        pytest.param("mlp", 0.980, marks=pytest.mark.slow),
+        pytest.param("linear", 0.92, marks=pytest.mark.slow),
+    ],
+)
 def test_accuracy_on_mnist(model: str, accuracy: float, real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("data=mnist", f"data.dir={real_data}", f"model={model}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= accuracy
 
 
+@pytest.mark.slow
 def test_accuracy_on_digits_with_five_seeds(real_data: Path, tmp_path: Path) -> None:
     overrides = [f"data.dir={real_data}"]
     runs = [train(compose(*overrides, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]
@@ -89,6 +97,7 @@ def test_spam_is_recognized(real_data: Path, tmp_path: Path) -> None:
     assert (row["label"], row["probability"] > 0.5) == ("spam", True)
 
 
+@pytest.mark.slow
 def test_accuracy_on_breeds_with_five_seeds(real_data: Path, tmp_path: Path) -> None:
     overrides = ("experiment=dog_breeds", "data.target=all_breeds", f"data.dir={real_data}")
     runs = [train(compose(*overrides, f"seed={seed}"), run_dir=tmp_path / str(seed)) for seed in range(1, 6)]

@@ -126,6 +126,7 @@ def test_photos_are_answered_and_hostile_uploads_refused_while_the_page_goes_on(
 
 
 @pytest.mark.real
+@pytest.mark.slow  # the test above uploads generated photos
 def test_photos_of_dogs_are_answered(run: Run, real_data: Path, tmp_path: Path) -> None:
     data = real_data / "doggy-door"
     folder = run("experiment=doggy_door", f"data.dir={data}", "trainer.max_epochs=5")

@@ -20,11 +20,11 @@ _MORE = pytest.mark.slow  # .ci/run leaves these out: each takes half a minute, 
 @pytest.mark.parametrize(
     ("words", "origin"),
     [
-        (["experiment=mnist_lenet"], "test images"),
+        pytest.param(["experiment=mnist_lenet"], "test images", marks=_MORE),
         pytest.param(["experiment=asl"], "test images", marks=_MORE),
         (["experiment=doggy_door"], "test images"),
         pytest.param(["experiment=cifar10_resnet"], "test images", marks=_MORE),
-        (["experiment=text_lstm"], "test samples"),
+        pytest.param(["experiment=text_lstm"], "test samples", marks=_MORE),
         pytest.param(["experiment=mnist_autoencoder"], "test images", marks=_MORE),
         pytest.param(["experiment=mnist_gan"], "latents", marks=_MORE),
         pytest.param(["data=diabetes"], "test samples", marks=_MORE),
