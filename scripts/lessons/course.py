@@ -194,7 +194,7 @@ LESSONS: tuple[Lesson, ...] = (
         "run/2/confusion.png",
         "The confusion matrix of one run of the sweep",
         ("val/loss", "val/accuracy", "test/accuracy", "parameters"),
-        short=f'optimizer.lr=1e-3,1e-2 "model.hidden_sizes=[8],[4]" {_ONE_EPOCH}',
+        short=f'optimizer.lr=1e-3 "model.hidden_sizes=[8],[4],[2]" {_ONE_EPOCH}',
     ),
     Lesson(
         "architectures",
