@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers import quick_compose
 from helpers.generate import write_mnist
 from helpers.runs import REPOSITORY, TINY, forbid_network
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker has one core, and so have its child processes
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+quick_compose.install()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, ignore it
 
 
