@@ -1,8 +1,6 @@
-"""Every data set trains with every network that accepts its kind of samples; `configs` has one YAML file for each."""
+"""Every data set and every network trains; `configs` has one YAML file for each."""
 
 import contextlib
-import re
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from omegaconf.errors import InterpolationKeyError
 
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.compose import compose
-from firstlight.config.instantiate import bind
 from firstlight.data import BatchLoader, Split
 from firstlight.spec import DataSpec
 from firstlight.tasks.build import build_source, build_task
@@ -23,12 +20,11 @@ from firstlight.training.module import TrainingModule
 from firstlight.training.run import train
 from firstlight.training.trainer import build_trainer
 from helpers.generate import write_all
-from helpers.runs import forbid_network
 
-KINDS = ("images", "numbers", "tokens")
 NAMED = ("dataset", "huggingface")  # they need a name or a class of the user's own; tests/data has their tests
-FOLDER = tempfile.TemporaryDirectory()  # the tests are collected before pytest makes folders
-write_all(Path(FOLDER.name))
+DATA = sorted({path.stem for path in (CONFIG_DIR / "data").glob("[!_]*.yaml")} - {*NAMED})
+SMALL = {"images": "lenet", "numbers": "mlp", "tokens": "rnn"}  # a network for all data sets of a kind
+DATA_OF = {"images": "digits", "numbers": "iris", "tokens": "text"}  # a data set for all networks of a kind
 
 
 def node_of(group: str, name: str) -> dict[str, Any]:
@@ -47,70 +43,64 @@ def node_of(group: str, name: str) -> dict[str, Any]:
     return composed
 
 
-def kinds_of_network(model: str) -> tuple[str, ...]:
-    accepts = getattr(get_class(node_of("model", model)["_target_"]), "accepts", KINDS)
-    return (accepts,) if isinstance(accepts, str) else accepts
+def data_of_network(model: str) -> list[str]:
+    """Return a data set of each kind that the network accepts."""
+    network: Any = get_class(node_of("model", model)["_target_"])
+    accepts = getattr(network, "accepts", tuple(DATA_OF))
+    if getattr(network, "task", None) == "classification" and "tokens" in accepts:
+        return ["text_classes"]
+    return [DATA_OF[kind] for kind in ((accepts,) if isinstance(accepts, str) else accepts)]
 
 
-def kinds_of_data(data: str) -> tuple[str, ...]:
-    node = node_of("data", data) | {"dir": FOLDER.name}
-    try:
-        return (bind("data", node)().store().spec.kind,)
-    except ValueError:  # its tests fail and print the reason
-        return KINDS
+def network_of_data(spec: DataSpec) -> str:
+    """Return a small network that accepts the samples."""
+    return "bag_of_words" if spec.kind == "tokens" and spec.targets != "tokens" else SMALL[spec.kind]
 
 
-with pytest.MonkeyPatch.context() as patch:
-    forbid_network(patch)
-    NAMES = sorted(path.stem for path in (CONFIG_DIR / "data").glob("[!_]*.yaml"))
-    DATA = {name: kinds_of_data(name) for name in NAMES if name not in NAMED}
-MODELS = {path.stem: kinds_of_network(path.stem) for path in sorted((CONFIG_DIR / "model").glob("[!_]*.yaml"))}
-CLASSIFY_TEXTS = ("bag_of_words", "text_cnn")
-CONTINUED = ("text", "cats_and_dogs")  # texts without classes
-DEEP = re.compile("alexnet|efficientnet|googlenet|inception|mobilenet|resnet|vgg")
-FOR_DEEP = ("digits", "mnist", "dogs")  # small and grey, larger and grey, large and in colour: the others are like them
-PAIRS = [
-    (data, model)
-    for data in DATA
-    for model in MODELS
-    if set(DATA[data]) & set(MODELS[model])
-    and not (data in CONTINUED and model in CLASSIFY_TEXTS)
-    and not (DEEP.match(model) and DATA[data] == ("images",) and data not in FOR_DEEP)
-]
-# For each kind of samples, a data set of this kind with a network that does not accept it.
-UNFIT = {
-    kinds: (data, model, f"model: must accept {kinds[0]}, and .* does not")
-    for data, kinds in DATA.items()
-    for model in MODELS
-    if not set(kinds) & set(MODELS[model])
-}
+MODELS = {path.stem: data_of_network(path.stem) for path in sorted((CONFIG_DIR / "model").glob("[!_]*.yaml"))}
+SIBLINGS = {"resnet34", "resnet50", "vgg13", "vgg16", "vgg19"}  # deeper networks of the classes of resnet18 and vgg11
+LARGE_IMAGES = [pytest.param("dogs", model, marks=pytest.mark.slow) for model in ("resnet18", "googlenet", "mobilenet")]
 
 
-def overrides(data: str, model: str) -> tuple[str, ...]:
-    return (f"data={data}", f"model={model}", f"data.dir={FOLDER.name}", "trainer.accelerator=cpu")
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all data sets that have files."""
+    path = tmp_path_factory.mktemp("all")
+    write_all(path)
+    return path
+
+
+def overrides(data: str, model: str, folder: Path) -> tuple[str, ...]:
+    return (f"data={data}", f"model={model}", f"data.dir={folder}", "trainer.accelerator=cpu")
 
 
 @cache
-def splits_of(data: str) -> tuple[DataSpec, dict[str, Split]]:
-    store, splits = build_source(RunConfig.from_overrides(f"data={data}", f"data.dir={FOLDER.name}")).splits(1)
+def splits_of(data: str, folder: Path) -> tuple[DataSpec, dict[str, Split]]:
+    store, splits = build_source(RunConfig.from_overrides(f"data={data}", f"data.dir={folder}")).splits(1)
     return store.spec, splits
 
 
-def test_every_kind_of_samples_has_data_sets_and_networks() -> None:
-    assert {kind for kinds in DATA.values() for kind in kinds} == set(KINDS)
-    assert {kind for kinds in MODELS.values() for kind in kinds} == set(KINDS)
+def test_every_kind_of_samples_has_networks() -> None:
+    assert {data for names in MODELS.values() for data in names} == {*DATA_OF.values(), "text_classes"}
 
 
-def slow_if_repeated(data: str, model: str) -> Any:
-    """Return a pair as a parameter; the quick tests train a deep network with one data set only."""
-    is_repeated = DEEP.match(model) and data != "digits"
-    return pytest.param(data, model, marks=pytest.mark.slow) if is_repeated else (data, model)
+def slow_if_sibling(data: str, model: str) -> Any:
+    return pytest.param(data, model, marks=pytest.mark.slow) if model in SIBLINGS else (data, model)
 
 
-@pytest.mark.parametrize(("data", "model"), [slow_if_repeated(*pair) for pair in PAIRS])
-def test_a_data_set_trains_with_a_network_that_accepts_its_kind(data: str, model: str) -> None:
-    config = RunConfig.from_overrides(*overrides(data, model)).with_trainer(fast_dev_run=True)
-    spec, splits = splits_of(data)
+@pytest.mark.parametrize(
+    ("data", "model"),
+    [
+        *((data, None) for data in DATA),
+        *(slow_if_sibling(data, model) for model in MODELS for data in MODELS[model]),
+        *LARGE_IMAGES,
+    ],
+)
+def test_every_data_set_and_every_network_trains(data: str, model: str | None, folder: Path) -> None:
+    """Each data set trains a small network of its kind, and each network a data set of each kind that it accepts."""
+    spec, splits = splits_of(data, folder)
+    model = model or network_of_data(spec)
+    config = RunConfig.from_overrides(*overrides(data, model, folder)).with_trainer(fast_dev_run=True)
     silence_lightning()
     task = build_task(config, spec)
     trainer, module = build_trainer(config, task), TrainingModule(task, config)
@@ -126,7 +116,9 @@ def test_a_data_set_trains_with_a_network_that_accepts_its_kind(data: str, model
 @pytest.mark.parametrize(
     ("data", "model", "message"),
     [
-        *UNFIT.values(),
+        ("digits", "transformer", "model: must accept images, and .* does not"),
+        ("iris", "lenet", "model: must accept numbers, and .* does not"),
+        ("text_classes", "vgg11", "model: must accept tokens, and .* does not"),
         ("text task=classification", "lstm", "task=classification: must be language"),
         ("text task=language", "bag_of_words", "task=language: must be classification, which trains BagOfWords"),
         ("digits task=regression", "mlp", "task=regression: must be classification"),
@@ -135,10 +127,10 @@ def test_a_data_set_trains_with_a_network_that_accepts_its_kind(data: str, model
     ],
 )
 def test_parts_that_do_not_fit_together_raise_an_error_and_leave_no_folder(
-    data: str, model: str, message: str, tmp_path: Path
+    data: str, model: str, message: str, folder: Path, tmp_path: Path
 ) -> None:
     data, *more = data.split()
     with pytest.raises(ValueError, match=message) as raised:
-        train(compose(*overrides(data, model), *more), run_dir=tmp_path / "run")
+        train(compose(*overrides(data, model, folder), *more), run_dir=tmp_path / "run")
     assert len(str(raised.value).splitlines()) == 1
     assert not (tmp_path / "run").exists()
