@@ -1,6 +1,10 @@
+import contextlib
+import io
 import json
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning.pytorch import Trainer
@@ -32,9 +36,26 @@ def stop_in_fold(fold: int, run_dir: Path) -> None:
             train(compose(*WORDS), run_dir=run_dir)
 
 
-def test_the_metrics_are_means_over_all_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = train(compose(*WORDS, "tags=[a]"), run_dir=tmp_path / "run")
-    folds = [RunFolder(tmp_path / "run" / f"fold_{number}").metrics() for number in range(1, 5)]
+@dataclass(frozen=True)
+class Whole:
+    """A complete cross-validation: its folder, its metrics and what it printed. No test changes it."""
+
+    path: Path
+    metrics: dict[str, Any]
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    path, printed = tmp_path_factory.mktemp("folds") / "run", io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        metrics = train(compose(*WORDS, "tags=[a]"), run_dir=path)
+    return Whole(path, metrics, printed.getvalue())
+
+
+def test_the_metrics_are_means_over_all_folds(whole: Whole) -> None:
+    found = whole.metrics
+    folds = [RunFolder(whole.path / f"fold_{number}").metrics() for number in range(1, 5)]
     values = [fold["val/accuracy"] for fold in folds]
     assert len(set(values)) > 1
     assert found["val/accuracy"] == pytest.approx(statistics.mean(values))
@@ -47,18 +68,19 @@ def test_the_metrics_are_means_over_all_folds(tmp_path: Path, capsys: pytest.Cap
         4,
     )
     assert found["seconds/total"] == pytest.approx(sum(fold["seconds/total"] for fold in folds))
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text()).items() <= found.items()
-    last = capsys.readouterr().out.rpartition("[fold 4 of 4]")[2]
+    assert json.loads((whole.path / "metrics.json").read_text()).items() <= found.items()
+    last = whole.printed.rpartition("[fold 4 of 4]")[2]
     assert f"{found['val/accuracy']:.4f} ± {found['val/accuracy_std']:.4f}" in last
     with pytest.raises(ValueError, match=r"all folds of this one have ended"):
-        resume(tmp_path / "run")
+        resume(whole.path)
     with pytest.raises(ValueError, match=r"run=.*: must be one of its folds, such as .*fold_1"):
-        evaluate(tmp_path / "run")
-    assert evaluate(tmp_path / "run" / "fold_2", split="val")["val/accuracy"] == pytest.approx(values[1])
+        evaluate(whole.path)
+    assert evaluate(whole.path / "fold_2", split="val")["val/accuracy"] == pytest.approx(values[1])
 
 
-def test_a_stopped_cross_validation_resumes_in_its_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = train(compose(*WORDS), run_dir=tmp_path / "whole")
+def test_a_stopped_cross_validation_resumes_in_its_fold(
+    whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stop_in_fold(3, tmp_path / "stopped")
     assert f"resume={tmp_path / 'stopped'}\n" in capsys.readouterr().out
     paths = [tmp_path / "stopped" / f"fold_{number}" for number in range(1, 5)]
@@ -67,20 +89,20 @@ def test_a_stopped_cross_validation_resumes_in_its_fold(tmp_path: Path, capsys: 
     assert not paths[3].exists()
     found = train(compose(f"resume={tmp_path / 'stopped'}"))
     assert [(path / "checkpoints" / "last.ckpt").stat().st_mtime_ns for path in paths[:2]] == ended
-    metrics = {name for name in whole if name.startswith(("val/", "test/"))}
-    assert {name: found[name] for name in metrics} == {name: whole[name] for name in metrics}
+    metrics = {name for name in whole.metrics if name.startswith(("val/", "test/"))}
+    assert {name: found[name] for name in metrics} == {name: whole.metrics[name] for name in metrics}
     for path in paths:
-        assert same_weights(path, tmp_path / "whole" / path.name)
+        assert same_weights(path, whole.path / path.name)
 
 
-def test_one_fold_alone_is_an_ordinary_run(tmp_path: Path) -> None:
+def test_one_fold_alone_is_an_ordinary_run(whole: Whole, tmp_path: Path) -> None:
     train(compose(*WORDS, "fold=2"), run_dir=tmp_path / "alone")
-    train(compose(*WORDS), run_dir=tmp_path / "all")
-    assert same_weights(tmp_path / "alone", tmp_path / "all" / "fold_2")
+    assert same_weights(tmp_path / "alone", whole.path / "fold_2")
 
 
 def test_the_mean_ranks_a_sweep(tmp_path: Path) -> None:
-    ranking = sweep(*TINY, "kfold=2", "optimizer.lr=1e-5,1e-2", path=tmp_path / "sweep")
+    words = (*TINY, "kfold=2", "optimizer.lr=1e-5,1e-2", "sweep.launcher=in_process")
+    ranking = sweep(*words, path=tmp_path / "sweep")
     assert [run.config.optimizer["lr"] for run in ranking] == [1e-2, 1e-5]
     assert ranking[0].metrics["folds"] == 2
 
