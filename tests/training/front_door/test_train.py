@@ -3,7 +3,7 @@ import json
 import logging
 import os
 import signal
-import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import firstlight as fl
+from firstlight.commands.train import main
 from firstlight.config import CONFIG_DIR
 from helpers.runs import TINY, same_weights
 
@@ -36,10 +37,12 @@ def without_times(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_numbers_are_those_of_the_command_line_to_the_last_digit(
-    script: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = script("train", *TINY, f"run_dir={tmp_path / 'command'}", "seed=5")
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(sys, "argv", ["train", *TINY, f"run_dir={tmp_path / 'command'}", "seed=5"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
     run = fl.train(model="linear", epochs=2, seed=5, run_dir=tmp_path / "python", trainer={"accelerator": "cpu"})
     assert without_times(run.metrics) == without_times(json.loads((tmp_path / "command" / "metrics.json").read_text()))
     assert same_weights(run.path, tmp_path / "command")
