@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from firstlight.runs import RunFolder
 from helpers.generate import write_classes, write_mnist
-from helpers.runs import REPOSITORY, stop
+from helpers.runs import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 EXTENDING = (REPOSITORY / "docs" / "extending.md").read_text()
@@ -31,9 +32,10 @@ SHORT = ["trainer.max_epochs=1"]
 def places(tmp_path_factory: pytest.TempPathFactory, trained_run: Path) -> dict[str, str]:
     """Return what the capital words of the README stand for, and a folder with images."""
     folder = tmp_path_factory.mktemp("readme")
-    stop(folder, "stopped", ["model=linear", "trainer.accelerator=cpu", "trainer.max_epochs=30", "run_dir=stopped"], 1)
-    shutil.copytree(folder / "stopped", folder / "stopped-too")
-    shutil.copytree(trained_run, folder / "run")
+    for name in ("run", "stopped", "stopped-too"):
+        shutil.copytree(trained_run, folder / name)
+        if name != "run":
+            RunFolder(folder / name).write_metrics({"status": "interrupted"})
     (folder / "photos").mkdir()
     for name in ("photos/one.png", "photo.jpg"):
         Image.new("RGB", (40, 30), "gray").save(folder / name)
@@ -47,12 +49,19 @@ def test_the_readme_shows_commands() -> None:
     assert len(COMMANDS) >= 9
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def slow_if_long(command: str) -> Any:
+    """Return a command as a parameter; those that start or train much run with the slow tests."""
+    is_long = any(word in command.split() for word in ("-m", "resume=RUN"))
+    return pytest.param(command, marks=pytest.mark.slow) if is_long else command
+
+
+@pytest.mark.parametrize("command", [*map(slow_if_long, COMMANDS)])
 def test_each_command_of_the_readme_runs(
     command: str, places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for word in ("STOPPED", "RUN", "PHOTOS"):
         command = command.replace(f"={word}", f"={places[word]}")
+    command = command.replace("trainer.devices=2", "trainer.devices=1")  # tests/training/test_processes starts two
     script, *arguments = shlex.split(command.removeprefix("pip install uv && ").removeprefix("uv run "))
     starts_a_run = script == "scripts/train.py" and not any(word.startswith("resume=") for word in arguments)
     monkeypatch.chdir(places["folder"])
@@ -62,6 +71,7 @@ def test_each_command_of_the_readme_runs(
     assert ended.value.code == 0, capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_python_code_of_the_readme_runs(
     places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +89,7 @@ def test_the_python_code_of_the_readme_runs(
     assert not names["network"].training
 
 
+@pytest.mark.slow
 def test_the_network_and_the_data_set_of_the_docs_train(tmp_path: Path) -> None:
     for name in ("src", "configs", "scripts"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
