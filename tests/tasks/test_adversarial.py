@@ -178,6 +178,7 @@ def test_each_network_overfits_one_batch_while_the_other_is_fixed(kind: str) -> 
         assert min(values) < 0.01
 
 
+@pytest.mark.slow
 def test_training_makes_generated_images_more_similar_to_the_data() -> None:
     digits = load_digits().images[:320, None] / 16
     batch = torch.from_numpy(digits * 255).to(torch.uint8), torch.zeros(320, dtype=torch.int64)

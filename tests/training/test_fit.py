@@ -35,6 +35,7 @@ def test_the_start_of_a_linear_network_comes_from_the_model_or_the_data() -> Non
     assert compose("data=diabetes").model.start is None
 
 
+@pytest.mark.slow
 def test_a_linear_regression_on_diabetes_converges_to_the_least_squares_solution(tmp_path: Path) -> None:
     config = RunConfig.from_overrides("data=diabetes", "trainer.accelerator=cpu")
     train(config, run_dir=tmp_path / "run")

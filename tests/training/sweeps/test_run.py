@@ -104,7 +104,7 @@ def test_further_values_may_be_words_too(tmp_path: Path) -> None:
     assert values(tmp_path / "sweep") == expected
 
 
-@pytest.mark.parametrize("method", ["random", "tpe", "cmaes", "nsga2"])
+@pytest.mark.parametrize("method", ["tpe", "cmaes", "nsga2"])
 def test_a_search_is_a_function_of_its_seed_and_goes_on_as_if_it_had_not_been_stopped(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_grid_whose_sweep_was_killed_while_it_was_planned_is_complete(
     assert [job.overrides for job in jobs.trained] == [(f"seed={seed}",) for seed in (1, 2, 3, 4)]
 
 
-@pytest.mark.parametrize("storage", ["study.log", "sqlite"])
+@pytest.mark.parametrize("storage", ["study.log", pytest.param("sqlite", marks=pytest.mark.slow)])
 def test_two_sweeps_work_on_one_study_and_train_no_trial_twice(storage: str, tmp_path: Path) -> None:
     place = f"sqlite:///{tmp_path}/study.db" if storage == "sqlite" else str(tmp_path / storage)
     words = [*SAMPLED, "sweep.method=random", "sweep.trials=12", f"sweep.storage={place}", "sweep.study=both"]
