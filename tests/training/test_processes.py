@@ -42,14 +42,6 @@ def test_two_processes_train_the_same_run_as_one(options: str, script: Script, t
         assert value.numpy() == pytest.approx(two_weights[name].numpy(), abs=1e-4), name
 
 
-def test_only_one_of_several_processes_prints_a_mistake(script: Script, tmp_path: Path) -> None:
-    done = script("train", "trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=33", "run_dir=run")
-    assert done.returncode == 1
-    assert "data.batch_size=33" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.slow
 def test_two_processes_train_a_task_with_two_optimizers(script: Script, tmp_path: Path) -> None:
     overrides = ["model=gan", "model.base_channels=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
