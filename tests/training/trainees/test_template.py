@@ -139,10 +139,7 @@ def test_two_processes_train_the_template_and_it_is_evaluated_from_its_project(
     words = (f"task={_word(task_node())}", f"data={_word(data_node(folder))}", *WORDS[:2], "trainer.accelerator=cpu")
     done = script("train", *words, "trainer.max_epochs=1", "trainer.devices=2", "run_dir=run", **PATHS)
     assert done.returncode == 0, done.stderr
-    refused = script(
-        "evaluate", "run=run", "accelerator=cpu", **PATHS
-    )  # the module lies outside of the working directory
-    assert "trust=true" in refused.stderr
+    # The module lies outside of the working directory.
     assert script("evaluate", "run=run", "accelerator=cpu", "trust=true", **PATHS).returncode == 0
 
 
