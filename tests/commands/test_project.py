@@ -89,6 +89,7 @@ def test_the_options_of_hydra_may_stand_anywhere(words: list[str], ordered: list
     assert _overrides_first(words) == ordered
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_project_has_words_on_both_sides_and_notes_with_commas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
