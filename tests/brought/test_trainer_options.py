@@ -67,11 +67,26 @@ def _same_modes() -> Any:
 
 Check = Callable[[Run], bool]
 ONE = "trainer.max_epochs=1"
+# Argument -> word, and what is true of one run with all of these words.
+WORK_TOGETHER: list[tuple[str, str, Check]] = [
+    ("accelerator", "trainer.accelerator=auto", lambda r: r.trainer.strategy.root_device.type in ("cpu", "cuda")),
+    ("benchmark", "+trainer.benchmark=true", lambda r: r.probe.modes["benchmark"]),
+    ("detect_anomaly", "+trainer.detect_anomaly=true", lambda r: r.probe.modes["anomaly"]),
+    ("devices", "trainer.devices=auto", lambda r: r.trainer.world_size == 1),
+    ("enable_checkpointing", "+trainer.enable_checkpointing=true", lambda r: len(weights(r.folder)) == 2),
+    ("enable_model_summary", "+trainer.enable_model_summary=true", lambda r: "Total params" in r.log),
+    ("enable_progress_bar", "+trainer.enable_progress_bar=true", lambda r: r.metrics["status"] == "completed"),
+    ("gradient_clip_val", "trainer.gradient_clip_val=0.01", lambda r: max(r.norms()) < 0.0101),
+    ("inference_mode", "+trainer.inference_mode=false", lambda r: not r.probe.modes["inference"]),
+    ("limit_test_batches", "+trainer.limit_test_batches=0.5", lambda r: r.probe.num_batches("test") == [6]),
+    ("log_every_n_steps", "trainer.log_every_n_steps=20", lambda r: logged_steps(r.folder) == [20, 40]),
+    ("num_nodes", "+trainer.num_nodes=1", lambda r: r.trainer.num_nodes == 1),
+    ("num_sanity_val_steps", "trainer.num_sanity_val_steps=2", lambda r: r.probe.num_batches("sanity") == [2]),
+    ("precision", "trainer.precision=32", lambda r: r.trainer.precision == "32-true"),
+]
 # Argument -> words, and what is true of a run with them.
 WORKS: list[tuple[str, list[str], Check]] = [
-    ("accelerator", ["trainer.accelerator=auto"], lambda r: r.trainer.strategy.root_device.type in ("cpu", "cuda")),
     ("accumulate_grad_batches", ["trainer.accumulate_grad_batches=4"], lambda r: r.trainer.global_step == 22),
-    ("benchmark", ["+trainer.benchmark=true", ONE], lambda r: r.probe.modes["benchmark"]),
     ("callbacks", [ONE], lambda r: r.probe.num_batches("train") == [41]),
     ("check_val_every_n_epoch", ["+trainer.check_val_every_n_epoch=2"], lambda r: r.probe.validated_after == [82]),
     (
@@ -79,36 +94,27 @@ WORKS: list[tuple[str, list[str], Check]] = [
         ["+trainer.default_root_dir=FOLDER/root", "+trainer.logger=true", ONE],
         lambda r: (r.folder.parent / "root" / "lightning_logs").is_dir(),
     ),
-    ("detect_anomaly", ["+trainer.detect_anomaly=true", ONE], lambda r: r.probe.modes["anomaly"]),
     ("deterministic", ["+trainer.deterministic=true", ONE], lambda r: r.probe.modes["deterministic"]),
-    ("deterministic", ["+trainer.deterministic=warn", ONE], lambda r: r.probe.modes["deterministic"]),
-    ("devices", ["trainer.devices=auto", ONE], lambda r: r.trainer.world_size == 1),
     (
         "enable_autolog_hparams",
         ["+trainer.enable_autolog_hparams=false", "+trainer.logger=true", ONE],
         lambda r: not any("AdamW" in file.read_text() for file in r.folder.rglob("hparams.yaml")),
     ),
-    ("enable_checkpointing", ["+trainer.enable_checkpointing=true", ONE], lambda r: len(weights(r.folder)) == 2),
-    ("enable_model_summary", ["+trainer.enable_model_summary=true", ONE], lambda r: "Total params" in r.log),
-    ("enable_progress_bar", ["+trainer.enable_progress_bar=true", ONE], lambda r: r.metrics["status"] == "completed"),
     (
         "fast_dev_run",
         ["+trainer.fast_dev_run=2"],
         lambda r: [r.probe.num_batches(split) for split in ("train", "val", "test")] == [[2], [2], [2]],
     ),
-    ("gradient_clip_val", ["trainer.gradient_clip_val=0.01", ONE], lambda r: max(r.norms()) < 0.0101),
     (
         "gradient_clip_val",
-        ["trainer.gradient_clip_val=0.01", "trainer.precision=bf16-mixed", ONE],
-        lambda r: 0.005 < max(r.norms()) < 0.0101,
+        ["trainer.gradient_clip_val=0.01", "trainer.precision=bf16", ONE],
+        lambda r: r.trainer.precision == "bf16-mixed" and 0.005 < max(r.norms()) < 0.0101,
     ),
     (
         "gradient_clip_algorithm",
         ["trainer.gradient_clip_val=0.01", "trainer.gradient_clip_algorithm=value", ONE],
         lambda r: max(r.norms()) > 0.02 and all(float(one.abs().max()) <= 0.01 for one in r.probe.gradients),
     ),
-    ("inference_mode", ["+trainer.inference_mode=false", ONE], lambda r: not r.probe.modes["inference"]),
-    ("limit_test_batches", ["+trainer.limit_test_batches=0.5", ONE], lambda r: r.probe.num_batches("test") == [6]),
     (
         "limit_test_batches",
         ["+trainer.limit_test_batches=0", ONE],
@@ -126,7 +132,6 @@ WORKS: list[tuple[str, list[str], Check]] = [
         ["+trainer.limit_val_batches=0", "monitor=train/loss"],
         lambda r: not r.probe.batches["val"] and "val/loss" not in r.metrics and r.metrics["test/loss"] > 0,
     ),
-    ("log_every_n_steps", ["trainer.log_every_n_steps=20", ONE], lambda r: logged_steps(r.folder) == [20, 40]),
     (
         "logger",
         ["+trainer.logger=true", ONE],
@@ -137,7 +142,6 @@ WORKS: list[tuple[str, list[str], Check]] = [
         ["+trainer.logger={_target_: lightning.pytorch.loggers.CSVLogger, save_dir: FOLDER/csv}", ONE],
         lambda r: "val/loss" in next((r.folder.parent / "csv").rglob("metrics.csv")).read_text(),
     ),
-    ("max_epochs", ["trainer.max_epochs=3"], lambda r: len(history(r.folder)) == 3),
     ("max_epochs", ["trainer.max_epochs=null", "trainer.max_steps=60"], lambda r: r.trainer.global_step == 60),
     ("max_steps", ["trainer.max_steps=5"], lambda r: r.probe.validated_after == [5]),
     (
@@ -147,15 +151,9 @@ WORKS: list[tuple[str, list[str], Check]] = [
     ),
     ("min_epochs", [f"trainer.callbacks=[{STOPPER}]", "+trainer.min_epochs=2"], lambda r: len(history(r.folder)) == 2),
     ("min_steps", [f"trainer.callbacks=[{STOPPER}]", "+trainer.min_steps=60"], lambda r: last_step(r.folder) == 60),
-    ("num_nodes", ["+trainer.num_nodes=1", ONE], lambda r: r.trainer.num_nodes == 1),
-    ("num_sanity_val_steps", ["trainer.num_sanity_val_steps=2", ONE], lambda r: r.probe.num_batches("sanity") == [2]),
-    ("num_sanity_val_steps", ["trainer.num_sanity_val_steps=-1", ONE], lambda r: r.probe.num_batches("sanity") == [5]),
     ("overfit_batches", ["+trainer.overfit_batches=1"], lambda r: repeats(r, train=1, val=1)),
     ("overfit_batches", ["+trainer.overfit_batches=0.25"], lambda r: repeats(r, train=10, val=1)),
     ("plugins", ["+trainer.plugins=[{_target_: lightning.pytorch.plugins.TorchSyncBatchNorm}]", ONE], lambda r: True),
-    ("precision", ["trainer.precision=bf16-mixed", ONE], lambda r: r.trainer.precision == "bf16-mixed"),
-    ("precision", ["trainer.precision=bf16", ONE], lambda r: r.trainer.precision == "bf16-mixed"),
-    ("precision", ["trainer.precision=32", ONE], lambda r: r.trainer.precision == "32-true"),
     (
         "profiler",
         ["+trainer.profiler=simple", ONE],
@@ -252,28 +250,27 @@ REFUSED: list[tuple[str, list[str], str]] = [
 ]
 
 MODEL_CHECKPOINT = "ModelCheckpoint, monitor: val/loss, filename: 'at-{epoch}', auto_insert_metric_name: false"
+# The class of a callback with its arguments, and what is true of one run with all of them.
+CALLBACKS_WORK_TOGETHER: list[tuple[str, Check]] = [
+    ("Callback", lambda r: True),
+    ("Checkpoint", lambda r: True),
+    ("DeviceStatsMonitor, cpu_stats: false", lambda r: True),
+    ("LambdaCallback, on_fit_end: {_target_: builtins.print, _partial_: true}", lambda r: True),
+    ("LearningRateMonitor", lambda r: "lr-AdamW" in (r.folder / "csv/metrics.csv").read_text()),
+    ("ModelSummary, max_depth: 2", lambda r: "Total params" in r.log),
+    ("SpikeDetection", lambda r: not list(r.folder.rglob("skip_batches.json"))),
+    ("TQDMProgressBar, refresh_rate: 0", lambda r: r.trainer.progress_bar_callback is not None),
+]
 # The class of a callback with its arguments, further words, and what is true of a run with them.
 CALLBACKS_WORK: list[tuple[str, list[str], Check]] = [
-    ("Callback", [ONE], lambda r: True),
-    ("Checkpoint", [ONE], lambda r: True),
-    ("DeviceStatsMonitor, cpu_stats: false", ["logger=csv", ONE], lambda r: True),
     ("EarlyStopping, monitor: val/loss, stopping_threshold: 99", [], lambda r: len(history(r.folder)) == 1),
     ("EMAWeightAveraging, decay: 0.5", [], lambda r: averages(r)),
-    ("LambdaCallback, on_fit_end: {_target_: builtins.print, _partial_: true}", [ONE], lambda r: True),
-    (
-        "LearningRateMonitor",
-        ["logger=csv", "trainer.log_every_n_steps=10", ONE],
-        lambda r: "lr-AdamW" in (r.folder / "csv/metrics.csv").read_text(),
-    ),
     (MODEL_CHECKPOINT, [], lambda r: files(r.folder / "model_checkpoints") <= {"at-0.ckpt", "at-1.ckpt"}),
     (
         "ModelCheckpoint, dirpath: FOLDER/new/folder, save_last: true, save_top_k: -1",
         [],
         lambda r: len(files(r.folder.parent / "new" / "folder")) == 3,
     ),
-    ("ModelSummary, max_depth: 2", [ONE], lambda r: "Total params" in r.log),
-    ("SpikeDetection", [ONE], lambda r: not list(r.folder.rglob("skip_batches.json"))),
-    ("TQDMProgressBar, refresh_rate: 0", [ONE], lambda r: r.trainer.progress_bar_callback is not None),
     ("Timer, duration: {milliseconds: 1}, interval: epoch", [], lambda r: len(history(r.folder)) == 1),
     ("WeightAveraging", [], lambda r: averages(r)),
 ]
@@ -341,17 +338,22 @@ def is_validated(folder: Path) -> bool:
 
 
 def test_every_argument_of_the_trainer_is_decided() -> None:
-    decided = {name.split(".")[0] for name, *_ in [*WORKS, *REFUSED]}
+    decided = {name.split(".")[0] for name, *_ in [*WORK_TOGETHER, *WORKS, *REFUSED]}
     assert decided == ARGUMENTS
 
 
 def test_every_callback_of_lightning_is_decided() -> None:
-    decided = {words.split(",")[0] for words, *_ in [*CALLBACKS_WORK, *CALLBACKS_REFUSED]}
+    decided = {words.split(",")[0] for words, *_ in [*CALLBACKS_WORK_TOGETHER, *CALLBACKS_WORK, *CALLBACKS_REFUSED]}
     assert decided == CALLBACKS
 
 
 def with_folder(arguments: list[str], folder: Path) -> list[str]:
     return [each.replace("FOLDER", str(folder)) for each in arguments]
+
+
+def test_arguments_work_together(tmp_path: Path) -> None:
+    found = run(tmp_path, ONE, *(word for _, word, _ in WORK_TOGETHER))
+    assert [word for _, word, check in WORK_TOGETHER if not check(found)] == []
 
 
 @pytest.mark.parametrize(("name", "words", "check"), WORKS, ids=[f"{n} {w[0]}" for n, w, _ in WORKS])
@@ -366,6 +368,12 @@ def test_an_argument_is_refused(name: str, words: list[str], message: str, tmp_p
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_callbacks_work_together(tmp_path: Path) -> None:
+    nodes = "".join(f", {{_target_: lightning.pytorch.callbacks.{words}}}" for words, _ in CALLBACKS_WORK_TOGETHER)
+    found = run(tmp_path, ONE, "logger=csv", "trainer.log_every_n_steps=10", callbacks=nodes)
+    assert [words for words, check in CALLBACKS_WORK_TOGETHER if not check(found)] == []
 
 
 @pytest.mark.parametrize(("words", "more", "check"), CALLBACKS_WORK, ids=[w for w, *_ in CALLBACKS_WORK])
