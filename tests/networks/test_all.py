@@ -22,7 +22,8 @@ from firstlight.tasks.build import build_task
 
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml"))
 SHAPE = (3, 20, 28)  # neither square nor a power of two
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 40, 64)]
+SHAPES = [(1, 8, 8), (3, 40, 64)]
+SIBLINGS = {"resnet34", "vgg13", "vgg16", "vgg19"}  # deeper networks of the classes of resnet18, resnet50 and vgg11
 LANGUAGE = {"_target_": "firstlight.tasks.Language"}
 LENGTH = 12  # tokens in a sample of text
 
@@ -42,7 +43,7 @@ TEXT_CLASSIFIERS = [
     model for model in TOKENS if class_of(get_class(config(model).model["_target_"])).task == "classification"
 ]
 CLASSIFIERS = [model for model in MODELS if takes_images(model) and "Classification" in config(model).task["_target_"]]
-CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_images(model) else [(5,), (LENGTH,)])]
+CASES = [(model, shape) for model in MODELS for shape in (SHAPES if takes_images(model) else [(5,)])]
 
 
 def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
@@ -83,7 +84,7 @@ def outputs(task: Task) -> torch.Tensor:
     return task.eval().network(inputs_of(task))
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=[model for model in MODELS if model not in SIBLINGS])
 def model(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -152,11 +153,11 @@ def test_a_sample_does_not_depend_on_its_batch(task: Task) -> None:
 
 def slow_if_deep(model: str) -> Any:
     """Return a parameter; the deepest networks of a family are tested with the slow tests."""
-    is_deep = re.fullmatch("alexnet|efficientnet_lite0|googlenet|inception|resnet(34|50)|vgg(13|16|19)", model)
+    is_deep = re.fullmatch("alexnet|efficientnet_lite0|googlenet|inception|resnet50", model)
     return pytest.param(model, marks=pytest.mark.slow) if is_deep else model
 
 
-@pytest.mark.parametrize("model", [slow_if_deep(model) for model in (*CLASSIFIERS, *TOKENS)])
+@pytest.mark.parametrize("model", [slow_if_deep(model) for model in (*CLASSIFIERS, *TOKENS) if model not in SIBLINGS])
 def test_it_overfits_a_batch(model: str) -> None:
     task = build(model, (LENGTH,) if model in TOKENS else (3, 16, 16)).train()
     batch = raw_inputs(task, number=7), targets_of(task, number=7)
@@ -192,7 +193,12 @@ def with_option(model: str, key: str, value: str) -> nn.Module:
     return build_task(RunConfig.parse(plain), spec).eval().network
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if "initialisation" in config(model).model])
+def with_key(key: str) -> list[str]:
+    """Return the networks that have an option."""
+    return [model for model in MODELS if model not in SIBLINGS and config(model).model.get(key, 0) != 0]
+
+
+@pytest.mark.parametrize("model", with_key("initialisation"))
 def test_the_option_initialisation_draws_the_initial_weights(model: str) -> None:
     for module in with_option(model, "initialisation", "zeros").modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.RNNBase):
@@ -203,7 +209,7 @@ def test_the_option_initialisation_draws_the_initial_weights(model: str) -> None
             assert float(module.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if config(model).model.get("activation", 0) != 0])
+@pytest.mark.parametrize("model", with_key("activation"))
 def test_the_option_activation_changes_the_outputs(model: str) -> None:
     name = "relu" if model == "rnn" else "sigmoid"
     same, other = (with_option(model, "activation", value) for value in (config(model).model["activation"], name))
