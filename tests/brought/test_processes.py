@@ -214,7 +214,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_four_kills_of_random_processes_at_random_times_change_nothing(tmp_path: Path) -> None:
+def test_two_kills_of_random_processes_at_random_times_change_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     whole = start(tmp_path, *WORDS, "run_dir=whole")
     _, errors = whole.communicate(timeout=120)
@@ -222,12 +222,12 @@ def test_four_kills_of_random_processes_at_random_times_change_nothing(tmp_path:
     seconds = time.monotonic() - began
     chance = random.Random(0)
     num_compared, attempt = 0, -1
-    while num_compared < 4:
+    while num_compared < 2:
         attempt += 1
         folder = tmp_path / "killed"
         process = start(tmp_path, *WORDS, f"run_dir={folder}")
         family = {process.pid}
-        deadline = time.monotonic() + seconds * chance.uniform(0.2, 1)
+        deadline = time.monotonic() + seconds * chance.uniform(0.5, 1)
         while time.monotonic() < deadline and process.poll() is None:
             family |= {*children(process.pid)} if process.poll() is None else set()
             time.sleep(0.02)

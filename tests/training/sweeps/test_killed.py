@@ -15,8 +15,7 @@ from firstlight.runs.sweeps import SweepFolder
 from helpers.runs import REPOSITORY, TINY
 
 IN_ORDER = [*TINY, "figures=false", "sweep.jobs=1"]
-GRID = [*IN_ORDER, "optimizer.lr=1e-3,2e-3,3e-3,1e-2,3e-2", "seed=1,2"]
-TPE = [*IN_ORDER, "optimizer.lr=tag(log,interval(1e-3,3e-2))", "sweep.method=tpe", "sweep.trials=10"]
+TPE = [*IN_ORDER, "optimizer.lr=tag(log,interval(1e-3,3e-2))", "sweep.method=tpe", "sweep.trials=5"]
 
 
 def sweep(cwd: Path, *words: str) -> subprocess.Popen[str]:
@@ -31,16 +30,15 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def untouched(path: Path) -> dict[str, float]:
-    return {str(file): file.stat().st_mtime_ns for job in "01234" for file in (path / job).rglob("*") if file.is_file()}
+    return {str(file): file.stat().st_mtime_ns for job in "012" for file in (path / job).rglob("*") if file.is_file()}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [GRID, TPE], ids=["grid", "tpe"])
-def test_a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one(words: list[str], tmp_path: Path) -> None:
-    longer = [*words, "trainer.max_epochs=12"]
+def test_a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    longer = [*TPE, "trainer.max_epochs=12"]
     assert sweep(tmp_path, *longer, "hydra.sweep.dir=whole").wait() == 0
     process = sweep(tmp_path, *longer, "hydra.sweep.dir=killed")
-    history = tmp_path / "killed" / "5" / "metrics.csv"
+    history = tmp_path / "killed" / "3" / "metrics.csv"
     while not history.exists() or len(history.read_text().splitlines()) < 4:
         assert process.poll() is None
         time.sleep(0.01)
@@ -53,6 +51,6 @@ def test_a_killed_sweep_goes_on_and_ends_as_an_undisturbed_one(words: list[str],
     assert sweep(tmp_path, "resume=killed").wait() == 0
     assert untouched(tmp_path / "killed") == before
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
-    log = (tmp_path / "killed" / "5" / "train.log").read_text()
+    log = (tmp_path / "killed" / "3" / "train.log").read_text()
     assert len(re.findall(r"epoch +1/12", log)) == 1  # it did not begin anew
-    assert [record.number for record in SweepFolder.read(tmp_path / "killed").jobs] == list(range(10))
+    assert [record.number for record in SweepFolder.read(tmp_path / "killed").jobs] == list(range(5))
