@@ -1,6 +1,8 @@
 import inspect
+import itertools
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.errors import HydraException
@@ -10,21 +12,61 @@ from firstlight.config import RunConfig
 from firstlight.config import compose as compose_function
 from firstlight.config.checking.config import GROUPS, SETTINGS
 from firstlight.config.checking.source_code.signature import parameters
-from firstlight.config.compose import compose, to_plain
+from firstlight.config.compose import compose, compose_unresolved, to_plain
 from firstlight.config.project.folder import _INSTALLED, CONFIG_DIR
 from helpers.runs import REPOSITORY
 
-CHOICES = sorted(
-    f"{path.parent.name}={path.stem}" for path in CONFIG_DIR.glob("*/[!_]*.yaml") if path.parent.name != "hydra"
+CHOICES = {
+    folder.name: [f"{folder.name}={path.stem}" for path in sorted(folder.glob("[!_]*.yaml"))]
+    for folder in sorted(CONFIG_DIR.iterdir())
+    if folder.is_dir() and folder.name != "hydra"
+}
+APART = (
+    "augment",
+    "averaging",
+    "data",
+    "model",
+    "optimizer",
+    "scheduler",
+)  # groups whose options are independent of each other
+EXTRAS = {f"logger={name}": name for name in ("mlflow", "wandb")}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        *([choice] for group, choices in CHOICES.items() if group not in APART for choice in choices),
+        *([choice for choice in row if choice] for row in itertools.zip_longest(*map(CHOICES.__getitem__, APART))),
+    ],
+    ids=" ".join,
 )
+def test_every_option_of_every_group_composes_and_passes_the_check(choices: list[str]) -> None:
+    if choices[0] in EXTRAS:
+        pytest.importorskip(EXTRAS[choices[0]])
+    RunConfig.from_overrides(*choices)
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_every_option_of_every_group_composes_and_passes_the_check(choice: str) -> None:
-    group, _, option = choice.partition("=")
-    if group == "logger" and option in ("mlflow", "wandb"):
-        pytest.importorskip(option)
-    RunConfig.from_overrides(choice)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=gan", "model.base_channels=4", "seed=2", "seed=3"],
+        ["augment=light", "augment.rotate.degrees=20", "augment.shift=null", "+augment.noise.std=0.1"],
+        ["scheduler={_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}", "~trainer.log_every_n_steps"],
+        ["debug=limit", "notes=a, b = (c)", "+trainer.callbacks=[{_target_: a.B, x: 1}]", "data.dir=a b/é"],
+    ],
+    ids=str,
+)
+def test_the_tests_compose_as_hydra_does(words: list[str]) -> None:
+    """Of helpers.quick_compose."""
+    by_hydra = inspect.unwrap(compose_unresolved)(*words)
+    expected: Any = OmegaConf.to_container(by_hydra)
+    for _ in range(2):
+        composed = compose_unresolved(*words)
+        assert composed.hydra.runtime == by_hydra.hydra.runtime
+        found: Any = OmegaConf.to_container(composed)
+        assert [item for item in found.items() if item[0] != "hydra"] == [
+            item for item in expected.items() if item[0] != "hydra"
+        ]
 
 
 @pytest.mark.parametrize("word", ["data.dir=photos/café", 'data.dir="photos/café"'])
