@@ -343,7 +343,9 @@ def test_every_argument_of_the_trainer_is_decided() -> None:
 
 
 def test_every_callback_of_lightning_is_decided() -> None:
-    decided = {words.split(",")[0] for words, *_ in [*CALLBACKS_WORK_TOGETHER, *CALLBACKS_WORK, *CALLBACKS_REFUSED]}
+    decided = {
+        str(words).split(",")[0] for words, *_ in [*CALLBACKS_WORK_TOGETHER, *CALLBACKS_WORK, *CALLBACKS_REFUSED]
+    }
     assert decided == CALLBACKS
 
 
