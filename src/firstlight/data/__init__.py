@@ -12,6 +12,7 @@ from firstlight.data.huggingface import HuggingFace as HuggingFace
 from firstlight.data.line import Line as Line
 from firstlight.data.loader import BatchLoader as BatchLoader
 from firstlight.data.mnist import MNIST as MNIST
+from firstlight.data.scattered_digits import ScatteredDigits as ScatteredDigits
 from firstlight.data.source import Source as Source
 from firstlight.data.store import Split as Split
 from firstlight.data.store import Store as Store
