@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from firstlight.data import Dogs
-from helpers.generate import write_pets
+from firstlight.spec import IGNORED
+from helpers.generate import write_pet_places, write_pets
 
 
 @pytest.fixture
@@ -186,5 +188,55 @@ def test_a_list_without_images_of_the_target_raises_an_error(pets: Path) -> None
 
 
 def test_an_unknown_target_raises_an_error() -> None:
-    with pytest.raises(ValueError, match=r"data\.target=colour: unknown target; known: all_breeds, breed, species"):
+    with pytest.raises(ValueError, match=r"data\.target=colour: unknown target; known: all_breeds, breed, head, "):
         Dogs("anywhere", target="colour")
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_trimaps_and_heads_agree_with_the_images(pets: Path, tmp_path: Path, archived: bool) -> None:
+    write_pet_places(pets)
+    folder = tmp_path / "packed" if archived else pets.parent
+    if archived:
+        pack(pets, folder)
+    masks = Dogs(str(folder), image_size=20, fit="stretch", target="trimap").store()
+    three = Dogs(str(folder), image_size=20, fit="stretch", target="trimap", border="class").read()
+    heads = Dogs(str(folder), image_size=20, fit="stretch", target="head").store()
+    assert (masks.spec.labels, masks.spec.targets) == (("background", "pet"), "masks")
+    assert (heads.spec.labels, heads.spec.targets) == (("cat", "dog"), "boxes")
+    assert three[0] == ("background", "pet", "border")
+    assert {name: len(split) for name, split in masks.splits.items()} == {"train": 24, "test": 8}
+    images, trimaps = masks.splits["test"].inputs.float().mean(1).numpy(), masks.splits["test"].targets.numpy()
+    assert np.array_equal(np.where(trimaps == IGNORED, 2, trimaps), three[1]["test"].targets)
+    assert (images[trimaps == 1] > 127).mean() > 0.97
+    assert (images[trimaps == 0] < 127).all()
+    boxes = heads.splits["test"].targets
+    expected = np.array([5 * 20 / 24, 4, 17 * 20 / 24, 14], np.float32)
+    assert np.allclose(boxes[:, 0, :4], expected, atol=1e-4)
+    assert boxes[:, 0, 4].tolist() == [0, 0, 1, 1, 1, 1, 0, 0]  # Abyssinian, american_bulldog, basset_hound, Bengal
+
+
+def test_heads_are_held_out_for_testing_if_the_official_test_images_have_none(pets: Path) -> None:
+    write_pet_places(pets)
+    for number in (6, 7):
+        for path in (pets / "annotations" / "xmls").glob(f"*_{number}.xml"):
+            path.unlink()
+    (pets / "annotations" / "xmls" / "Bengal_0.xml").unlink()
+    store, splits = Dogs(str(pets), image_size=14, target="head", head_classes="breed").splits(1)
+    assert store.spec.labels == ("Abyssinian", "american bulldog", "basset hound", "Bengal")
+    assert sum(map(len, splits.values())) == 23
+    assert len(splits["test"]) == 5
+    assert any("held out" in remark for remark in store.remarks)
+
+
+def test_a_missing_or_wrong_trimap_raises_an_error(pets: Path) -> None:
+    write_pet_places(pets)
+    path = pets / "annotations" / "trimaps" / "Bengal_3.png"
+    Image.fromarray(np.full((20, 24), 4, np.uint8)).save(path)
+    with pytest.raises(ValueError, match=rf"{path}: cannot read .*row 0, column 0 is 4, and must be 1 \(pet\)"):
+        Dogs(str(pets), target="trimap").store()
+    Image.fromarray(np.ones((24, 20), np.uint8)).save(path)
+    with pytest.raises(ValueError, match="it has 20 x 24 pixels, and its image 24 x 20"):
+        Dogs(str(pets), target="trimap").store()
+    path.unlink()
+    with pytest.raises(ValueError, match=rf"{path}: cannot read .*it is missing, but .*trainval\.txt, line 22"):
+        Dogs(str(pets), target="trimap").store()

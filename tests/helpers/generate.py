@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,33 @@ def write_pets(folder: Path, num_train: int = 6, num_test: int = 2) -> None:
         (folder / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
         for shade, (name, *_) in enumerate(pets):
             write_image(folder / "images" / f"{name}.jpg", 8 * shade + len(split))
+
+
+def write_voc(path: Path, size: tuple[int, int], objects: Sequence[tuple[str, tuple[float, ...]]]) -> None:
+    """Write an annotation of Pascal VOC: class and left, top, right and bottom of each object, in pixels from 0."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>"]
+    for name, (left, top, right, bottom) in objects:
+        edges = {"xmin": left + 1, "ymin": top + 1, "xmax": right, "ymax": bottom}
+        box = "".join(f"<{key}>{value:g}</{key}>" for key, value in edges.items())
+        lines.append(f"<object><name>{name}</name><bndbox>{box}</bndbox></object>")
+    path.write_text(f"<annotation>{''.join(lines)}</annotation>")
+
+
+def write_pet_places(folder: Path) -> None:
+    """Write a trimap and a box around the head for each image of `write_pets`: a bright pet in a border."""
+    for path in (folder / "images").iterdir():
+        image = np.asarray(Image.open(path)).copy() // 8
+        trimap = np.full(image.shape[:2], 2, np.uint8)
+        trimap[3:15, 4:18] = 3
+        trimap[4:14, 5:17] = 1
+        image[4:14, 5:17] = 255
+        Image.fromarray(image).save(path, quality=100, subsampling=0)
+        (folder / "annotations" / "trimaps").mkdir(exist_ok=True)
+        Image.fromarray(trimap).save(folder / "annotations" / "trimaps" / f"{path.stem}.png")
+        species = "cat" if path.name[0].isupper() else "dog"
+        objects = [(species, (5, 4, 17, 14))]
+        write_voc(folder / "annotations" / "xmls" / f"{path.stem}.xml", image.shape[1::-1], objects)
 
 
 def write_labelled_texts(folder: Path, num_train: int = 60, num_test: int = 20) -> None:

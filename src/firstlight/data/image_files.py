@@ -8,7 +8,7 @@ from typing import Any
 from firstlight.checks import check_range, choose
 from firstlight.data.files.formats import check_plugins
 from firstlight.data.images.cropped import cropped
-from firstlight.data.images.decode import MAX_CORRUPT, decode
+from firstlight.data.images.decode import MAX_CORRUPT, AnyTarget, decode
 from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.reading import FITS
 from firstlight.data.source import Source
@@ -74,7 +74,7 @@ class ImageFiles(Source):
 
     def _decode(
         self,
-        splits: Mapping[str, Sequence[tuple[Path, int]]],
+        splits: Mapping[str, Sequence[tuple[Path, AnyTarget]]],
         contents: Iterable[tuple[Path, bytes]] | None = None,
     ) -> dict[str, Arrays]:
         side = self.image_size + 2 * self.margin

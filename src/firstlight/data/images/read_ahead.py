@@ -1,6 +1,6 @@
 """Image files in batches; threads read the next batch while the caller works on the current one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,8 @@ from torch import Tensor
 from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.reading import read_image
 
-# A path with the image, (channels, height, width), or with the error that reading it has raised.
-Result = tuple[Path, np.ndarray | ValueError]
+# A path with what was read, by default the image (channels, height, width), or with the error that reading has raised.
+Result = tuple[Path, Any]
 
 
 def read_ahead(
@@ -56,6 +56,7 @@ def read_batches(
     interpolation: str = "bilinear",
     fit: str = "crop",
     max_pixels: int = MAX_PIXELS,
+    read: Callable[..., Any] | None = None,
 ) -> Iterator[list[Result]]:
     """Yield batches of images, uint8 of `shape`, in the given order; at most two batches are in memory.
 
@@ -67,13 +68,15 @@ def read_batches(
         interpolation: see `read_image`.
         fit: see `read_image`.
         max_pixels: see `read_image`.
+        read: what is called with the arguments of `read_image`; None for this function itself.
     """
     remaining = iter(images)
 
     def submit() -> list[Future[Result]]:
         batch = islice(remaining, batch_size)
         return [
-            pool.submit(_try_to_read, path, shape, content, interpolation, fit, max_pixels) for path, content in batch
+            pool.submit(_try_to_read, read or read_image, path, shape, content, interpolation, fit, max_pixels)
+            for path, content in batch
         ]
 
     current = submit()
@@ -83,8 +86,8 @@ def read_batches(
         current = following
 
 
-def _try_to_read(path: Path, *options: Any) -> Result:
+def _try_to_read(read: Callable[..., Any], path: Path, *options: Any) -> Result:
     try:
-        return path, read_image(path, *options)
+        return path, read(path, *options)
     except ValueError as error:
         return path, error

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from firstlight.data.files.formats import SUFFIXES, UnreadableError, open_image
 from firstlight.data.files.tree import Tree
 from firstlight.data.images.convert import convert
+from firstlight.data.images.frame import Frame, layout
 from firstlight.data.images.memory import BUDGET, MAX_PIXELS, SAFE_PIXELS, Budget, decoding_bytes
 from firstlight.files import cannot_read
 
@@ -108,6 +109,19 @@ def read_image(
     Raises:
         ValueError: the file is not an image, is damaged, or is so large that it may be a decompression bomb.
     """
+    return read_framed(path, shape, content, interpolation, fit, max_pixels, budget)[0]
+
+
+def read_framed(
+    path: Path,
+    shape: tuple[int, ...],
+    content: bytes | None = None,
+    interpolation: str = "bilinear",
+    fit: str = "crop",
+    max_pixels: int = MAX_PIXELS,
+    budget: Budget = BUDGET,
+) -> tuple[np.ndarray, Frame]:
+    """Return what `read_image` returns, and how the image was fitted, which its mask and boxes follow."""
     channels, height, width = shape
     if channels not in (1, 3):
         raise ValueError(f"channels={channels}: must be 1 (grey) or 3 (colour) to read image files.")
@@ -117,7 +131,8 @@ def read_image(
             # Decode a JPEG that is much larger than the shape at 1/2, 1/4 or 1/8 of its size, which is faster.
             opened.draft(None, (2 * max(height, width),) * 2)
             with budget.take(decoding_bytes(opened, size, "L" if channels == 1 else "RGB", max_pixels)):
-                return fit_image(opened, shape, interpolation, fit)
+                image = fit_image(opened, shape, interpolation, fit)
+                return image, Frame(size, _turn(opened), (height, width), fit)
     except UnreadableError as error:
         raise cannot_read(path, *error.args) from None
     except UnidentifiedImageError as error:
@@ -156,18 +171,11 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _fit(image: Image.Image, size: tuple[int, int], interpolation: str, fit: str) -> Image.Image:
-    method = Image.Resampling[interpolation.upper()]
-    if fit == "stretch":
-        return image.resize(size, method)
-    if fit == "pad":
-        return _pad(image, size, method)
-    return ImageOps.fit(image, size, method)
-
-
-def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
-    """Resize an image until it lies within the size, and put black around it; even a line keeps one pixel."""
-    scale = min(size[0] / image.width, size[1] / image.height)
-    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    """Resize a part of an upright image to its place, and put black around it."""
+    part, (left, top, width, height) = layout(image.size, size[::-1], fit)
+    resized = image.resize((width, height), Image.Resampling[interpolation.upper()], box=part)
+    if (width, height) == size:
+        return resized
     padded = Image.new(image.mode, size)
-    padded.paste(image.resize((width, height), method), ((size[0] - width) // 2, (size[1] - height) // 2))
+    padded.paste(resized, (left, top))
     return padded
