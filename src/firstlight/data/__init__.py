@@ -11,6 +11,7 @@ from firstlight.data.folder import Folder as Folder
 from firstlight.data.huggingface import HuggingFace as HuggingFace
 from firstlight.data.line import Line as Line
 from firstlight.data.loader import BatchLoader as BatchLoader
+from firstlight.data.mask_folder import MaskFolder as MaskFolder
 from firstlight.data.mnist import MNIST as MNIST
 from firstlight.data.scattered_digits import ScatteredDigits as ScatteredDigits
 from firstlight.data.source import Source as Source
