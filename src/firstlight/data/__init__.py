@@ -5,6 +5,7 @@ from firstlight.data.asl import ASL as ASL
 from firstlight.data.cats_and_dogs import CatsAndDogs as CatsAndDogs
 from firstlight.data.cifar10 import CIFAR10 as CIFAR10
 from firstlight.data.dataset import TorchDataset as TorchDataset
+from firstlight.data.detection_folder import DetectionFolder as DetectionFolder
 from firstlight.data.digits import Digits as Digits
 from firstlight.data.dogs import Dogs as Dogs
 from firstlight.data.folder import Folder as Folder
