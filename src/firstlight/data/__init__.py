@@ -14,6 +14,7 @@ from firstlight.data.line import Line as Line
 from firstlight.data.loader import BatchLoader as BatchLoader
 from firstlight.data.mask_folder import MaskFolder as MaskFolder
 from firstlight.data.mnist import MNIST as MNIST
+from firstlight.data.multilabel import MultiLabel as MultiLabel
 from firstlight.data.scattered_digits import ScatteredDigits as ScatteredDigits
 from firstlight.data.source import Source as Source
 from firstlight.data.store import Split as Split

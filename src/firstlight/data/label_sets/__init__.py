@@ -1,0 +1,1 @@
+"""Images with several labels: noted in a table, or by folders that contain the same image."""
