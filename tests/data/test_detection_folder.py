@@ -53,7 +53,8 @@ def write_coco(folder: Path, name: str, content: Any) -> Path:
 
 
 def read(folder: Path, **options: Any) -> Any:
-    return DetectionFolder(str(folder), **{"image_size": 20, "fit": "stretch"} | options).store()
+    small: dict[str, Any] = {"image_size": 20, "fit": "stretch"}
+    return DetectionFolder(str(folder), **small | options).store()
 
 
 def check_objects(split: Split) -> None:
@@ -122,6 +123,10 @@ def test_what_does_not_fit_together_has_a_sentence(tmp_path: Path) -> None:
         ({"annotations": [note | {"category_id": 4}]}, "category_id 4 of annotation 1 is unknown"),
         ({"annotations": [note | {"image_id": 5}]}, "image_id 5 of annotation 1 is unknown"),
         ({"annotations": [{"image_id": 0, "category_id": 3}]}, "an entry is missing or has another type: 'bbox'"),
+        (
+            {"annotations": [note | {"bbox": [1, 2, "c"]}]},
+            "the bbox of annotation 1 is not left, top",
+        ),
         ({"categories": twice, "annotations": []}, "it has the category cat twice"),
         ({"images": [{"id": 0, "file_name": "../a.png"}]}, "the file name ../a.png leads out of the folder"),
         ({"images": [{"id": 0, "file_name": "z.png"}]}, "its image z.png is missing; searched in"),

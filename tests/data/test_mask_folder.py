@@ -26,7 +26,8 @@ def stripes(*classes: int) -> np.ndarray:
 
 
 def read(folder: Path, **options: Any) -> Any:
-    return MaskFolder(str(folder), **{"image_size": 16, "fit": "stretch"} | options).store()
+    small: dict[str, Any] = {"image_size": 16, "fit": "stretch"}
+    return MaskFolder(str(folder), **small | options).store()
 
 
 def test_masks_of_each_split_have_the_classes_of_their_images(tmp_path: Path) -> None:

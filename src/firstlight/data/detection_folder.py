@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from firstlight.data.annotations.folders import find_annotated
+from firstlight.data.annotations.folders import annotation_files, find_annotated
 from firstlight.data.annotations.objects import Annotated, Boxer, targets
 from firstlight.data.files.formats import open_image
 from firstlight.data.image_files import ImageFiles
+from firstlight.data.images.reading import images_in
 from firstlight.data.store import Arrays
 
 
@@ -38,9 +39,8 @@ class DetectionFolder(ImageFiles):
         self.split_seed = split_seed
 
     def files(self) -> list[Path]:
-        """Return the annotation files and the images that they name."""
-        found = find_annotated(self.dir, [])
-        return [*found.files, *(path for images in found.splits.values() for path in images)]
+        """Return the annotation files and all images; a large file is not read for that."""
+        return [*annotation_files(self.dir), *(images_in(self.dir) if self.dir.is_dir() else [])]
 
     def read(self) -> tuple[tuple[str, ...], dict[str, Arrays]]:
         """Read the images of each split with their boxes.

@@ -84,7 +84,8 @@ class MaskFolder(ImageFiles):
         if not self.dir.is_dir():
             raise cannot_read(self.dir, "this folder does not exist", f"{ARRANGE} Name the folder with data.dir=")
         found = split_folders(self.dir, (_IMAGES, _MASKS), ARRANGE)
-        pairs = {split: _paired(*folders, [] if remarks is None else remarks) for split, folders in found.items()}
+        kept = [] if remarks is None else remarks
+        pairs = {split: _paired(images, masks, kept) for split, (images, masks) in found.items()}
         for split, folders in found.items():
             if not pairs[split]:
                 raise cannot_read(folders[0], "this folder has no image", "add images, or delete the folder.")

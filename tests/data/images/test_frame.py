@@ -39,7 +39,7 @@ def write_rectangle(folder: Path, orientation: int, *, upright: bool) -> tuple[P
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pixels_mask_and_box_stay_together(tmp_path: Path, orientation: int, fit: str) -> None:
-    for upright in {False, orientation > 4}:  # the sizes tell apart only photos that lie on their side
+    for upright in {False, orientation > 4}:  # the sizes differ only if the photo lies on its side
         path, mask, boxes = write_rectangle(tmp_path, orientation, upright=upright)
         found, classes = (decode({"train": [(path, of)]}, SHAPE, tmp_path, fit=fit)["train"] for of in (boxes, mask))
         bright = found.inputs[0, 0] > 127

@@ -20,7 +20,7 @@ def read_coco(path: Path, remarks: list[str]) -> tuple[tuple[str, ...], dict[str
     objects. Annotations with `iscrowd` enclose many objects, so they are left out with a remark.
 
     Raises:
-        ValueError: the file is no such JSON, or refers to an unknown image or category.
+        ValueError: the file has another form, or refers to an unknown image or category.
     """
     content = read_json(path, _MAX_BYTES, _FIX)
     try:
@@ -43,13 +43,22 @@ def _parse(path: Path, content: Any, remarks: list[str]) -> tuple[tuple[str, ...
         if entry.get("iscrowd"):
             crowds += 1
             continue
-        left, top, width, height = map(float, entry["bbox"])
-        objects[entry["image_id"]].append((names[entry["category_id"]], [left, top, left + width, top + height]))
+        edges = _edges(path, number, entry["bbox"])
+        objects[entry["image_id"]].append((names[entry["category_id"]], edges))
     if crowds:
         remarks.append(f"left out: {crowds:,} annotations of crowds in {path.name}")
     return tuple(names.values()), {
         _file_name(path, entry): _annotated(path, entry, objects[number]) for number, entry in images.items()
     }
+
+
+def _edges(path: Path, number: int, box: Any) -> list[float]:
+    """Return left, top, right and bottom of the `bbox` of an annotation."""
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(value, int | float) for value in box):
+        why = f"the bbox of annotation {number:,} is not left, top, width and height: {box!r:.60}"
+        raise cannot_read(path, why, "correct it.")
+    left, top, width, height = map(float, box)
+    return [left, top, left + width, top + height]
 
 
 def _annotated(path: Path, image: dict[str, Any], objects: list[tuple[str, list[float]]]) -> Annotated:

@@ -20,6 +20,7 @@ ARRANGE = (
 )
 _IMAGES = ("jpegimages", "images", "image", "imgs", "img")
 _NOTES = ("annotations", "annotation", "labels", "xmls")
+_SUFFIXES = (".xml", ".json", ".txt")  # of annotations, and of lists of images
 _MAX_LIST = 2**26  # bytes of a list of images
 
 
@@ -30,12 +31,19 @@ class Found:
     Attributes:
         labels: names of the classes.
         splits: the objects of each image, by split.
-        files: the annotation files and lists.
     """
 
     labels: tuple[str, ...]
     splits: dict[str, dict[Path, Annotated]]
-    files: list[Path]
+
+
+def annotation_files(root: Path) -> list[Path]:
+    """Return the files in a folder that may be annotations or lists; they are not read."""
+    return [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in _SUFFIXES and not any(map(is_litter, path.relative_to(root).parts))
+    ]
 
 
 def find_annotated(root: Path, remarks: list[str]) -> Found:
@@ -74,7 +82,7 @@ def _coco(root: Path, paths: Sequence[Path], remarks: list[str]) -> Found:
         labels = labels or names
         places = _image_folders(root, split)
         splits[split] = {_image(places, name, path): annotated for name, annotated in images.items()}
-    return Found(labels, splits, list(named.values()))
+    return Found(labels, splits)
 
 
 def _named(root: Path, paths: Sequence[Path]) -> dict[str, Path]:
@@ -104,7 +112,7 @@ def _image(places: Iterable[Path], name: str, origin: Path) -> Path:
 
 def _voc(root: Path, remarks: list[str]) -> Found:
     """Read an XML file for each image; the lists in ImageSets/Main name the splits, if there are any."""
-    splits, files = {}, []
+    splits = {}
     for split, (images, notes) in split_folders(root, (_IMAGES, _NOTES), ARRANGE).items():
         xmls = {path.stem: path for path in sorted(notes.glob("*.xml")) if not is_litter(path.name)}
         paths = {path.stem: path for path in images_in(images)}
@@ -114,14 +122,13 @@ def _voc(root: Path, remarks: list[str]) -> Found:
         if unused := paths.keys() - xmls.keys():
             remarks.append(f"left out: {counted(len(unused))} without an annotation, such as {paths[min(unused)].name}")
         splits[split] = {paths[stem]: read_voc(path) for stem, path in xmls.items()}
-        files += xmls.values()
     lists = root / "ImageSets" / "Main"
     if list(splits) == ["train"] and (lists / "train.txt").is_file():
-        splits = _listed(splits["train"], lists, files)
-    return Found(class_names(splits["train"].values()), splits, files)
+        splits = _listed(splits["train"], lists)
+    return Found(class_names(splits["train"].values()), splits)
 
 
-def _listed(images: dict[Path, Annotated], lists: Path, files: list[Path]) -> dict[str, dict[Path, Annotated]]:
+def _listed(images: dict[Path, Annotated], lists: Path) -> dict[str, dict[Path, Annotated]]:
     """Divide images by the lists of the names of each split."""
     stems = {path.stem: path for path in images}
     splits = {}
@@ -131,5 +138,4 @@ def _listed(images: dict[Path, Annotated], lists: Path, files: list[Path]) -> di
             if missing := [name for name in names if name not in stems]:
                 raise cannot_read(path, f"its image {missing[0]} has no annotation", "correct the list.")
             splits[split] = {stems[name]: images[stems[name]] for name in names}
-            files.append(path)
     return splits

@@ -23,7 +23,7 @@ def read_voc(path: Path, content: bytes | None = None) -> Annotated:
         content: its content, for a file in an archive; None reads it.
 
     Raises:
-        ValueError: the file is no such XML.
+        ValueError: the file has another form.
     """
     content = read_bounded(path, _MAX_BYTES, _FIX) if content is None else content
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:  # entities may grow without bound
