@@ -9,7 +9,9 @@ from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from firstlight.config import RunConfig
-from firstlight.runs.preview import _caption, augmentation_sheet, preview, steps_sheet
+from firstlight.data.images.overlay import colour_of
+from firstlight.runs.preview import _caption, _captions, _choose, augmentation_sheet, build_shown, preview, steps_sheet
+from firstlight.spec import NO_OBJECT, DataSpec
 from firstlight.tasks.build import build_source, build_task
 from firstlight.training.run import train
 
@@ -135,6 +137,36 @@ def test_each_step_of_the_augmentation_has_a_row_on_the_same_samples() -> None:
     assert np.abs(flip - original[..., ::-1]).max() <= 1
     assert np.abs(upside_down - original[:, ::-1]).max() <= 1
     assert np.abs(both - original[:, ::-1, ::-1]).max() <= 1
+
+
+def test_masks_and_boxes_are_drawn_where_they_move_whatever_the_task(tmp_path: Path) -> None:
+    words = [
+        "data=scattered_digits",
+        f"data.dir={tmp_path}",
+        "data.image_size=64",
+        "data.num_train=9",
+        "data.num_test=1",
+    ]
+    words += ["augment.padding=zero", "+augment.flip.p=1.0"]
+    sheets = {}
+    for target in ("mask", "boxes"):
+        config = RunConfig.from_overrides(*words, f"data.target={target}")
+        store, splits = build_source(config).splits(config.seed)
+        task = build_shown(config, store.spec)
+        sheets[target] = np.asarray(augmentation_sheet(task, splits["train"], config.seed, 1, 1)).astype(int)
+    original, mirrored = (sheets["mask"][4:68, left : left + 64] for left in (4, 72))
+    assert np.abs(mirrored - original[:, ::-1]).max() <= 1
+    assert np.ptp(original, axis=2).max() > 100  # digits have colours
+    _, targets = splits["train"].take(_choose(splits["train"], config.seed, 1))
+    for left, _, right, bottom, digit in targets[0].int().tolist():
+        if digit != NO_OBJECT:
+            corners = (4 + 3 * left, 4 + 3 * bottom - 1), (4 + 196 + 3 * (64 - right), 4 + 3 * bottom - 1)
+            assert all(tuple(sheets["boxes"][y, x]) == colour_of(digit) for x, y in corners)
+
+
+def test_labels_are_captions() -> None:
+    spec = DataSpec((1, 8, 8), 3, ("sea", "sky", "sun"), (0.5,), (0.5,), target_type="labels")
+    assert _captions(torch.tensor([[0, 0, 0], [1, 0, 1]], dtype=torch.uint8), spec) == ["", "sea\nsun"]
 
 
 def test_steps_need_images_and_an_augmentation(tmp_path: Path) -> None:

@@ -3,23 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from hydra.utils import get_class
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.config import RunConfig
 from firstlight.data import Source, Split, Store
 from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
+from firstlight.data.images.overlay import with_places
 from firstlight.data.tokens import decode
 from firstlight.files import output_file, user_path
 from firstlight.log import aligned
 from firstlight.randomness import derive, generator, reseed
 from firstlight.runs.figures.filtered import filtered_image
 from firstlight.spec import DataSpec
-from firstlight.tasks import Task
-from firstlight.tasks.build import build_source, build_task
+from firstlight.tasks import Batch, Task
+from firstlight.tasks.build import build_augment, build_source, build_task
+from firstlight.tasks.metrics.meters import Meter
 
 _MAX_COLUMNS = 10  # columns of a table on the screen
 _MAX_CELL = 16  # characters of a cell
@@ -53,7 +57,7 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7,
     print("\n".join(store.remarks))
     if store.spec.kind == "images":
         check_format("preview.output", target)
-    task = build_task(_with_classifier(config), store.spec)
+    task = build_shown(config, store.spec)
     if steps and not (task.augment.has_steps and store.spec.kind == "images"):
         raise ValueError("preview.steps=true: must be used with images and steps of the augmentation: augment=light.")
     if store.spec.kind == "tokens":
@@ -67,7 +71,7 @@ def preview(config: RunConfig, output: str, samples: int = 8, versions: int = 7,
         sheet = augmentation_sheet(task, splits["train"], config.seed, samples, versions)
         says = "samples on the left, augmented versions to the right"
     _write(target, sheet, says)
-    filtered = filtered_image(task, chosen[0])
+    filtered = None if isinstance(task, Unpredicted) else filtered_image(task, chosen[0])
     if filtered is not None:
         _write(target.with_stem(f"{target.stem}_filtered"), filtered, "filtered images")
     return None
@@ -77,6 +81,27 @@ def _write(path: Path, sheet: Image.Image, says: str) -> None:
     with output_file("preview.output", path):
         write_image(path, sheet)
     print(f"{says}: {path}")
+
+
+class Unpredicted(Task):
+    """Data whose targets the task of the config does not predict: only their augmentation is shown.
+
+    The arguments are those of `Task`.
+    """
+
+    def new_meter(self) -> Meter:
+        raise NotImplementedError
+
+    def batch_loss(self, batch: Batch, meter: Any) -> Tensor:
+        raise NotImplementedError
+
+
+def build_shown(config: RunConfig, spec: DataSpec) -> Task:
+    """Return the task of a config, or `Unpredicted`, so that masks and boxes are shown whatever the task."""
+    kind = getattr(get_class(str(config.task["_target_"])), "target_kind", "anything")
+    if spec.target_type and kind != spec.targets:
+        return Unpredicted(spec, nn.Linear(1, 1), build_augment(config, spec, 1, with_steps=True))
+    return build_task(_with_classifier(config), spec)
 
 
 def _with_classifier(config: RunConfig) -> RunConfig:
@@ -91,16 +116,16 @@ def steps_sheet(config: RunConfig, spec: DataSpec, raw: Tensor, targets: Tensor)
         config: the config of a run with steps of the augmentation.
         spec: the data.
         raw: raw images (samples, channels, height, width).
-        targets: their classes.
+        targets: their targets.
     """
     names = [name for name, step in config.augment.items() if isinstance(step, dict)]
     rows = {"original": [], **{name: [name] for name in names}, "all steps": names}
     images, captions = [], []
     for caption, kept in rows.items():
         augment = {key: value for key, value in config.augment.items() if not isinstance(value, dict) or key in kept}
-        task = build_task(_with_classifier(replace(config, augment=augment | {"views": 0})), spec)
+        task = build_shown(replace(config, augment=augment | {"views": 0}), spec)
         reseed(derive(config.seed, "preview"), task.device)
-        images.append(task.preprocess.to_pixels(task.augment(raw, targets)[0]))
+        images.append(_shown_images(task, task.augment(raw, targets)))
         captions += [caption, *[""] * (len(raw) - 1)]
     return contact_sheet(torch.cat(images), captions, columns=len(raw))
 
@@ -118,16 +143,35 @@ def augmentation_sheet(task: Task, split: Split, seed: int, samples: int = 8, ve
     raw, targets = split.take(_choose(split, seed, samples))
     raw, targets = raw.to(task.device), targets.to(task.device)
     reseed(derive(seed, "preview"), task.device)
-    originals = task.preprocess(raw), targets
+    originals = task.augment.plain(raw, targets)
     batches = [originals, *(task.augment(raw, targets) for _ in range(versions))]
-    images = torch.stack([task.preprocess.to_pixels(inputs) for inputs, _ in batches], 1).flatten(0, 1)
-    captions = [[_caption(target, task.spec.labels) for target in made] for _, made in batches]
+    images = torch.stack([_shown_images(task, batch) for batch in batches], 1).flatten(0, 1)
+    captions = [_captions(made, task.spec) for _, made in batches]
     return contact_sheet(images, [name for row in zip(*captions, strict=True) for name in row], columns=versions + 1)
 
 
 def _choose(split: Split, seed: int, samples: int) -> Tensor:
     order = torch.randperm(len(split), generator=generator(seed, "preview"))
     return order[:samples].to(split.targets.device)
+
+
+def _shown_images(task: Task, batch: Batch) -> Tensor:
+    """Return the images of a prepared batch, from 0 to 1, with their masks or boxes."""
+    inputs, targets = batch
+    return with_places(task.preprocess.to_pixels(inputs), targets, task.spec)
+
+
+def _captions(targets: Tensor, spec: DataSpec) -> list[str]:
+    """Return a caption for each sample: its class, classes of its mask, or labels; boxes have their own."""
+    if spec.targets == "boxes":
+        return [""] * len(targets)
+    if spec.targets == "masks":
+        found = [mask.unique().tolist() for mask in targets]
+        return ["\n".join(spec.labels[number] for number in row if 0 < number < spec.num_outputs) for row in found]
+    if spec.targets == "labels":
+        rows = [target.nonzero()[:, 0].tolist() for target in targets]
+        return ["\n".join(spec.labels[number] for number in row) for row in rows]
+    return [_caption(target, spec.labels) for target in targets]
 
 
 def _caption(target: Tensor, labels: tuple[str, ...]) -> str:

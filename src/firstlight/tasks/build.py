@@ -93,7 +93,7 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         weights = call("model", find_pretrained, kind, config.transfer.weights, options)
         spec = weights.apply_to(spec)
     spec = _with_input_size(kind, network_class.keywords, spec)
-    augment = _build_augment(config, spec, kind.min_size, with_steps=training)
+    augment = build_augment(config, spec, kind.min_size, with_steps=training)
     task_class = bind("task", config.task)
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _build_network(config, network_class, network_spec, spec, weights)
@@ -148,7 +148,7 @@ def build_module(config: RunConfig) -> nn.Module:
 
 def _build_around_module(config: RunConfig, spec: DataSpec, *, training: bool) -> Task:
     """Return a task whose network is a LightningModule. It prepares batches and predicts, and has another loss."""
-    augment = _build_augment(config, spec, 1, with_steps=training)
+    augment = build_augment(config, spec, 1, with_steps=training)
     return _task_for(spec)(spec, ModuleNetwork(build_module(config)), augment)
 
 
@@ -161,7 +161,12 @@ def _vectors_path(data: Mapping[str, Any]) -> Path:
     return path if path.is_file() else beside
 
 
-def _build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:
+def build_augment(config: RunConfig, spec: DataSpec, min_size: int, *, with_steps: bool) -> Augment:
+    """Return the augmentation of a config, or its preprocessing alone, for a network that accepts images of `min_size`.
+
+    Raises:
+        ValueError: an option is refused.
+    """
     node = config.augment if with_steps else without_steps(config.augment)
     reseed(derive(config.seed, "augment"), torch.device("cpu"))  # for modules whose weights are random
     augment = build("augment", node, spec, min_size=min_size)
