@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Session:
+class Session:
     """The Trainer, and the objects that it works on."""
 
     parts: Parts
@@ -75,7 +75,7 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
     Raises:
         ValueError: the parts do not fit together. Raised before the first step.
     """
-    session = _prepare(parts, started, signals)
+    session = prepare(parts, started, signals)
     with (
         explained_determinism(parts.config),
         ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome,
@@ -85,18 +85,18 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
         torch.distributed.destroy_process_group()
 
 
-def _train_test_report(session: _Session) -> str:
+def _train_test_report(session: Session) -> str:
     """Train, test and report; return the status of the run."""
     started_training = time.perf_counter()
     status = _train(session)
     seconds = time.perf_counter() - started_training
-    tested = _test(session) if session.checkpoints.best else {}
+    tested = test_best(session) if session.checkpoints.best else {}
     if session.trainer.is_global_zero:
-        _report(session, status, seconds, tested)
+        report(session, status, seconds, tested)
     return status
 
 
-def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
+def prepare(parts: Parts, started: float, signals: StopSignals) -> Session:
     """Build the Trainer, the callbacks and the loaders, and write data.json, which marks the start of the training."""
     silence_lightning()
     log_tables(parts.folder.path)
@@ -133,23 +133,21 @@ def _prepare(parts: Parts, started: float, signals: StopSignals) -> _Session:
     trainee.prepare(trainer)
     if trainer.is_global_zero:
         trainee.write_data()
-    return _Session(parts, trainee, trainer, recorder, checkpoints, figures, pruning, signals, started)
+    return Session(parts, trainee, trainer, recorder, checkpoints, figures, pruning, signals, started)
 
 
-def _train(session: _Session) -> str:
+def _train(session: Session) -> str:
     """Train to the end, from the last checkpoint if the run is resumed; return "completed", "pruned" or "diverged"."""
     parts, trainer, trainee = session.parts, session.trainer, session.trainee
     tested = run_range_test(parts.folder, trainee, trainer) if parts.config.lr_find and not parts.is_resumed else None
     if tested is not None:  # before the records, which hold the config
         session.recorder.config = tested.config
     if trainer.is_global_zero:
-        _begin_records(session)
+        begin_records(session)
     if tested is not None and tested.image is not None:
         session.recorder.add_image(LR_FIND, tested.image)
     if trainee.evaluates_untrained and not parts.is_resumed:
-        found = trainee.evaluate(trainer, "val")
-        values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
-        logger.info(f"before the first step  {values}")
+        show_untrained(session)
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
     trainee.seed_data(trainer)
     try:
@@ -166,7 +164,14 @@ def _train(session: _Session) -> str:
     return "pruned" if session.pruning and session.pruning.has_pruned else "completed"
 
 
-def _begin_records(session: _Session) -> None:
+def show_untrained(session: Session) -> None:
+    """Print the metrics of the module before its first step."""
+    found = session.trainee.evaluate(session.trainer, "val")
+    values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
+    logger.info(f"before the first step  {values}")
+
+
+def begin_records(session: Session) -> None:
     """Let the files of a resumed run end where its last checkpoint is."""
     parts = session.parts
     saved = SavedState()
@@ -181,7 +186,7 @@ def _begin_records(session: _Session) -> None:
     session.recorder.begin(trainee.metric_names, parameters, saved.epochs, saved.steps, commit)
 
 
-def _write_environment(session: _Session, commit: str | None) -> None:
+def _write_environment(session: Session, commit: str | None) -> None:
     """Write where the run is trained, and in which directions its metrics improve."""
     trainer, trainee = session.trainer, session.trainee
     device = trainer.strategy.root_device
@@ -189,14 +194,14 @@ def _write_environment(session: _Session, commit: str | None) -> None:
     About(describe(name, trainer.world_size, commit), trainee.directions).write(session.parts.folder.path)
 
 
-def _test(session: _Session) -> dict[str, float]:
+def test_best(session: Session) -> dict[str, float]:
     """Return the metrics of the best checkpoint on the test split."""
     session.trainer.strategy.barrier()  # the first rank may still be writing the best checkpoint
     session.trainee.load_weights("best")
     return session.trainee.evaluate(session.trainer, "test")
 
 
-def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str, float]) -> None:
+def report(session: Session, status: str, fit_seconds: float, tested: dict[str, float]) -> None:
     """Write the metrics and the example output, and print the summary."""
     trainee, recorder, checkpoints, folder = (
         session.trainee,
@@ -237,7 +242,7 @@ def _report(session: _Session, status: str, fit_seconds: float, tested: dict[str
     logger.info(text)
 
 
-def _write_examples(session: _Session) -> None:
+def _write_examples(session: Session) -> None:
     """Write the example output of the task, if it has one, to the run folder and to TensorBoard."""
     folder, output = session.parts.folder, session.trainee.examples()
     if isinstance(output, str):
@@ -249,7 +254,7 @@ def _write_examples(session: _Session) -> None:
         session.recorder.add_image("samples", sheet)
 
 
-def _write_figures(session: _Session) -> "dict[str, Figure]":
+def _write_figures(session: Session) -> "dict[str, Figure]":
     """Write the curves of the training, and what the best checkpoint has found in the test split, as figures."""
     folder, trainee = session.parts.folder, session.trainee
     trainee.draw(session.recorder)

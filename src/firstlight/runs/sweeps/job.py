@@ -20,6 +20,7 @@ class Job:
         log_path: the file that takes what the job prints.
         resumes: whether the run folder holds a stopped run, which the job continues.
         environment: further environment variables of its process.
+        stacked: further jobs that the same process trains at once, see `training.stacked`.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Job:
     log_path: Path
     resumes: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+    stacked: "tuple[Job, ...]" = ()
 
 
 @dataclass(frozen=True)

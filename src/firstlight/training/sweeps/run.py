@@ -20,6 +20,7 @@ from firstlight.training.sweeps.loop import Loop
 from firstlight.training.sweeps.settings import CHANGEABLE, SweepSettings
 from firstlight.training.sweeps.space import Space, read_space
 from firstlight.training.sweeps.space.read import is_setting
+from firstlight.training.sweeps.stacking import Stacking
 
 Work = Callable[[Job], dict[str, Any]]
 _MAX_JOBS = 10_000  # of a grid
@@ -227,6 +228,8 @@ def _run(
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
         launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=saved["on_cpu"])
         screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
+        if settings.stacked:
+            launcher = Stacking(launcher)
         try:
             Loop(search, launcher, folder, screen, checked).run()
         except KeyboardInterrupt:

@@ -28,6 +28,7 @@ _TYPES = {
     "options": "dict[str, Any] | None",
     "on_mistake": "str",
     "dry_run": "bool",
+    "stacked": "bool",
     "add_trials": "int",
     "space": "dict[str, Any] | None",
 }
@@ -53,6 +54,7 @@ class SweepSettings:
         options: further options of the launcher.
         on_mistake: "stop" if no job is trained when one cannot be built, "skip" if the others are.
         dry_run: whether the jobs are built and not trained.
+        stacked: whether jobs are trained at once that differ only in their seed and the optimizer's numbers.
         add_trials: further jobs of a sweep that is continued.
         space: further values, see `space.read`.
     """
@@ -71,6 +73,7 @@ class SweepSettings:
     options: dict[str, Any] = field(default_factory=dict)
     on_mistake: str = "stop"
     dry_run: bool = False
+    stacked: bool = False
     add_trials: int = 0
     space: dict[str, Any] = field(default_factory=dict)
 
@@ -111,6 +114,12 @@ class SweepSettings:
             )
         if self.method == "cmaes" and len(self.metrics) > 1:
             raise ValueError("sweep.method=cmaes: must have one sweep.metric. To fix: sweep.method=nsga2.")
+        if self.stacked and (self.method != "grid" or self.pruner != "none"):
+            key = f"method={self.method}" if self.method != "grid" else f"pruner={self.pruner}"
+            raise ValueError(
+                f"sweep.stacked=true: must be false with sweep.{key}, because jobs are only trained at once that are all"
+                " known at the start."
+            )
         if self.pruner != "none" and len(self.metrics) > 1:
             raise ValueError(f"sweep.pruner={self.pruner}: must be none with several metrics.")
 

@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from firstlight.runs.run_folder import RunFolder
@@ -11,10 +12,10 @@ _ENDED = ("completed", "diverged", "pruned")
 
 
 def train_job(job: Job) -> dict[str, Any]:
-    """Train the run of a job, or continue it if it was stopped.
+    """Train the run of a job, or continue it if it was stopped. A job that names others is trained together with them.
 
     Returns:
-        The content of metrics.json, and "run_dir".
+        The content of metrics.json, and "run_dir"; for several jobs, this by their numbers as "jobs".
 
     Raises:
         ValueError: the config is wrong, or its parts do not fit together.
@@ -22,6 +23,8 @@ def train_job(job: Job) -> dict[str, Any]:
     from firstlight.training import run as engine
 
     started = time.perf_counter()
+    if job.stacked:
+        return _train_together([job, *job.stacked], started)
     folder = RunFolder(job.run_dir)
     if not job.resumes or not folder.config_path.is_file():
         return engine.train(job.config, run_dir=job.run_dir, started=started)
@@ -29,6 +32,14 @@ def train_job(job: Job) -> dict[str, Any]:
     if metrics.get("status") in _ENDED:  # it has ended, and the sweep was killed before it has noted this
         return metrics | {"run_dir": str(folder.path)}
     return engine.resume(job.run_dir, started=started, trust=job.config.get("trust") is True)
+
+
+def _train_together(jobs: Sequence[Job], started: float) -> dict[str, Any]:
+    from firstlight.training.stacked import train_stacked
+
+    found = train_stacked([job.config for job in jobs], [job.run_dir for job in jobs], started)
+    numbers = [str(job.number) for job in jobs]
+    return {"status": "completed", "jobs": dict(zip(numbers, found, strict=True))}
 
 
 def import_training() -> None:

@@ -1,0 +1,194 @@
+"""One of several runs that are trained together: its folder, records and checkpoints, as those of a single run."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from firstlight.log import logger, run_log
+from firstlight.tasks import Batch
+from firstlight.tasks.metrics.meters import Meter
+from firstlight.training.callbacks import Progress
+from firstlight.training.fit import Session, begin_records, report, show_untrained, test_best
+from firstlight.training.loggers.build import ending
+from firstlight.training.module import TrainingModule
+from firstlight.training.recovery.loss_guard import Diverged, Place
+from firstlight.training.stacked.checkpoints import KeptCheckpoints
+
+
+@dataclass
+class Position:
+    """Where a training is: what its callbacks ask a Trainer for.
+
+    Attributes:
+        optimizers: the optimizer of the replica.
+        checkpoints: keeps what `save_checkpoint` saves.
+        strategy: has the device as `root_device`.
+        max_epochs: the limit on epochs.
+        lightning_module: the module of the replica.
+    """
+
+    optimizers: list[Optimizer]
+    checkpoints: KeptCheckpoints
+    strategy: Any
+    max_epochs: int | None
+    lightning_module: TrainingModule
+    current_epoch: int = 0
+    global_step: int = 0
+    is_last_batch: bool = False
+    should_stop: bool = False
+    world_size: int = 1
+    is_global_zero: bool = True
+    logged_metrics: dict[str, float] = field(default_factory=dict)
+
+    def save_checkpoint(self, path: Any, weights_only: bool = False) -> None:
+        """Keep a checkpoint in memory."""
+        self.checkpoints.save(self.current_epoch, self.global_step)
+
+
+class Replica:
+    """A run whose steps are computed together with those of others.
+
+    Args:
+        session: the parts of the run.
+
+    Attributes:
+        task: its task.
+        loaders: the batches of each split.
+        metrics: the metrics of the latest epoch.
+        is_active: whether it still learns. Others go on in the stack, and nobody looks at them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        assert isinstance(session.trainee.module, TrainingModule)
+        self.session = session
+        self.module = session.trainee.module
+        self.task = self.module.task
+        self.loaders: dict[str, Any] = session.trainee.data.loaders
+        self.is_active = True
+        self._status = "completed"
+        folder = session.parts.folder
+        self._kept = KeptCheckpoints(folder, session.parts.config, self.task)
+        kept: Any = self._kept
+        session.checkpoints.folder = kept
+        self._callbacks = [
+            *session.trainee.callbacks,
+            *([session.figures] if session.figures else []),
+            session.recorder,
+            Progress(session.recorder, session.trainee.headline),
+            session.checkpoints,
+        ]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the latest epoch."""
+        return self.module.metrics
+
+    @contextmanager
+    def log(self) -> Iterator[None]:
+        """Write what is logged in the block to the log of this run."""
+        with run_log(self.session.parts.folder.log_path):
+            yield
+
+    def first_batch(self) -> Batch:
+        """Return the first training batch, without beginning the epoch."""
+        loader = self.loaders["train"]
+        batch: Batch = next(iter(loader))
+        loader.load_state_dict({"epoch": 0, "batch": 0})
+        return batch
+
+    def begin(self, optimizer: Optimizer) -> None:
+        """Begin the records."""
+        trainer = self.session.trainer
+        device = SimpleNamespace(root_device=trainer.strategy.root_device)
+        self.position: Any = Position([optimizer], self._kept, device, trainer.max_epochs, self.module)
+        begin_records(self.session)
+        for callback in self._callbacks:
+            callback.on_train_start(self.position, self.module)
+        if self.session.trainee.evaluates_untrained:
+            with self.log():
+                show_untrained(self.session)
+        self._started = time.perf_counter()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Shuffle the samples, and empty the metrics."""
+        self.position.current_epoch = epoch
+        self.loaders["train"].set_epoch(epoch)
+        self.metrics.clear()
+        if self.is_active:
+            self.session.recorder.on_epoch_start(self.position, self.module)
+
+    def begin_step(self) -> None:
+        """Note the learning rate."""
+        if self.is_active:
+            for callback in self._callbacks:
+                callback.on_step_start(self.position, self.module)
+
+    def end_step(self, loss: Tensor, num_samples: int, *, is_last: bool) -> None:
+        """Note the loss of a step, a scalar."""
+        if not self.is_active:
+            return
+        self.position.global_step += 1
+        self.position.is_last_batch = is_last
+        for callback in self._callbacks:
+            if not isinstance(callback, Progress):
+                callback.on_step_end(self.position, self.module, loss, num_samples)
+
+    def guard(self, loss: Tensor, place: Place) -> None:
+        """Check a loss, a scalar on the CPU; one that is NaN or Inf ends the run."""
+        if not self.is_active:
+            return
+        try:
+            self.module.loss_guard.check(loss, lambda: place, self.position)
+        except Diverged as error:
+            self._diverge(error)
+
+    def _diverge(self, error: Diverged) -> None:
+        with self.log():
+            logger.warning(f"{error} To fix: try a smaller optimizer.lr")
+        self._status, self.is_active = "diverged", False
+
+    def add_metrics(self, split: str, meter: Meter) -> None:
+        """Add the metrics of a pass through a split to those of the epoch."""
+        added = {} if split == "train" else self.task.added.compute()
+        self.metrics.update({f"{split}/{name}": value for name, value in (meter.compute() | added).items()})
+
+    @torch.no_grad()
+    def validate(self) -> Meter:
+        """Evaluate the validation split alone."""
+        self.task.eval().added.reset(self.task.device)
+        meter = self.task.new_meter()
+        for batch in self.loaders["val"]:
+            self.task.batch_loss(batch, meter)
+        self.add_metrics("val", meter)
+        return meter
+
+    def end_epoch(self, validated: Meter) -> None:
+        """Record an epoch whose metrics are complete, and stop if it is the last one."""
+        if not self.is_active:
+            return
+        self.module.validated = validated
+        with self.log():
+            try:
+                for callback in self._callbacks:
+                    callback.on_epoch_end(self.position, self.module)
+            except Diverged as error:
+                self._diverge(error)
+        if self.position.should_stop:
+            self.is_active = False
+
+    def finish(self) -> None:
+        """Write the checkpoints, test the best one, and report."""
+        seconds = time.perf_counter() - self._started
+        session = self.session
+        self._kept.write()
+        with self.log(), ending(session.recorder.loggers) as outcome:
+            outcome["status"] = self._status
+            tested = test_best(session) if session.checkpoints.best else {}
+            report(session, self._status, seconds, tested)
