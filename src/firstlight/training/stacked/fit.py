@@ -32,7 +32,7 @@ class StackedFit:
         first = replicas[0]
         _check(replicas)
         config = first.module.config
-        self._max_epochs = first.session.trainer.max_epochs
+        self._max_epochs = first.session.trainer.max_epochs or -1
         self._max_steps = config.max_steps
         self.stack = Stack(
             [replica.task for replica in replicas],
@@ -46,7 +46,7 @@ class StackedFit:
 
     def _length(self, first: Replica) -> RunLength:
         num_batches = len(first.loaders["train"])
-        limits = [self._max_steps, num_batches * self._max_epochs if (self._max_epochs or -1) > 0 else None]
+        limits = [self._max_steps, num_batches * self._max_epochs if self._max_epochs > 0 else None]
         total = min(limit for limit in limits if limit is not None)
         return RunLength(total, num_batches, first.session.trainee.mode)
 
@@ -67,7 +67,7 @@ class StackedFit:
         self.signals.is_deferring = False
 
     def _has_ended(self, epoch: int) -> bool:
-        is_last = self._max_epochs is not None and 0 <= self._max_epochs <= epoch
+        is_last = 0 <= self._max_epochs <= epoch
         at_limit = self._max_steps is not None and self._step >= self._max_steps
         return is_last or at_limit or not any(replica.is_active for replica in self.replicas)
 

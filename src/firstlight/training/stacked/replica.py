@@ -70,7 +70,8 @@ class Replica:
         self.session = session
         self.module = session.trainee.module
         self.task = self.module.task
-        self.loaders: dict[str, Any] = session.trainee.data.loaders
+        data: Any = session.trainee.data  # `Batches`
+        self.loaders: dict[str, Any] = data.loaders
         self.is_active = True
         self._status = "completed"
         folder = session.parts.folder
@@ -107,10 +108,11 @@ class Replica:
         """Begin the records."""
         trainer = self.session.trainer
         device = SimpleNamespace(root_device=trainer.strategy.root_device)
-        self.position: Any = Position([optimizer], self._kept, device, trainer.max_epochs, self.module)
+        position: Any = Position([optimizer], self._kept, device, trainer.max_epochs, self.module)
+        self.position = position
         begin_records(self.session)
         for callback in self._callbacks:
-            callback.on_train_start(self.position, self.module)
+            callback.on_train_start(position, self.module)
         if self.session.trainee.evaluates_untrained:
             with self.log():
                 show_untrained(self.session)

@@ -51,9 +51,11 @@ def train_stacked(
 
 def _train(configs: Sequence[RunConfig], folders: Sequence[RunFolder], started: float) -> None:
     pairs = sorted(zip(configs, folders, strict=True), key=lambda pair: repr((pair[0].optimizer, pair[0].parameters)))
-    for config, folder in pairs:
-        if not folder.config_path.is_file():
-            RunFolder.create(config, folder.path)
+    pairs = [
+        (config, folder if folder.config_path.is_file() else RunFolder.create(config, folder.path))
+        for config, folder in pairs
+    ]
+    folders = [folder for _, folder in pairs]
     with ExitStack() as stack:
         for _, folder in pairs:
             stack.enter_context(folder.lock("run_dir"))
@@ -74,7 +76,9 @@ def _recorded(folders: Sequence[RunFolder], signals: StopSignals, started: float
         for folder in folders:
             if folder.metrics().get("status") in _ENDED:
                 continue
-            if isinstance(error, Exception) and not folder.has_started:
+            if isinstance(error, Exception) and not folder.history_path.exists():  # the training has not begun
+                for path in (folder.spec_path, folder.record_path):  # `prepare` has described the data already
+                    path.unlink(missing_ok=True)
                 folder.remove()
             else:
                 with suppress(OSError):

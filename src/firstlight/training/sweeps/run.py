@@ -228,7 +228,7 @@ def _run(
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
         launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=saved["on_cpu"])
         screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
-        if settings.stacked:
+        if settings.stacked and work is None:
             launcher = Stacking(launcher)
         try:
             Loop(search, launcher, folder, screen, checked).run()

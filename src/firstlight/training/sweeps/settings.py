@@ -54,7 +54,7 @@ class SweepSettings:
         options: further options of the launcher.
         on_mistake: "stop" if no job is trained when one cannot be built, "skip" if the others are.
         dry_run: whether the jobs are built and not trained.
-        stacked: whether jobs are trained at once that differ only in their seed and the optimizer's numbers.
+        stacked: whether jobs are trained at once that differ in seed and the optimizer's numbers alone.
         add_trials: further jobs of a sweep that is continued.
         space: further values, see `space.read`.
     """
@@ -117,8 +117,7 @@ class SweepSettings:
         if self.stacked and (self.method != "grid" or self.pruner != "none"):
             key = f"method={self.method}" if self.method != "grid" else f"pruner={self.pruner}"
             raise ValueError(
-                f"sweep.stacked=true: must be false with sweep.{key}, because jobs are only trained at once that are all"
-                " known at the start."
+                f"sweep.stacked=true: must be false with sweep.{key}, because all jobs must be known at the start."
             )
         if self.pruner != "none" and len(self.metrics) > 1:
             raise ValueError(f"sweep.pruner={self.pruner}: must be none with several metrics.")
