@@ -20,7 +20,7 @@ NUMBER, ROUNDS = 32, 3
 WORDS = ("data=digits", "model=mlp", "logger=none", "figures=false")
 
 
-def measure(configs: list[RunConfig], folder: Path) -> tuple[float, float]:
+def seconds_of(configs: list[RunConfig], folder: Path) -> tuple[float, float]:
     """Return the seconds of the training, and of all."""
     started = time.perf_counter()
     folders = [folder / str(place) for place in range(len(configs))]
@@ -36,7 +36,7 @@ def main() -> None:
         train(configs[0], Path(folder) / "warm")  # the first run imports
         for turn in range(ROUNDS):
             for number in best:
-                found = measure(configs[:number], Path(folder) / f"{number}-{turn}")
+                found = seconds_of(configs[:number], Path(folder) / f"{number}-{turn}")
                 best[number] = min(best[number][0], found[0]), min(best[number][1], found[1])
     for place, name in enumerate(("training", "whole run")):
         alone, together = best[1][place], best[NUMBER][place]

@@ -62,7 +62,7 @@ class Replica:
         task: its task.
         loaders: the batches of each split.
         metrics: the metrics of the latest epoch.
-        is_active: whether it still learns. Others go on in the stack, and nobody looks at them.
+        is_active: whether it still learns. Others stay in the stack, and nothing records them.
     """
 
     def __init__(self, session: Session) -> None:
