@@ -19,9 +19,7 @@ class Streams:
 
     def __init__(self, device: torch.device) -> None:
         index = torch.cuda.current_device() if device.type == "cuda" and device.index is None else device.index
-        self._generator = (
-            torch.cuda.default_generators[cast(int, index)] if device.type == "cuda" else torch.default_generator
-        )
+        self._generator = torch.cuda.default_generators[index] if device.type == "cuda" else torch.default_generator
         self._states: list[Tensor] = []
 
     def clear(self) -> None:
