@@ -1,9 +1,11 @@
 """Build the object that a node of the config describes. No other module calls Hydra's `instantiate`."""
 
+import copy
 import inspect
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -41,6 +43,35 @@ def bind(key: str, node: dict[str, Any]) -> Any:
     Raises:
         ValueError: a nested node cannot be built. The message names its key.
     """
+    if _bound is None or _has_nested(node):
+        return _bind(key, node)
+    name = repr(node)
+    if name not in _bound:
+        _bound[name] = _bind(key, node)
+    return copy.deepcopy(_bound[name])
+
+
+_bound: dict[str, Any] | None = None
+
+
+@contextmanager
+def binding_once() -> Iterator[None]:
+    """Bind equal nodes once within the block, for many runs that have most nodes in common."""
+    global _bound
+    before, _bound = _bound, {}
+    try:
+        yield
+    finally:
+        _bound = before
+
+
+def _has_nested(value: Any) -> bool:
+    """Return whether a node contains others, whose objects belong to one run alone."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any((isinstance(part, dict) and "_target_" in part) or _has_nested(part) for part in parts)
+
+
+def _bind(key: str, node: dict[str, Any]) -> Any:
     try:
         return instantiate(node, _partial_=True, _convert_="all")
     except InstantiationException as error:

@@ -99,6 +99,11 @@ class BatchLoader:
         """Continue at the position that `state_dict` returned."""
         self.epoch, self.batch = state["epoch"], state["batch"]
 
+    def rows(self) -> Tensor:
+        """Return the rows of the arrays (samples,) in the order of this epoch, for a program that reads them itself."""
+        order = self._order().to(self.split.targets.device)
+        return order if self.split.indices is None else self.split.indices[order]
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         if self.seed is None or self.batch >= len(self):  # only a training continues within a pass
             self.batch = 0

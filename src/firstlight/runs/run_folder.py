@@ -11,13 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from firstlight.checks import unknown
 from firstlight.config import RunConfig
 from firstlight.config.checking.targets import check_targets, elsewhere
 from firstlight.config.project import use_project
-from firstlight.config.saved import read_saved
+from firstlight.config.saved import read_saved, to_yaml
 from firstlight.files import (
     LOCK_FILES,
     atomic_write,
@@ -198,7 +196,7 @@ class RunFolder:
 
     def write_config(self, config: RunConfig) -> None:
         """Write the config of the run."""
-        write_text(self.config_path, OmegaConf.to_yaml(config.to_plain()))
+        write_text(self.config_path, to_yaml(config.to_plain()))
 
     def spec(self) -> DataSpec:
         """Return the spec of the run's data.

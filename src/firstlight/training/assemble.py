@@ -50,10 +50,15 @@ class Parts:
     is_resumed: bool
 
 
-def assemble(config: RunConfig, folder: RunFolder) -> Parts:
+def assemble(config: RunConfig, folder: RunFolder, source: Source | None = None) -> Parts:
     """Read the data and build the task of a run: its network, loss and metrics.
 
     If the run is resumed, the network gets the weights of its last checkpoint; the trainer restores everything else.
+
+    Args:
+        config: the config of the run.
+        folder: the folder of the run.
+        source: the data set, if several runs use it; None builds it.
 
     Raises:
         ValueError: the data cannot be read or is not that of the resumed run, or data set, network and task do not fit
@@ -62,7 +67,7 @@ def assemble(config: RunConfig, folder: RunFolder) -> Parts:
     is_resumed = folder.checkpoint_path("last").exists()
     if config.has_data_module:
         return Parts(config, folder, None, None, is_resumed)
-    source = build_source(config)
+    source = source or build_source(config)
     store, splits = source.splits(config.seed)
     if is_first_process():
         for remark in store.remarks:

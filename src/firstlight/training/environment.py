@@ -1,6 +1,7 @@
 """Process-wide settings of Lightning, torch and the C library."""
 
 import ctypes
+import functools
 import logging
 import os
 import platform
@@ -12,6 +13,7 @@ from pathlib import Path
 import lightning.fabric
 import lightning.pytorch
 import torch
+from lightning.fabric.utilities import registry
 
 from firstlight.log import logger
 
@@ -50,6 +52,19 @@ def silence_lightning() -> None:
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")  # frozen modules are meant to be
     # The run writes its metrics once an epoch, with whatever logger.
     warnings.filterwarnings("ignore", r"The number of training batches \(\d+\) is smaller than the logging interval")
+
+
+@contextmanager
+def entry_points_once() -> Iterator[None]:
+    """Let the Trainers that are built in the block look for callbacks of other packages once: this takes 50 ms."""
+    look_up = getattr(registry, "entry_points", None)  # an import of Lightning 2.6
+    if look_up is not None:
+        vars(registry)["entry_points"] = functools.cache(look_up)
+    try:
+        yield
+    finally:
+        if look_up is not None:
+            vars(registry)["entry_points"] = look_up
 
 
 class _ToOurLog(logging.Handler):

@@ -13,8 +13,9 @@ from firstlight.runs.evaluate import evaluate
 from firstlight.runs.sweeps import Ending, Job, SweepFolder
 from firstlight.training.run import train
 from firstlight.training.stacked import train_stacked
+from firstlight.training.stacked.replica import Replica
 from firstlight.training.sweeps.launch import end_all
-from firstlight.training.sweeps.run import run_words
+from firstlight.training.sweeps.run import Mistakes, run_words
 from firstlight.training.sweeps.stacking import Stacking
 
 QUICK = ("trainer.max_epochs=2", "trainer.accelerator=cpu", "logger=none", "data.batch_size=128")
@@ -133,9 +134,36 @@ def test_a_stacked_sweep_leaves_the_table_of_separate_jobs(tmp_path: Path) -> No
     assert "trained together with job" in (tmp_path / "true" / "logs" / "2.log").read_text()
 
 
+def test_a_sweep_names_what_cannot_be_stacked_before_any_training(tmp_path: Path) -> None:
+    words = [*QUICK, "model=linear", "seed=1,2", "averaging=none,ema", "sweep.launcher=in_process"]
+    with pytest.raises(Mistakes, match=r"2 of 4 jobs .*\n2 jobs \(1, 3\): averaging=EMA: must be left out"):
+        run_words([*words, "sweep.stacked=true"], tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_run_that_cannot_be_reported_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(replica: Replica) -> None:
+        if replica.module.config.seed == 2:
+            raise OSError("the disk is full")
+        whole(replica)
+
+    whole = Replica.finish
+    with monkeypatch.context() as patch:
+        patch.setattr(Replica, "finish", finish)
+        found = train_stacked(configs("model=linear"), [tmp_path / str(i) for i in range(3)])
+    assert [each["status"] for each in found] == ["completed", "failed", "completed"]
+    assert found[1]["error"] == "OSError: the disk is full"
+    again = train_stacked(configs("model=linear"), [tmp_path / str(i) for i in range(3)])
+    assert again[1]["status"] == "completed"
+    assert again[::2] == found[::2]
+
+
 def test_a_search_is_not_stacked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"sweep.stacked=true: must be false with sweep.method=random"):
         run_words(["sweep.method=random", "sweep.stacked=true", "seed=1,2"], tmp_path / "sweep")
+
+
+STATUSES = {2: "diverged", 3: "failed"}  # by the seed
 
 
 class Groups:
@@ -156,7 +184,8 @@ class Groups:
         self._running = []
         members = (job, *job.stacked)
         found = {
-            str(each.number): {"status": "diverged" if each.config["seed"] == 2 else "completed"} for each in members
+            str(each.number): {"status": STATUSES.get(each.config["seed"], "completed"), "error": "disk full"}
+            for each in members
         }
         metrics: dict[str, Any] = {"jobs": found} if job.stacked else found[str(job.number)]
         return [Ending(job.number, "completed", metrics=metrics, seconds=1.0)]
@@ -172,6 +201,7 @@ def test_jobs_are_grouped_by_what_they_have_in_common(tmp_path: Path) -> None:
     different: list[dict[str, Any]] = [
         {"seed": 1, "optimizer": {"_target_": "a", "lr": 1, "betas": [0.9, 0.99]}},
         {"seed": 2, "optimizer": {"_target_": "a", "lr": 2, "betas": [0.8, 0.99]}},
+        {"seed": 3, "optimizer": {"_target_": "a", "lr": 2, "betas": [0.8, 0.99]}},
         {"seed": 1, "optimizer": {"_target_": "b", "lr": 1}},
         {"seed": 1, "optimizer": {"_target_": "a", "lr": 1, "betas": [0.9, 0.99], "nesterov": True}},
     ]
@@ -180,12 +210,13 @@ def test_jobs_are_grouped_by_what_they_have_in_common(tmp_path: Path) -> None:
     for number, config in enumerate(different):
         stacking.start(Job(number, (), config, tmp_path / str(number), tmp_path / f"{number}.log"))
     endings = [each for _ in range(3) for each in stacking.wait(1.0)]
-    assert inner.started == [[0, 1], [2], [3]]
-    assert [(each.number, each.state) for each in endings] == [
-        (0, "completed"),
-        (1, "diverged"),
-        (2, "completed"),
-        (3, "completed"),
+    assert inner.started == [[0, 1, 2], [3], [4]]
+    assert [(each.number, each.state, each.cause) for each in endings] == [
+        (0, "completed", ""),
+        (1, "diverged", "the training has diverged"),
+        (2, "failed", "disk full"),
+        (3, "completed", ""),
+        (4, "completed", ""),
     ]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
 from firstlight.config import RunConfig
+from firstlight.config.saved import to_yaml
 from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.learner import Learner
@@ -144,7 +144,7 @@ class Recorder(RunCallback):
         for each in new:
             if sheet is not None:
                 each.add_image("augmentation", sheet)
-            each.add_text("config", OmegaConf.to_yaml(self.config.to_plain()))
+            each.add_text("config", to_yaml(self.config.to_plain()))
             each.is_new = False
 
     def on_epoch_start(self, trainer: Trainer, learner: Learner) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from firstlight.data import BatchLoader
 from firstlight.networks.network import completed
 from firstlight.tasks import Batch, Classification, Regression
 from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import Place
 from firstlight.training.recovery.stop_signals import StopSignals
 from firstlight.training.schedulers.protocol import RunLength
+from firstlight.training.stacked.batches import stacked_batches
 from firstlight.training.stacked.optimizers import StackedOptimizers
 from firstlight.training.stacked.replica import Replica
 from firstlight.training.stacked.stack import Stack
@@ -65,6 +67,8 @@ class StackedFit:
             self._train_epoch(epoch)
             epoch += 1
         self.signals.is_deferring = False
+        for replica in self.replicas:
+            replica.end()
 
     def _has_ended(self, epoch: int) -> bool:
         is_last = 0 <= self._max_epochs <= epoch
@@ -81,8 +85,7 @@ class StackedFit:
         self.stack.buffers = {name: value.clone() for name, value in buffers.items()}
         network = type(self.replicas[0].task.network).__name__
         try:
-            batches = [replica.first_batch() for replica in self.replicas]
-            self.stack.train(batches, self.stack.new_meters()[1], 0, 0)
+            self.stack.train(next(stacked_batches(self._loaders("train"))), self.stack.new_meters()[1], 0, 0)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0][:200]
             raise ValueError(
@@ -90,14 +93,19 @@ class StackedFit:
             ) from error
         finally:
             self.stack.buffers = buffers
+            for loader in self._loaders("train"):
+                loader.load_state_dict({"epoch": 0, "batch": 0})
+
+    def _loaders(self, split: str) -> list[BatchLoader]:
+        return [replica.loaders[split] for replica in self.replicas]
 
     def _train_epoch(self, epoch: int) -> None:
         for replica in self.replicas:
             replica.begin_epoch(epoch)
         meters, sums = self.stack.new_meters()
-        loaders = [replica.loaders["train"] for replica in self.replicas]
-        for index, batches in enumerate(zip(*loaders, strict=True)):
-            self._train_step(batches, sums, epoch, index, is_last=index + 1 == len(loaders[0]))
+        loaders = self._loaders("train")
+        for index, raw in enumerate(stacked_batches(loaders)):
+            self._train_step(raw, sums, epoch, index, is_last=index + 1 == len(loaders[0]))
             if self.signals.number:
                 raise KeyboardInterrupt(self.signals.number)
             if self._step == self._max_steps:
@@ -111,19 +119,17 @@ class StackedFit:
         for replica, meter in zip(self.replicas, validated, strict=True):
             replica.end_epoch(meter)
 
-    def _train_step(
-        self, batches: Sequence[Batch], sums: dict[str, Tensor], epoch: int, index: int, *, is_last: bool
-    ) -> None:
+    def _train_step(self, raw: Batch, sums: dict[str, Tensor], epoch: int, index: int, *, is_last: bool) -> None:
         for replica in self.replicas:
             replica.begin_step()
-        losses = self.stack.train(batches, sums, epoch, index)
+        losses = self.stack.train(raw, sums, epoch, index)
         self._unread.append((Place(epoch + 1, self._step + 1, index + 1), losses.detach()))
         if losses.device.type == "cpu":  # on a GPU, reading a loss means waiting for the step
             self._read_losses()
         self.optimizers.step(losses)
         self._step += 1
         for replica, loss in zip(self.replicas, losses.detach().unbind(), strict=True):
-            replica.end_step(loss, len(batches[0][0]), is_last=is_last)
+            replica.end_step(loss, raw[0].shape[1], is_last=is_last)
 
     def _read_losses(self) -> None:
         """End the replicas whose losses are no longer finite."""
@@ -139,8 +145,8 @@ class StackedFit:
         if self.replicas[0].task.added:  # these metrics see one replica at a time
             return [replica.validate() for replica in self.replicas]
         meters, sums = self.stack.new_meters()
-        for batches in zip(*(replica.loaders["val"] for replica in self.replicas), strict=True):
-            self.stack.evaluate(batches, sums)
+        for raw in stacked_batches(self._loaders("val")):
+            self.stack.evaluate(raw, sums)
         for replica, meter in zip(self.replicas, meters, strict=True):
             replica.add_metrics("val", meter)
         return meters

@@ -11,30 +11,39 @@ _LAYERS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 class Streams:
-    """The states of the random generator of each replica, within one step.
+    """A random generator for each replica, within one step.
 
     Args:
         device: the device that draws.
+        number: the number of replicas.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, number: int) -> None:
         index = torch.cuda.current_device() if device.type == "cuda" and device.index is None else device.index
-        self._generator = torch.cuda.default_generators[index] if device.type == "cuda" else torch.default_generator
-        self._states: list[Tensor] = []
+        self._default = torch.cuda.default_generators[index] if device.type == "cuda" else torch.default_generator
+        self.generators = [torch.Generator(self._default.device) for _ in range(number)]
 
-    def clear(self) -> None:
-        """Forget the states of the step before."""
-        self._states = []
+    def seed(self, replica: int, seed: int) -> None:
+        """Begin the stream of a replica."""
+        self.generators[replica].manual_seed(seed)
 
-    def keep(self) -> None:
-        """Keep the state of the generator as that of the next replica."""
-        self._states.append(self._generator.get_state())
+    def go_on(self, replica: int) -> None:
+        """Let the stream of a replica go on where the default generator is now."""
+        self.generators[replica].set_state(self._default.get_state())
 
     def draw(self, replica: int, function: Callable[[], Tensor]) -> Tensor:
-        """Return what a function draws from the stream of a replica, which goes on behind it."""
-        self._generator.set_state(self._states[replica])
+        """Return what a function draws from the default generator, which has the stream of a replica meanwhile."""
+        own = self.generators[replica]
+        self._default.set_state(own.get_state())
         drawn = function()
-        self._states[replica] = self._generator.get_state()
+        own.set_state(self._default.get_state())
+        return drawn
+
+    def keeps(self, probability: float, *shape: int) -> Tensor:
+        """Return 1 with a probability, else 0: (replicas, *shape), as `F.dropout` draws them on a CPU."""
+        drawn = torch.empty(len(self.generators), *shape)
+        for part, own in zip(drawn, self.generators, strict=True):
+            part.bernoulli_(probability, generator=own)
         return drawn
 
 
@@ -51,9 +60,13 @@ class _Noise(torch.autograd.Function):
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: Any, inputs: Tensor, layer: nn.Module, streams: Streams, channels_last: bool
+        info: Any, in_dims: Any, inputs: Tensor, layer: Any, streams: Streams, channels_last: bool
     ) -> tuple[Tensor, int]:
         inputs = inputs.movedim(in_dims[0], 0)
+        is_plain = type(layer) is nn.Dropout and inputs.ndim == 3 and layer.p < 1
+        if is_plain and inputs.device.type == "cpu" and inputs.dtype == torch.float32:
+            kept = 1 - layer.p
+            return streams.keeps(kept, *inputs.shape[1:]).div_(kept), 0  # the generators are not copied
         like = torch.ones_like(inputs[0], memory_format=torch.contiguous_format)
         if channels_last and like.ndim == 4:  # the order in memory decides which pixel gets which number
             like = like.contiguous(memory_format=torch.channels_last)

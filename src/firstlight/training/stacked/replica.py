@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from firstlight.data import BatchLoader
 from firstlight.log import logger, run_log
-from firstlight.tasks import Batch
 from firstlight.tasks.metrics.meters import Meter
-from firstlight.training.callbacks import Progress
-from firstlight.training.fit import Session, begin_records, report, show_untrained, test_best
+from firstlight.training.callbacks import Progress, RunCallback
+from firstlight.training.fit import Session, begin_records, report, show_untrained
 from firstlight.training.loggers.build import ending
 from firstlight.training.module import TrainingModule
 from firstlight.training.recovery.loss_guard import Diverged, Place
 from firstlight.training.stacked.checkpoints import KeptCheckpoints
+from firstlight.training.trainees.task_trainee import TaskTrainee
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Replica:
         session: the parts of the run.
 
     Attributes:
+        folder: its run folder.
+        trainee: what it trains.
         task: its task.
         loaders: the batches of each split.
         metrics: the metrics of the latest epoch.
@@ -67,14 +70,16 @@ class Replica:
 
     def __init__(self, session: Session) -> None:
         assert isinstance(session.trainee.module, TrainingModule)
+        assert isinstance(session.trainee, TaskTrainee)
         self.session = session
-        self.module = session.trainee.module
+        self.trainee = session.trainee
+        self.module = session.trainee.module.to(session.trainer.strategy.root_device)
         self.task = self.module.task
         data: Any = session.trainee.data  # `Batches`
-        self.loaders: dict[str, Any] = data.loaders
+        self.loaders: dict[str, BatchLoader] = data.loaders
         self.is_active = True
         self._status = "completed"
-        folder = session.parts.folder
+        self.folder = folder = session.parts.folder
         self._kept = KeptCheckpoints(folder, session.parts.config, self.task)
         kept: Any = self._kept
         session.checkpoints.folder = kept
@@ -85,6 +90,9 @@ class Replica:
             Progress(session.recorder, session.trainee.headline),
             session.checkpoints,
         ]
+        # Most callbacks do nothing at a step, and there are many replicas.
+        self._at_start = [each for each in self._callbacks if _overrides(each, "on_step_start")]
+        self._at_end = [each for each in self._callbacks if _overrides(each, "on_step_end")]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -94,15 +102,8 @@ class Replica:
     @contextmanager
     def log(self) -> Iterator[None]:
         """Write what is logged in the block to the log of this run."""
-        with run_log(self.session.parts.folder.log_path):
+        with run_log(self.folder.log_path):
             yield
-
-    def first_batch(self) -> Batch:
-        """Return the first training batch, without beginning the epoch."""
-        loader = self.loaders["train"]
-        batch: Batch = next(iter(loader))
-        loader.load_state_dict({"epoch": 0, "batch": 0})
-        return batch
 
     def begin(self, optimizer: Optimizer) -> None:
         """Begin the records."""
@@ -129,7 +130,7 @@ class Replica:
     def begin_step(self) -> None:
         """Note the learning rate."""
         if self.is_active:
-            for callback in self._callbacks:
+            for callback in self._at_start:
                 callback.on_step_start(self.position, self.module)
 
     def end_step(self, loss: Tensor, num_samples: int, *, is_last: bool) -> None:
@@ -138,9 +139,8 @@ class Replica:
             return
         self.position.global_step += 1
         self.position.is_last_batch = is_last
-        for callback in self._callbacks:
-            if not isinstance(callback, Progress):
-                callback.on_step_end(self.position, self.module, loss, num_samples)
+        for callback in self._at_end:
+            callback.on_step_end(self.position, self.module, loss, num_samples)
 
     def guard(self, loss: Tensor, place: Place) -> None:
         """Check a loss, a scalar on the CPU; one that is NaN or Inf ends the run."""
@@ -161,14 +161,29 @@ class Replica:
         added = {} if split == "train" else self.task.added.compute()
         self.metrics.update({f"{split}/{name}": value for name, value in (meter.compute() | added).items()})
 
-    @torch.no_grad()
     def validate(self) -> Meter:
         """Evaluate the validation split alone."""
+        meter = self._evaluate("val")
+        self.add_metrics("val", meter)
+        return meter
+
+    def test(self) -> dict[str, float]:
+        """Return the metrics of the best checkpoint on the test split, as `TrainingModule` does within a Trainer."""
+        self.trainee.load_weights("best")
+        outcomes = self.module.outcomes = self.task.outcomes = self.task.new_outcomes()
+        meter = self._evaluate("test")
+        self.task.outcomes = None
+        values = meter.compute() | self.task.added.compute()
+        if outcomes is not None:
+            values |= self.task.outcome_metrics(outcomes.gather())
+        return {f"test/{name}": value for name, value in values.items()}
+
+    @torch.no_grad()
+    def _evaluate(self, split: str) -> Meter:
         self.task.eval().added.reset(self.task.device)
         meter = self.task.new_meter()
-        for batch in self.loaders["val"]:
+        for batch in self.loaders[split]:
             self.task.batch_loss(batch, meter)
-        self.add_metrics("val", meter)
         return meter
 
     def end_epoch(self, validated: Meter) -> None:
@@ -185,12 +200,19 @@ class Replica:
         if self.position.should_stop:
             self.is_active = False
 
+    def end(self) -> None:
+        """Note when the training has ended."""
+        self._seconds = time.perf_counter() - self._started
+
     def finish(self) -> None:
         """Write the checkpoints, test the best one, and report."""
-        seconds = time.perf_counter() - self._started
         session = self.session
         self._kept.write()
         with self.log(), ending(session.recorder.loggers) as outcome:
             outcome["status"] = self._status
-            tested = test_best(session) if session.checkpoints.best else {}
-            report(session, self._status, seconds, tested)
+            tested = self.test() if session.checkpoints.best else {}
+            report(session, self._status, self._seconds, tested)
+
+
+def _overrides(callback: RunCallback, name: str) -> bool:
+    return getattr(type(callback), name) is not getattr(RunCallback, name)

@@ -8,6 +8,7 @@ from signal import SIGINT
 from typing import Any
 
 from firstlight.config import RunConfig
+from firstlight.config.instantiate import binding_once
 from firstlight.log import run_log
 from firstlight.runs import RunFolder
 from firstlight.training.recovery.stop_signals import StopSignals
@@ -89,27 +90,32 @@ def _recorded(folders: Sequence[RunFolder], signals: StopSignals, started: float
 
 
 def _fit(pairs: Sequence[tuple[RunConfig, RunFolder]], started: float, signals: StopSignals) -> None:
-    from firstlight.training.assemble import assemble  # imports torch
+    from firstlight.training.assemble import assemble, build_source  # imports torch
     from firstlight.training.lean_imports import defer_imports
 
+    source = build_source(pairs[0][0])
+    store = source.store()
+    vars(source)["store"] = lambda: store  # in place of the method: all replicas read the same arrays
     all_parts = []
-    for config, folder in pairs:
-        folder.checkpoint_path("last").unlink(missing_ok=True)  # of a run that was stopped while it reported
-        with run_log(folder.log_path):
-            all_parts.append(assemble(config, folder))
+    with binding_once():
+        for config, folder in pairs:
+            folder.checkpoint_path("last").unlink(missing_ok=True)  # of a run that was stopped while it reported
+            with run_log(folder.log_path):
+                all_parts.append(assemble(config, folder, source))
     defer_imports()
 
-    from firstlight.training.environment import restored_settings  # imports Lightning
+    from firstlight.training.environment import entry_points_once, restored_settings  # imports Lightning
     from firstlight.training.fit import prepare
     from firstlight.training.options.computation import restored_determinism
+    from firstlight.training.stacked.finishing import finish_all
     from firstlight.training.stacked.fit import StackedFit
     from firstlight.training.stacked.replica import Replica
 
     with restored_settings(), restored_determinism():
         replicas = []
-        for parts in all_parts:
-            with run_log(parts.folder.log_path):
-                replicas.append(Replica(prepare(parts, started, signals)))
+        with binding_once(), entry_points_once():
+            for parts in all_parts:
+                with run_log(parts.folder.log_path):
+                    replicas.append(Replica(prepare(parts, started, signals)))
         StackedFit(replicas, signals).run()
-        for replica in replicas:
-            replica.finish()
+        finish_all(replicas)

@@ -44,9 +44,8 @@ class Stack:
             self.parameters[name] = nn.Parameter(stacked, requires_grad=first.requires_grad)
         names = [name for name, _ in tasks[0].named_buffers()]
         self.buffers = {name: _joined([task.get_buffer(name) for task in tasks]) for name in names}
-        self._streams = Streams(self.device)
+        self._streams = Streams(self.device, len(tasks))
         self._drops = replace_dropout(self._step.task.network, self._streams, channels_last=channels_last)
-        self._draws = tasks[0].augment.has_steps or self._drops
         shared = [name for name in names if name.startswith("augment.")]
         # Samples that all prepare alike, and without random numbers, are prepared together.
         self._prepares_alike = not tasks[0].augment.has_steps and all(
@@ -58,35 +57,43 @@ class Stack:
         meters = [task.new_meter() for task in self.tasks]
         return meters, {name: _joined([vars(meter)[name] for meter in meters]) for name in _sums(meters[0])}
 
-    def train(self, batches: Sequence[Batch], sums: Sums, epoch: int, batch: int) -> Tensor:
-        """Return the mean loss of each replica (replicas,) on its raw batch, and add the batches to the sums."""
+    def train(self, raw: Batch, sums: Sums, epoch: int, batch: int) -> Tensor:
+        """Return the mean loss of each replica (replicas,) on raw batches, and add these to the sums.
+
+        Args:
+            raw: inputs and targets (replicas, batch, ...).
+            sums: see `new_meters`.
+            epoch: the epoch, counted from 0.
+            batch: the batch within the epoch, counted from 0.
+        """
         self._step.task.train()
-        self._streams.clear()
+        seeds = [derive(seed, "step", epoch, batch, 0) for seed in self.seeds]
+        if self._prepares_alike:
+            for replica, seed in enumerate(seeds):
+                self._streams.seed(replica, seed)
+            return self._losses(self._preprocessed(raw), sums)
         prepared = []
-        for task, seed, raw in zip(self.tasks, self.seeds, batches, strict=True):
-            if self._draws:
-                reseed(derive(seed, "step", epoch, batch, 0), self.device)
-            prepared.append(raw if self._prepares_alike else task.train().prepared(raw))
+        for replica, (task, seed) in enumerate(zip(self.tasks, seeds, strict=True)):
+            reseed(seed, self.device)
+            prepared.append(task.train().prepared((raw[0][replica], raw[1][replica])))
             if self._drops:
-                self._streams.keep()
-        return self._losses(self._prepared(prepared), sums)
+                self._streams.go_on(replica)
+        return self._losses(_together(prepared), sums)
 
     @torch.no_grad()
-    def evaluate(self, batches: Sequence[Batch], sums: Sums) -> None:
-        """Add raw batches, one of each replica, to the sums, in evaluation mode."""
+    def evaluate(self, raw: Batch, sums: Sums) -> None:
+        """Add raw batches (replicas, batch, ...) to the sums, in evaluation mode."""
         self._step.task.eval()
-        prepared = [
-            raw if self._prepares_alike else task.eval().prepared(raw)
-            for task, raw in zip(self.tasks, batches, strict=True)
-        ]
-        self._losses(self._prepared(prepared), sums)
-
-    def _prepared(self, batches: Sequence[Batch]) -> Batch:
-        """Return the inputs and targets of all replicas, (replicas, batch, ...) each."""
-        inputs, targets = (torch.stack(parts) for parts in zip(*batches, strict=True))
         if self._prepares_alike:
-            inputs = self.tasks[0].preprocess(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-        return inputs, targets
+            prepared = self._preprocessed(raw)
+        else:
+            parts = zip(self.tasks, *raw, strict=True)
+            prepared = _together([task.eval().prepared((inputs, targets)) for task, inputs, targets in parts])
+        self._losses(prepared, sums)
+
+    def _preprocessed(self, raw: Batch) -> Batch:
+        inputs, targets = raw
+        return self.tasks[0].preprocess(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]), targets
 
     def _losses(self, batch: Batch, sums: Sums) -> Tensor:
         return vmap(self._loss)(dict(self.parameters), self.buffers, batch, sums)
@@ -108,6 +115,12 @@ class _Step(nn.Module):
         meter: Any = self.task.new_meter()
         vars(meter).update(sums)
         return self.task.batch_loss(batch, meter)
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    """Return the inputs and targets of all replicas, (replicas, batch, ...) each."""
+    inputs, targets = (torch.stack(parts) for parts in zip(*batches, strict=True))
+    return inputs, targets
 
 
 def _sums(meter: Meter) -> list[str]:

@@ -20,7 +20,7 @@ from firstlight.training.sweeps.loop import Loop
 from firstlight.training.sweeps.settings import CHANGEABLE, SweepSettings
 from firstlight.training.sweeps.space import Space, read_space
 from firstlight.training.sweeps.space.read import is_setting
-from firstlight.training.sweeps.stacking import Stacking
+from firstlight.training.sweeps.stacking import Stacking, unstackable
 
 Work = Callable[[Job], dict[str, Any]]
 _MAX_JOBS = 10_000  # of a grid
@@ -75,6 +75,8 @@ def run_words(words: Sequence[str], path: str | Path | None = None, work: Work |
             launcher = build_launcher(settings, Path(), on_cpu=first.on_cpu)  # its process imports during the check
             stack.callback(launcher.close)
         checked = check_jobs(jobs, settings.metrics or ("",), in_process=trains_here)
+        if settings.stacked:
+            checked.mistakes.update(unstackable(checked.without_mistakes()))
         if checked.mistakes and (settings.on_mistake == "stop" or settings.dry_run or not checked.directions):
             raise Mistakes(_refusal(checked, jobs))
         if settings.dry_run:

@@ -1,14 +1,16 @@
 """A launcher that trains jobs together which differ only in their seed and in the numbers of their optimizer."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from firstlight.config import RunConfig
 from firstlight.runs.sweeps import Ending, Job, State
-from firstlight.training.stacked import common_part
+from firstlight.training.stacked import check_config, common_part
 from firstlight.training.sweeps.launch import Launcher
 
-_STATES: dict[str, State] = {"completed": "completed", "diverged": "diverged"}
+_STATES: dict[str, State] = {"completed": "completed", "diverged": "diverged", "failed": "failed"}
 _MAX_JOBS = 10_000  # that wait for others of their group
 
 
@@ -63,6 +65,25 @@ class Stacking:
         self._launcher.close()
 
 
+def unstackable(configs: Mapping[int, dict[str, Any]]) -> dict[int, str]:
+    """Return the mistakes of jobs that would be trained together, and have what only a single run can do.
+
+    Args:
+        configs: the composed configs by the places of the jobs; all of them can be trained alone.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for place, config in configs.items():
+        groups[common_part(config)].append(place)
+    mistakes: dict[int, str] = {}
+    for places in groups.values():
+        try:
+            if len(places) > 1:
+                check_config(RunConfig.parse(configs[places[0]]))
+        except ValueError as error:
+            mistakes |= dict.fromkeys(places, str(error))
+    return mistakes
+
+
 def _groups(jobs: list[Job]) -> list[Job]:
     """Return the first job of each group, with the others as `stacked`."""
     groups: dict[str, list[Job]] = defaultdict(list)
@@ -86,14 +107,10 @@ def _endings(job: Job, ending: Ending) -> list[Ending]:
     found: dict[str, Any] = ending.metrics.get("jobs", {})
     if not found:  # the process has failed, so all have
         return [replace(ending, number=number) for number in _numbers(job)]
-    states = {name: _STATES.get(str(metrics.get("status")), ending.state) for name, metrics in found.items()}
-    return [
-        Ending(
-            number,
-            states[str(number)],
-            "the training has diverged" * (states[str(number)] == "diverged"),
-            found[str(number)],
-            ending.seconds,
-        )
-        for number in _numbers(job)
-    ]
+    return [_ending(number, found[str(number)], ending) for number in _numbers(job)]
+
+
+def _ending(number: int, metrics: dict[str, Any], of_group: Ending) -> Ending:
+    state = _STATES.get(str(metrics.get("status")), of_group.state)
+    causes = {"diverged": "the training has diverged", "failed": str(metrics.get("error"))}
+    return Ending(number, state, causes.get(state, ""), {} if state == "failed" else metrics, of_group.seconds)

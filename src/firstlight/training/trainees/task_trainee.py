@@ -1,6 +1,7 @@
 """A task of firstlight, on data of firstlight."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -127,12 +128,16 @@ class TaskTrainee(Trainee):
 
     def costs(self, samples_per_second: float) -> dict[str, Any]:
         """Return the parameters and the operations of the network."""
-        flops = flops_per_sample(self._task.network, self._task.preprocess.output_spec)
         return {
             "parameters": num_parameters(self._task.network),
-            "flops_per_sample": flops,
-            "gflops_per_second": self._task.training_flops(flops) * samples_per_second / 1e9,
+            "flops_per_sample": self.flops,
+            "gflops_per_second": self._task.training_flops(self.flops) * samples_per_second / 1e9,
         }
+
+    @cached_property
+    def flops(self) -> int:
+        """The operations of a forward pass of one sample."""
+        return flops_per_sample(self._task.network, self._task.preprocess.output_spec)
 
     def draw(self, recorder: Recorder) -> None:
         """Draw the path of a straight line."""

@@ -33,6 +33,10 @@ class Checked:
     configs: dict[int, dict[str, Any]] = field(default_factory=dict)
     mistakes: dict[int, str] = field(default_factory=dict)
 
+    def without_mistakes(self) -> dict[int, dict[str, Any]]:
+        """Return the configs of the jobs that can be trained."""
+        return {place: config for place, config in self.configs.items() if place not in self.mistakes}
+
 
 NOT_CHECKED = Checked()
 """The jobs of a sweep that is continued: they were checked when it began."""
