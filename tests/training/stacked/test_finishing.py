@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ class Reported:
 
     def __init__(self, finish: Callable[[], Any]) -> None:
         self.finish = finish
+        self.trainee = SimpleNamespace(flops=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems report in one process")

@@ -1,12 +1,12 @@
 """The end of stacked runs: each is tested and reported, in several processes where that is safe."""
 
 import multiprocessing
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from firstlight.log import logger
 from firstlight.training.stacked.replica import Replica
-from firstlight.training.sweeps.launch.slots import available_cores
 from firstlight.training.worker import record_early_end
 
 _THREADS = Path("/proc/self/task")  # of this process, on Linux
@@ -48,7 +48,7 @@ def _num_processes(replica: Replica) -> int:
     is_on_cpu = replica.task.device.type == "cpu"
     has_one_thread = _THREADS.is_dir() and len(list(_THREADS.iterdir())) == 1
     may_fork = is_on_cpu and has_one_thread and not multiprocessing.current_process().daemon
-    return min(available_cores(), _MOST_PROCESSES) if may_fork else 1
+    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES) if may_fork else 1
 
 
 def _finish(replicas: Sequence[Replica]) -> None:
