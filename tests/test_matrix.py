@@ -22,7 +22,7 @@ from firstlight.training.trainer import build_trainer
 from helpers.generate import write_all
 
 NAMED = ("dataset", "huggingface")  # they need a name or a class of the user's own; tests/data has their tests
-PLACES = ("scattered_digits", "mask_folder", "detection_folder", "multilabel")  # masks, boxes and labels have tests of their own
+PLACES = ("scattered_digits", "mask_folder", "detection_folder", "multilabel")  # they have tests of their own
 DATA = sorted({path.stem for path in (CONFIG_DIR / "data").glob("[!_]*.yaml")} - {*NAMED, *PLACES})
 SMALL = {"images": "lenet", "numbers": "mlp", "tokens": "rnn"}  # a network for all data sets of a kind
 DATA_OF = {"images": "digits", "numbers": "iris", "tokens": "text"}  # a data set for all networks of a kind
