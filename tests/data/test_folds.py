@@ -73,6 +73,19 @@ def test_smaller_fractions_are_parts_of_larger_ones_and_keep_the_classes() -> No
     assert counts.min() >= 10
 
 
+def test_a_fraction_above_1_is_a_number_of_samples_of_each_class() -> None:
+    def counts(number: int) -> list[int]:
+        config = RunConfig.from_overrides(f"data.train_fraction={number}")
+        return build_source(config).splits(1)[1]["train"].own_targets.bincount().tolist()
+
+    assert counts(7) == [7] * 10
+    assert sum(counts(5000)) == len(rows()["train"])  # there are no more
+    with pytest.raises(ValueError, match=r"data.train_fraction=1.5: must be at most 1, or a whole number of samples"):
+        build_source(RunConfig.from_overrides("data.train_fraction=1.5"))
+    with pytest.raises(ValueError, match=r"data.train_fraction=3: must be at most 1 for a text"):
+        build_source(RunConfig.from_overrides("data=text", "data.train_fraction=3")).splits(1)
+
+
 def test_the_fraction_of_a_text_is_its_beginning() -> None:
     config = RunConfig.from_overrides("data=text", "data.train_fraction=0.25")
     train = build_source(config).splits(1)[1]["train"]

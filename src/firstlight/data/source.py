@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -51,8 +52,8 @@ class Source(ABC):
         batch_size: samples of one batch, summed over all devices; "all" for those of the whole split. With gradient
             accumulation, an optimizer step uses several batches.
         val_fraction: fraction of the training split that is held out for validation; at least one sample.
-        train_fraction: fraction of the other samples that are trained on, of each class; for learning curves. Larger
-            fractions contain the samples of smaller ones.
+        train_fraction: fraction of the other samples that are trained on, of each class; for learning curves. Above 1,
+            the number of samples of each class. Larger fractions contain the samples of smaller ones.
 
     Attributes:
         name: name of the data set; the names of its stores begin with it. The name of the class in small letters, if
@@ -89,7 +90,11 @@ class Source(ABC):
         if batch_size != "all":
             check_range("data.batch_size", batch_size, at_least=1)
         check_range("data.val_fraction", val_fraction, above=0, below=1)
-        check_range("data.train_fraction", train_fraction, above=0, at_most=1)
+        check_range("data.train_fraction", train_fraction, above=0, below=math.inf)
+        if train_fraction > 1 and train_fraction != int(train_fraction):
+            raise ValueError(
+                f"data.train_fraction={train_fraction}: must be at most 1, or a whole number of samples of each class."
+            )
         self.dir = _folder("data.dir", dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction
@@ -229,7 +234,7 @@ class Source(ABC):
             # In the order of the file, which is the fastest order to read it.
             splits["val"] = splits["train"].part(is_val.nonzero()[:, 0])
             splits["train"] = splits["train"].part((~is_val).nonzero()[:, 0])
-        if self.train_fraction < 1:
+        if self.train_fraction != 1:
             splits["train"] = fraction_of(splits["train"], self.train_fraction, seed)
         remarks = [*store.remarks[:_MAX_REMARKS], *self.summary(store.spec, splits)]
         return replace(store, remarks=tuple(remarks)), splits

@@ -43,19 +43,28 @@ def is_validation(train: Split, fraction: float, stratified: bool, seed: int) ->
 
 
 def fraction_of(train: Split, fraction: float, seed: int) -> Split:
-    """Return a fraction of the samples of each class, and at least one; of a text, its beginning.
+    """Return a fraction of the samples of each class, and at least one, or a number of them; of a text, its beginning.
 
     Larger fractions contain the samples of smaller ones.
 
     Args:
         train: the training split, without the samples for validation.
-        fraction: `data.train_fraction`.
+        fraction: `data.train_fraction`; above 1, the number of samples of each class, or all if there are fewer.
         seed: the seed of the run.
+
+    Raises:
+        ValueError: a number of samples is requested of a text, which has no classes.
     """
+    if train.consecutive and fraction > 1:
+        raise ValueError(f"data.train_fraction={fraction:g}: must be at most 1 for a text, which has no classes.")
     if train.consecutive:
         return train.part(torch.arange(max(1, round(len(train) * fraction))))
     classes = classes_of(train)
     order = torch.randperm(len(train), generator=generator(seed, "train_fraction"))
     kept = [order[classes[order] == label] for label in classes.unique()]
-    rows = torch.cat([members[: max(1, round(len(members) * fraction))] for members in kept])
+    rows = torch.cat([members[: _number(len(members), fraction)] for members in kept])
     return train.part(rows.sort().values)
+
+
+def _number(num_samples: int, fraction: float) -> int:
+    return max(1, round(num_samples * fraction)) if fraction <= 1 else int(fraction)

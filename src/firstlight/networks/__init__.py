@@ -23,3 +23,4 @@ from firstlight.networks.text_cnn import TextCNN as TextCNN
 from firstlight.networks.timm import Timm as Timm
 from firstlight.networks.transformer import Transformer as Transformer
 from firstlight.networks.vgg import VGG as VGG
+from firstlight.networks.vit import ViT as ViT

@@ -62,7 +62,7 @@ class Transformer(Network):
         self.embedding = nn.Embedding(len(spec.tokens), embedding_dim)
         self.positions = nn.Embedding(self.max_length, embedding_dim)
         self.dropout = build_dropout(dropout)
-        self.blocks = nn.Sequential(*(_Block(embedding_dim, num_heads, dropout, activation) for _ in range(num_layers)))
+        self.blocks = nn.Sequential(*(Block(embedding_dim, num_heads, dropout, activation) for _ in range(num_layers)))
         self.norm = nn.LayerNorm(embedding_dim)
         self.output = nn.Linear(embedding_dim, spec.num_outputs, bias=self.is_encoder)
         if not self.is_encoder:
@@ -104,12 +104,23 @@ class Transformer(Network):
         return torch.zeros(batch_size, self.max_length, dtype=torch.int64, device=device)
 
 
-class _Block(nn.Module):
-    """Attention and two linear layers, each with a residual connection."""
+class Block(nn.Module):
+    """Attention and two linear layers, each with a residual connection.
 
-    def __init__(self, embedding_dim: int, num_heads: int, dropout: float, activation: str) -> None:
+    Args:
+        embedding_dim: length of the vector of a position.
+        num_heads: number of attention heads, a divisor of `embedding_dim`.
+        dropout: probability that a value is dropped in training.
+        activation: name of the activation between the linear layers.
+        is_causal: whether a position attends to itself and to those before it, and not to all.
+    """
+
+    def __init__(
+        self, embedding_dim: int, num_heads: int, dropout: float, activation: str, *, is_causal: bool = True
+    ) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.is_causal = is_causal
         self.attention_norm = nn.LayerNorm(embedding_dim)
         self.qkv = nn.Linear(embedding_dim, 3 * embedding_dim)
         self.out_proj = nn.Linear(embedding_dim, embedding_dim)
@@ -124,7 +135,7 @@ class _Block(nn.Module):
 
         Args:
             hidden: the vectors of the positions.
-            is_text: the positions that all attend to, (batch, length), bool; None for itself and those before it.
+            is_text: the positions that all attend to, (batch, length), bool; None for what `is_causal` says.
         """
         hidden = hidden + self.dropout(self.out_proj(self._attend(self.attention_norm(hidden), is_text)))
         return hidden + self.dropout(self.fc2(self.activation(self.fc1(self.mlp_norm(hidden)))))
@@ -134,5 +145,5 @@ class _Block(nn.Module):
         heads = self.qkv(hidden).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads
         mask = None if is_text is None else is_text[:, None, None]  # for all heads and all queries
-        found = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=mask is None)
+        found = F.scaled_dot_product_attention(queries, keys, values, mask, is_causal=mask is None and self.is_causal)
         return found.transpose(1, 2).flatten(2)

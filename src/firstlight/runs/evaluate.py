@@ -118,6 +118,7 @@ def _evaluate_split(
     if differs:
         print("\n".join([f"other data than the run's: {source.dir}", *(f"- {line}" for line in differs)]))
         return report(task, loader, config, OTHER, _taking(chosen))
+    task.adapt_to(splits["train"], splits["val"])  # some tasks evaluate with the training samples
     validation = BatchLoader(splits["val"], source.batch_size, device=task.device)
     return replace(report(task, loader, config, split, _taking(chosen)), validation=validation)
 

@@ -10,4 +10,7 @@ from firstlight.tasks.language import Language as Language
 from firstlight.tasks.metrics.metric import Metric as Metric
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression
+from firstlight.tasks.representations import Anomaly as Anomaly
+from firstlight.tasks.representations import Contrastive as Contrastive
+from firstlight.tasks.representations import Masked as Masked
 from firstlight.tasks.task import Task as Task

@@ -74,8 +74,8 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         config: the config of the run.
         spec: the data. If this call does not load the pretrained weights of the run, the spec must contain their
             preprocessing, as the `spec.json` of a run does.
-        training: whether the task will be trained. A task for evaluation has no augmentation steps and no frozen parts,
-            and loads no pretrained weights.
+        training: whether the task will be trained. A task for evaluation has no frozen parts and loads no pretrained
+            weights; it has no augmentation steps, unless it augments in evaluation.
         pretrained: whether a task for training loads the pretrained weights of the config. If not, the caller loads
             other weights later.
 
@@ -93,8 +93,9 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         weights = call("model", find_pretrained, kind, config.transfer.weights, options)
         spec = weights.apply_to(spec)
     spec = _with_input_size(kind, network_class.keywords, spec)
-    augment = build_augment(config, spec, kind.min_size, with_steps=training)
     task_class = bind("task", config.task)
+    with_steps = training or task_class.func.augments_evaluation
+    augment = build_augment(config, spec, kind.min_size, with_steps=with_steps)
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
     network = _build_network(config, network_class, network_spec, spec, weights)
     if training and pretrained and config.data.get("embeddings"):

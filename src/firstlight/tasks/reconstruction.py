@@ -1,7 +1,7 @@
 """Reconstruction: an image through a latent vector and back."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,7 @@ class Reconstruction(Task):
 
     supports_freezing = False
     can_predict = True
-    headline = ("mse",)
+    headline: ClassVar[tuple[str, ...]] = ("mse",)
     needs = ("reconstruct", "log_variance")
     needs_description = "reconstructs images, such as model=autoencoder"
 

@@ -38,8 +38,8 @@ class Task(Evaluated, ABC):
 
     A task is a plain module: `training.TrainingModule` connects it with Lightning. A subclass defines the loss of a
     batch (`batch_loss`), the sums that its metrics follow from (`new_meter`), and the names and directions of these
-    (`metrics`). All other attributes and methods have defaults. A subclass of a task inherits its name, so networks
-    for that task fit the subclass too.
+    (`metrics`). All other attributes and methods have defaults. A subclass of a task inherits its name, unless it sets
+    another one. Networks for a task fit its subclasses too.
 
     Args:
         spec: the data.
@@ -59,6 +59,8 @@ class Task(Evaluated, ABC):
         supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
+        augments_evaluation: whether evaluation augments samples too, and so needs the steps of the augmentation.
+        min_batch_size: samples that a batch must have; a loss may compare the samples of a batch.
         can_predict: whether the task has `predict_rows`, see `runs.predict`.
         sample_suffix: suffix of the file that holds the output of `sample`: ".png" for images, ".txt" for a text.
         needs: attributes that the network must have besides `forward`; empty if any network will do.
@@ -78,6 +80,8 @@ class Task(Evaluated, ABC):
     has_multiple_optimizers: ClassVar[bool] = False
     supports_freezing: ClassVar[bool] = True
     supports_feature_cache: ClassVar[bool] = False
+    augments_evaluation: ClassVar[bool] = False
+    min_batch_size: ClassVar[int] = 1
     can_predict: ClassVar[bool] = False
     sample_suffix: ClassVar[str] = ".png"
     needs: ClassVar[tuple[str, ...]] = ()
@@ -125,7 +129,8 @@ class Task(Evaluated, ABC):
                 f" not {self.target_kind}."
             )
         made_for = network.task
-        if made_for not in (None, name):
+        names = {each.task_name for each in type(self).__mro__ if issubclass(each, Task)}
+        if made_for is not None and made_for not in names:
             raise ValueError(f"task={name}: must be {made_for}, which trains {type(network).__name__}.")
 
     def _freezing(self, transfer: Transfer | None) -> Freezing:
@@ -181,6 +186,17 @@ class Task(Evaluated, ABC):
     def adapt_to(self, train: Split, val: Split) -> list[str]:
         """Adapt the task to the data before training, for example to the class sizes. Return warnings for the user."""
         return []
+
+    def training_samples(self, train: Split) -> Split:
+        """Return the samples of the training split that the task trains on; by default, all of them.
+
+        Raises:
+            ValueError: there are none.
+        """
+        return train
+
+    def begin_validation(self, epoch: int) -> None:
+        """Begin the validation after an epoch, counted from 0. Called in training alone, before `new_meter`."""
 
     @property
     def balanced_sampling(self) -> bool:

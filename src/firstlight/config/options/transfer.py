@@ -13,7 +13,8 @@ class Transfer:
     """Options for transfer learning.
 
     Attributes:
-        weights: initial weights of the network: a name that its class knows, or a file; None for random weights.
+        weights: initial weights of the network: a name that its class knows, a file, or a run folder; None for random
+            weights.
         head: `linear` or `mlp` to replace the last layer of the network; None to keep it.
         freeze: `backbone` to train the head alone; None to train all layers.
         unfreeze_at_epoch: first epoch, counted from 1, in which the backbone is trained too; None for never.

@@ -87,7 +87,8 @@ class TaskTrainee(Trainee):
 
     def prepare(self, trainer: Trainer) -> None:
         """Build the loaders, of features if the backbone is frozen."""
-        task, config, splits = self._task, self.config, self.own_data.splits
+        task, config = self._task, self.config
+        splits = self.own_data.splits | {"train": task.training_samples(self.own_data.splits["train"])}
         warnings = task.adapt_to(splits["train"], splits["val"])
         if trainer.is_global_zero:
             logger.info(opening_text(config.name, config.seed, task, splits))
@@ -96,7 +97,14 @@ class TaskTrainee(Trainee):
         if task.freezing.always_frozen:
             cache_dir = self.own_data.source.cache_dir
             splits = cached_features(task, self.own_data.store, splits, trainer, config, cache_dir)
-        loaders = build_loaders(config, self.own_data.source.batch_size, splits, trainer, task.balanced_sampling)
+        batch_size = self.own_data.source.batch_size
+        smallest = task.min_batch_size * trainer.world_size
+        if batch_size != "all" and batch_size < smallest:
+            raise ValueError(
+                f"data.batch_size={batch_size}: must be at least {smallest} with task={task.task_name}, which compares"
+                " the samples of a batch."
+            )
+        loaders = build_loaders(config, batch_size, splits, trainer, task.balanced_sampling)
         check_batches(config, trainer, loaders)
         self._module.train_loader = loaders["train"]
         self.data = Batches(loaders)
