@@ -89,7 +89,7 @@ class ViT(Network):
         return parts.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
     def images(self, patches: Tensor, size: tuple[int, int]) -> Tensor:
-        """Put patches together again: the inverse of `patches`, for images of this height and width."""
+        """Put patches (batch, patches, numbers) together to images (batch, channels, height, width) of this size."""
         rows, columns = self.grid
         parts = patches.unflatten(2, (-1, self.patch_size, self.patch_size)).unflatten(1, (rows, columns))
         joined = parts.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)

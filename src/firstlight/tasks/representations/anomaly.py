@@ -75,7 +75,11 @@ class Anomaly(Reconstruction):
         return found if split == "train" else (*found, _AUROC)
 
     def training_samples(self, train: Split) -> Split:
-        """Return the normal images."""
+        """Return the normal images.
+
+        Raises:
+            ValueError: there are none.
+        """
         rows = (train.own_targets == self.normal).nonzero()[:, 0]
         if not len(rows):
             name = self.spec.labels[self.normal]
@@ -94,7 +98,7 @@ class Anomaly(Reconstruction):
         return meter
 
     def batch_loss(self, batch: Batch, meter: Any) -> Tensor:
-        """Return the mean loss of the normal images of a raw batch. Training has no others."""
+        """Return the mean loss, a scalar, of the normal images of a raw batch (batch, ...). Training has no others."""
         if self.training:
             return super().batch_loss(batch, meter)
         raw, targets = batch
@@ -105,7 +109,7 @@ class Anomaly(Reconstruction):
         return super().batch_loss((raw[is_normal], targets[is_normal]), meter)
 
     def errors(self, raw: Tensor) -> Tensor:
-        """Return the mean squared error of the pixels of each raw image, (batch,)."""
+        """Return the mean squared error of the pixels of each raw image (batch, channels, height, width): (batch,)."""
         inputs = self.preprocess(raw)
         pixels = self.as_pixels(self.network.reconstruct(inputs)[0]).float()
         return (pixels - self.preprocess.to_pixels(inputs)).square().flatten(1).mean(1)

@@ -96,14 +96,17 @@ class Contrastive(Representation):
         return 6 * flops
 
     def views(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Return two augmented views of raw images, as inputs of the network; in evaluation the same each time."""
+        """Return two augmented views (batch, channels, height, width) of raw images, as inputs of the network.
+
+        In evaluation they are the same each time.
+        """
         if not self.training:
             reseed(derive(0, "views", len(raw)), self.device)
         unused = torch.zeros(len(raw), dtype=torch.int64, device=raw.device)
         return self.augment(raw, unused)[0], self.augment(raw, unused)[0]
 
     def unlabelled_loss(self, raw: Tensor) -> Tensor:
-        """Return the loss `nt_xent` of two views of each image."""
+        """Return the loss `nt_xent` of two views of each raw image (batch, channels, height, width)."""
         projections = self.network(torch.cat(self.views(raw)))  # in one pass, as batch normalisation should see them
         return nt_xent(projections, self.temperature)
 
@@ -118,7 +121,7 @@ class Contrastive(Representation):
         return found[0].flatten(1)
 
     def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `views`, see `example_output`."""
+        """Return `views` (2 * batch, channels, height, width), see `example_output`."""
         return {} if is_final else {"views": self.example_output(raw)}
 
     @torch.inference_mode()

@@ -102,7 +102,7 @@ class Masked(Representation):
         return order[:, : self.num_visible], order[:, self.num_visible :]
 
     def reconstruct(self, patches: Tensor, visible: Tensor) -> Tensor:
-        """Return the predicted pixels of all patches, as in the loss.
+        """Return the predicted pixels of all patches (batch, patches, numbers), as in the loss.
 
         Args:
             patches: (batch, patches, numbers).
@@ -112,7 +112,7 @@ class Masked(Representation):
         return self.network.decoder(self.network.encode(vectors), visible)
 
     def unlabelled_loss(self, raw: Tensor) -> Tensor:
-        """Return the mean squared error of the pixels of hidden patches."""
+        """Return the mean squared error of the hidden pixels of raw images (batch, channels, height, width)."""
         unused = torch.zeros(len(raw), dtype=torch.int64, device=raw.device)
         inputs, _ = self.prepared((raw, unused))
         patches = self.network.patches(inputs)
@@ -130,7 +130,7 @@ class Masked(Representation):
         return self.network(inputs)
 
     def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `reconstructions`, see `example_output`."""
+        """Return `reconstructions` (3 * batch, channels, height, width), see `example_output`."""
         return {} if is_final else {"reconstructions": self.example_output(raw)}
 
     @torch.inference_mode()

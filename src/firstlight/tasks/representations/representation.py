@@ -87,7 +87,10 @@ class Representation(Task):
 
     @abstractmethod
     def unlabelled_loss(self, raw: Tensor) -> Tensor:
-        """Return the mean loss of raw images. In evaluation it is the same each time, whatever it draws."""
+        """Return the mean loss, a scalar, of raw images (batch, channels, height, width).
+
+        In evaluation it is the same each time, whatever it draws.
+        """
 
     def metrics_of(self, split: str) -> tuple[Metric, ...]:
         """Return the metrics of a split: the loss; of others than "train" also those of the probes."""
@@ -112,7 +115,7 @@ class Representation(Task):
         return Sums(("count", "loss", "probed", *self.headline), _metrics, self.device)
 
     def batch_loss(self, batch: Batch, meter: Sums) -> Tensor:
-        """Return the mean loss of the images of a raw batch. In evaluation, also probe their features."""
+        """Return the mean loss, a scalar, of a raw batch (batch, ...). In evaluation, also probe its features."""
         raw, targets = batch
         loss = self.unlabelled_loss(raw)
         count = len(raw) if len(raw) >= self.min_batch_size else 0
