@@ -12,12 +12,13 @@ from omegaconf.errors import InterpolationKeyError
 
 from firstlight.config import CONFIG_DIR, RunConfig
 from firstlight.config.compose import compose
-from firstlight.data import BatchLoader, Split
+from firstlight.data import Split
 from firstlight.spec import DataSpec
 from firstlight.tasks.build import build_source, build_task
 from firstlight.training.environment import silence_lightning
 from firstlight.training.module import TrainingModule
 from firstlight.training.run import train
+from firstlight.training.trainees.task_trainee import build_loaders
 from firstlight.training.trainer import build_trainer
 from helpers.generate import write_all
 
@@ -105,7 +106,7 @@ def test_every_data_set_and_every_network_trains(data: str, model: str | None, f
     silence_lightning()
     task = build_task(config, spec)
     trainer, module = build_trainer(config, task), TrainingModule(task, config)
-    loaders = {name: BatchLoader(split, 4, seed=1 if name == "train" else None) for name, split in splits.items()}
+    loaders = build_loaders(config, 4, splits, trainer, task)
     module.train_loader = loaders["train"]
     trainer.fit(module, loaders["train"], loaders["val"])
     trainer.test(module, loaders["test"], verbose=False)
@@ -123,6 +124,8 @@ def test_every_data_set_and_every_network_trains(data: str, model: str | None, f
         ("text task=classification", "lstm", "task=classification: must be language"),
         ("text task=language", "bag_of_words", "task=language: must be classification, which trains BagOfWords"),
         ("digits task=regression", "mlp", "task=regression: must be classification"),
+        ("cartpole task=classification", "mlp", "task=classification: must be policy_gradient or dqn"),
+        ("digits task=dqn", "mlp", "task=dqn: must be classification"),
         ("digits task=reconstruction", "mlp", "model=autoencoder; MLP does not"),
         ("digits task=classification", "gan", "task=classification: must be adversarial"),
     ],

@@ -78,6 +78,7 @@ class DataSpec:
         ground: "dark" or "light" if images are grey and all have such a ground at their border; None for others.
             Specs that differ only in it are equal, because runs of earlier versions lack it.
         target_type: "masks", "boxes" or "labels"; empty for other targets, see `targets`.
+        environment: the id of the environment in which an agent plays; empty for other data. `labels` are its actions.
     """
 
     input_shape: tuple[int, ...]
@@ -95,6 +96,7 @@ class DataSpec:
     fit: str = "crop"
     ground: str | None = field(default=None, compare=False)
     target_type: str = ""
+    environment: str = ""
 
     @property
     def kind(self) -> str:
@@ -108,10 +110,13 @@ class DataSpec:
         """Type of the targets, with the shapes of `Split`.
 
         "classes" (one for each sample), "tokens" (the next ones), "numbers", "masks" (a class for each pixel), "boxes"
-        (several objects with a place and a class) or "labels" (for each label, whether it fits the sample).
+        (several objects with a place and a class) "labels" (for each label, whether it fits the sample), or
+        "rewards" for an agent, which gets no targets.
         """
         if self.target_type:
             return self.target_type
+        if self.environment:
+            return "rewards"
         if self.target_mean:
             return "numbers"
         return "tokens" if self.kind == "tokens" and not self.vocabulary else "classes"

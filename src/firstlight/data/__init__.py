@@ -8,6 +8,7 @@ from firstlight.data.dataset import TorchDataset as TorchDataset
 from firstlight.data.detection_folder import DetectionFolder as DetectionFolder
 from firstlight.data.digits import Digits as Digits
 from firstlight.data.dogs import Dogs as Dogs
+from firstlight.data.environments.source import Environment as Environment
 from firstlight.data.folder import Folder as Folder
 from firstlight.data.huggingface import HuggingFace as HuggingFace
 from firstlight.data.line import Line as Line

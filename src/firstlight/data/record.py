@@ -72,7 +72,7 @@ def _of_specs(old: DataSpec, new: DataSpec) -> Iterator[str]:
     if (old.kind, old.targets) != (new.kind, new.targets):
         yield f"the samples are {new.kind} with {new.targets} as targets, not {old.kind} with {old.targets}"
         return
-    what = {"tokens": "token", "numbers": "target", "labels": "label"}.get(old.targets, "class")
+    what = {"tokens": "token", "numbers": "target", "labels": "label", "rewards": "action"}.get(old.targets, "class")
     yield from _of_names(what, old.labels, new.labels)
     yield from _of_names("token", old.vocabulary, new.vocabulary)
     columns = list(of_columns(old.columns, new.columns))

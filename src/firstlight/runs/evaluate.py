@@ -176,8 +176,10 @@ def _check_input(path: Path, spec: DataSpec) -> None:
 
     Raises:
         ValueError: it is not a folder, for images; not a file, for tables and texts that go on; or does not exist, for
-            texts that are classified.
+            texts that are classified. An agent gets no samples.
     """
+    if spec.environment:
+        raise ValueError(f"input={path}: must be null for an agent, which plays {spec.environment}. To fix: split=val.")
     if spec.kind == "images" and not path.is_dir():
         raise ValueError(f"input={path}: must be an existing folder with a folder of images for each class.")
     if spec.kind == "tokens" and spec.targets == "classes":

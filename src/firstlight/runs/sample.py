@@ -1,10 +1,11 @@
-"""Generate texts or images with a trained run."""
+"""Generate texts or images with a trained run, or play an episode."""
 
 from pathlib import Path
 
 from torch import Tensor
 
 from firstlight.checks import check_range
+from firstlight.data.images.animation import Animation, check_animation_format, write_animation
 from firstlight.data.images.contact_sheet import check_format, contact_sheet, write_image
 from firstlight.files import output_file, user_path, write_text
 from firstlight.runs.load import load_task
@@ -21,15 +22,16 @@ def sample(
     temperature: float = 0.8,
     number: int = 64,
     trust: bool = False,
-) -> Tensor | str:
-    """Generate a text or images, and write them to a file.
+) -> Tensor | str | Animation:
+    """Generate a text or images, or play an episode, and write them to a file.
 
     Args:
-        run: the run folder of a language model, a generative adversarial network or a variational autoencoder.
-        output: path of the text, or of the contact sheet, whose suffix selects the format; by default samples.txt or
-            samples.png in the run folder.
+        run: the run folder of a language model, a generative adversarial network, a variational autoencoder or an
+            agent.
+        output: path of the text, or of the contact sheet or animation, whose suffix selects the format; by default
+            samples.txt, samples.png or samples.gif in the run folder.
         checkpoint: "best" or "last".
-        seed: the seed of the random draws.
+        seed: the seed of the random draws, or of the episode.
         prompt: for texts: the beginning.
         length: for texts: the number of new tokens.
         temperature: for texts: divides the logits. Values below 1 make likely tokens more likely.
@@ -37,7 +39,7 @@ def sample(
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
 
     Returns:
-        The text, or the images (number, channels, height, width), from 0 to 1.
+        The text, the images (number, channels, height, width), from 0 to 1, or the episode.
 
     Raises:
         ValueError: the run or the checkpoint does not exist, an option is out of its range, the network cannot
@@ -47,18 +49,28 @@ def sample(
     task = load_task(run, checkpoint, trust=trust)
     if not task.can_sample:
         raise ValueError(
-            f"run={run}: must be a run with model=gan, model=vae or task=language,"
+            f"run={run}: must be a run with model=gan, model=vae, task=language, dqn or policy_gradient,"
             f" because {type(task.network).__name__} cannot generate samples."
         )
     default = RunFolder(run).path / f"samples{task.sample_suffix}"
     target = user_path(default if output is None else output, "output")
-    if task.sample_suffix != ".txt":
-        check_format("output", target)
+    checks = {".png": check_format, ".gif": check_animation_format}
+    if check := checks.get(task.sample_suffix):
+        check("output", target)
     made = task.sample(prompt=prompt, length=length, temperature=temperature, seed=seed, number=number)
     with output_file("output", target):
         if isinstance(made, str):
             write_text(target, made)
+        elif isinstance(made, Animation):
+            write_animation(target, made)
         else:
             write_image(target, contact_sheet(made))
-    print(made if isinstance(made, str) else f"{number:,} images in {target}")
+    print(_result(made, target))
     return made
+
+
+def _result(made: Tensor | str | Animation, target: Path) -> str:
+    """Return what is printed: the text, or what is in the file."""
+    if isinstance(made, str):
+        return made
+    return f"{made.caption if isinstance(made, Animation) else f'{len(made):,} images'} in {target}"

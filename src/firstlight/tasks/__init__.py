@@ -13,4 +13,6 @@ from firstlight.tasks.regression import Regression as Regression
 from firstlight.tasks.representations import Anomaly as Anomaly
 from firstlight.tasks.representations import Contrastive as Contrastive
 from firstlight.tasks.representations import Masked as Masked
+from firstlight.tasks.reinforcement.dqn import DQN as DQN
+from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient as PolicyGradient
 from firstlight.tasks.task import Task as Task

@@ -26,6 +26,7 @@ from firstlight.spec import DataSpec
 from firstlight.tasks.classification import Classification
 from firstlight.tasks.language import Language
 from firstlight.tasks.regression import Regression
+from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient
 from firstlight.tasks.task import Task
 from firstlight.transfer.embeddings.word_vectors import load_word_vectors
 from firstlight.transfer.head import replace_head
@@ -34,7 +35,7 @@ from firstlight.transfer.weights_file import load_weights_into
 
 
 class Auto(Task):
-    """Classification if the targets are classes, and regression if they are numbers, with their default options.
+    """Classification if the targets are classes, regression if they are numbers, and so on, with their default options.
 
     A table shows only when it is read what its target is. The arguments are those of `Task`.
     """
@@ -44,7 +45,12 @@ class Auto(Task):
 
 
 def _task_for(spec: DataSpec) -> type[Task]:
-    tasks: dict[str, type[Task]] = {"classes": Classification, "numbers": Regression, "tokens": Language}
+    tasks: dict[str, type[Task]] = {
+        "classes": Classification,
+        "numbers": Regression,
+        "tokens": Language,
+        "rewards": PolicyGradient,
+    }
     return tasks[spec.targets]
 
 
@@ -149,8 +155,11 @@ def build_module(config: RunConfig) -> nn.Module:
 
 def _build_around_module(config: RunConfig, spec: DataSpec, *, training: bool) -> Task:
     """Return a task whose network is a LightningModule. It prepares batches and predicts, and has another loss."""
+    kind = _task_for(spec)
+    if kind.acts:
+        raise ValueError("task: must be policy_gradient or dqn, because no LightningModule plays in an environment.")
     augment = build_augment(config, spec, 1, with_steps=training)
-    return _task_for(spec)(spec, ModuleNetwork(build_module(config)), augment)
+    return kind(spec, ModuleNetwork(build_module(config)), augment)
 
 
 def _vectors_path(data: Mapping[str, Any]) -> Path:

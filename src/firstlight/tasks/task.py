@@ -3,14 +3,15 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.config.options.transfer import Transfer
-from firstlight.data import Split
+from firstlight.data import BatchLoader, Split
+from firstlight.data.images.animation import Animation
 from firstlight.networks.network import completed
 from firstlight.spec import DataSpec
 from firstlight.tasks.evaluated import Batch, Evaluated
@@ -29,6 +30,7 @@ FITTING = {
     "masks": "segmentation",
     "boxes": "detection or localisation",
     "labels": "multilabel",
+    "rewards": "policy_gradient or dqn",
 }
 """The words for the tasks that fit a type of targets."""
 
@@ -56,13 +58,15 @@ class Task(Evaluated, ABC):
         evaluates_untrained: whether a run also evaluates the task before the first step.
         has_multiple_optimizers: whether the `optimized_parts` are trained alternately, each with its own optimizer;
             see `alternating_step`.
+        acts: whether the samples of the training follow from what the task itself does; see `train_loader`.
         supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
         augments_evaluation: whether evaluation augments samples too, and so needs the steps of the augmentation.
         min_batch_size: samples that a batch must have; a loss may compare the samples of a batch.
         can_predict: whether the task has `predict_rows`, see `runs.predict`.
-        sample_suffix: suffix of the file that holds the output of `sample`: ".png" for images, ".txt" for a text.
+        sample_suffix: suffix of the file that holds the output of `sample`: ".png" for images, ".txt" for a text,
+            ".gif" for an animation.
         needs: attributes that the network must have besides `forward`; empty if any network will do.
         needs_description: what a network with these attributes does and an example, for messages.
         freezing: which parts of the network learn in which epoch.
@@ -78,6 +82,7 @@ class Task(Evaluated, ABC):
     target_kind: ClassVar[str] = "anything"
     evaluates_untrained: ClassVar[bool] = False
     has_multiple_optimizers: ClassVar[bool] = False
+    acts: ClassVar[bool] = False
     supports_freezing: ClassVar[bool] = True
     supports_feature_cache: ClassVar[bool] = False
     augments_evaluation: ClassVar[bool] = False
@@ -203,6 +208,27 @@ class Task(Evaluated, ABC):
         """Whether training draws every class equally often."""
         return False
 
+    def train_loader(
+        self, split: Split, batch_size: int | Literal["all"], *, seed: int, reshuffle: bool = True, **place: Any
+    ) -> BatchLoader:
+        """Return the batches of the training split, in the order that the seed and the epoch decide.
+
+        A task that `acts` returns batches of its own, which hold what its actions have led to. Whatever the loader
+        needs to continue exactly is in its `state_dict`.
+
+        Args:
+            split: the training split.
+            batch_size: see `BatchLoader`.
+            seed: the seed of the run.
+            reshuffle: whether each epoch has its own order.
+            place: the arguments `device`, `rank` and `world_size` of `BatchLoader`.
+
+        Raises:
+            ValueError: the task does not fit the arguments.
+        """
+        balanced = self.balanced_sampling
+        return BatchLoader(split, batch_size, seed=seed, balanced=balanced, reshuffle=reshuffle, **place)
+
     def example_output(self, raw: Tensor) -> Tensor | str | None:
         """Return an example of the trained network's output: images from 0 to 1, a text, or None.
 
@@ -302,8 +328,8 @@ class Task(Evaluated, ABC):
 
     def sample(
         self, prompt: str = "", length: int = 300, temperature: float = 0.8, seed: int = 1, number: int = 64
-    ) -> Tensor | str:
-        """Return generated images (number, channels, height, width), from 0 to 1, or a generated text.
+    ) -> Tensor | str | Animation:
+        """Return generated images (number, channels, height, width), from 0 to 1, a generated text, or an animation.
 
         Args:
             prompt: for texts: the beginning.

@@ -106,6 +106,10 @@ def _check(config: RunConfig, task: Task | None, device_type: str) -> None:
         raise ValueError("trainer.precision=16-mixed: must be bf16 or 32 on a CPU.")
     if config.trainer.get("sync_batchnorm") and device_type == "cpu" and is_one_of_several():
         raise ValueError("trainer.sync_batchnorm=true: must be used on GPUs, which torch needs for it.")
+    if task is not None and task.acts and config.averaging:
+        raise ValueError(
+            f"averaging: must be none with task={task.task_name}, which acts with the weights of each step."
+        )
     if task is not None and task.has_multiple_optimizers:
         if config.averaging:
             name = str(config.averaging["_target_"]).rpartition(".")[2]

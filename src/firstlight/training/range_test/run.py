@@ -39,13 +39,15 @@ def check_range_test(config: RunConfig, task: Task | None) -> None:
     """Check that a range test is possible.
 
     Raises:
-        ValueError: the run trains a LightningModule or several optimizers.
+        ValueError: the run trains a LightningModule, several optimizers, or a task that acts.
     """
     key = f"lr_find={as_yaml(config.lr_find)}"
     if task is None:
         raise ValueError(f"{key}: must be false with a LightningModule, which makes its own optimizer.")
     if task.has_multiple_optimizers:
         raise ValueError(f"{key}: must be false with task={task.task_name}, which has several optimizers.")
+    if task.acts:
+        raise ValueError(f"{key}: must be false with task={task.task_name}, whose samples follow from its actions.")
 
 
 def run_range_test(folder: RunFolder, trainee: Trainee, trainer: Trainer) -> RangeTest:

@@ -104,7 +104,7 @@ class TaskTrainee(Trainee):
                 f"data.batch_size={batch_size}: must be at least {smallest} with task={task.task_name}, which compares"
                 " the samples of a batch."
             )
-        loaders = build_loaders(config, batch_size, splits, trainer, task.balanced_sampling)
+        loaders = build_loaders(config, batch_size, splits, trainer, task)
         check_batches(config, trainer, loaders)
         self._module.train_loader = loaders["train"]
         self.data = Batches(loaders)
@@ -168,7 +168,7 @@ def build_loaders(
     batch_size: int | Literal["all"],
     splits: Mapping[str, Split],
     trainer: Trainer,
-    balanced: bool = False,
+    task: Task | None = None,
 ) -> dict[str, BatchLoader]:
     """Return the loaders of this rank, on this rank's device.
 
@@ -177,19 +177,16 @@ def build_loaders(
         batch_size: samples of a batch over all devices, or "all".
         splits: "train", "val" and "test".
         trainer: the Trainer.
-        balanced: whether all classes occur equally often in training.
+        task: chooses the samples of the training, see `Task.train_loader`; None for a plain `BatchLoader`.
     """
-
-    def loader(name: str) -> BatchLoader:
-        return BatchLoader(
-            splits[name],
-            batch_size,
-            seed=config.seed if name == "train" else None,
-            balanced=balanced and name == "train",
-            reshuffle=not config.trainer.get("overfit_batches"),
-            device=trainer.strategy.root_device,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-        )
-
-    return {name: loader(name) for name in ("train", "val", "test")}
+    place: dict[str, Any] = {
+        "device": trainer.strategy.root_device,
+        "rank": trainer.global_rank,
+        "world_size": trainer.world_size,
+    }
+    order: dict[str, Any] = {"seed": config.seed, "reshuffle": not config.trainer.get("overfit_batches")}
+    train_loader = BatchLoader if task is None else task.train_loader
+    return {
+        "train": train_loader(splits["train"], batch_size, **order, **place),
+        **{name: BatchLoader(splits[name], batch_size, **place) for name in ("val", "test")},
+    }

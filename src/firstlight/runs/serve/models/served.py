@@ -75,7 +75,7 @@ def open_served(
         return Served(path.name, task, _images(task, invert, None))
     assert run is not None
     task = load_task(run, checkpoint, device, trust)
-    if not (task.can_predict or task.can_sample):
+    if not (task.can_predict or task.can_sample) or task.acts:
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
     return Served(RunFolder.open(run).path.name, task, _images(task, invert, run), task.can_sample)
 

@@ -1,0 +1,1 @@
+"""Environments of Gymnasium, in which an agent plays episodes. They need the extra `rl`."""
