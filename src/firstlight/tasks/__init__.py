@@ -10,9 +10,9 @@ from firstlight.tasks.language import Language as Language
 from firstlight.tasks.metrics.metric import Metric as Metric
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression
+from firstlight.tasks.reinforcement.dqn import DQN as DQN
+from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient as PolicyGradient
 from firstlight.tasks.representations import Anomaly as Anomaly
 from firstlight.tasks.representations import Contrastive as Contrastive
 from firstlight.tasks.representations import Masked as Masked
-from firstlight.tasks.reinforcement.dqn import DQN as DQN
-from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient as PolicyGradient
 from firstlight.tasks.task import Task as Task
