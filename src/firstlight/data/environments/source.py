@@ -52,7 +52,7 @@ class Environment(Source):
         super().__init__(dir, batch_size=batch_size)
         for key, value in {"parallel": parallel, "val_episodes": val_episodes, "test_episodes": test_episodes}.items():
             check_range(f"data.{key}", value, at_least=1)
-        if batch_size == "all":  # type: ignore[comparison-overlap]  # a config may say so
+        if batch_size == "all":  # a config may say so
             raise ValueError("data.batch_size=all: must be a number, because an agent always finds more samples.")
         self.environment = environment
         self.numbers = {"train": parallel, "val": val_episodes, "test": test_episodes}

@@ -70,7 +70,7 @@ class DQN(Agent):
         check_range("memory", memory, at_least=1)
         check_range("warm_up", warm_up, at_least=0)
         check_range("epsilon", epsilon, at_least=0, at_most=1)
-        self.double = double
+        self.is_double = double
         self.target_every = target_every
         self.memory = memory
         self.warm_up = warm_up
@@ -122,7 +122,7 @@ class DQN(Agent):
         with torch.no_grad():
             inputs = self.preprocess(batch.next_observations)
             values = self.target(inputs).float()
-            best = self.network(inputs).argmax(1) if self.double else values.argmax(1)
+            best = self.network(inputs).argmax(1) if self.is_double else values.argmax(1)
             following = values.gather(1, best[:, None])[:, 0]
             return batch.rewards + self.discount * (1 - batch.ended) * following
 

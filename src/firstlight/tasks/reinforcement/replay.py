@@ -97,7 +97,7 @@ class ReplayBatches(PlayedBatches):
             self._play(random)
         while self.memory.num_added < self.warm_up:
             self._play(random)
-        return Transitions(*self.memory.draw(self.batch_size, random), self.player.take_finished())
+        return Transitions._make([*self.memory.draw(self.batch_size, random), self.player.take_finished()])
 
     def _play(self, random: torch.Generator) -> None:
         observations = self.player.observations

@@ -100,7 +100,7 @@ class RolloutBatches(PlayedBatches):
         random = generator(self.run_seed, "pass", self.epoch, number)
         order = torch.randperm(len(self._rollout[0]), generator=random)
         chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
-        return Decisions(*(part[chosen] for part in self._rollout), self.player.take_finished())
+        return Decisions._make([*(part[chosen] for part in self._rollout), self.player.take_finished()])
 
     def _play(self, random: torch.Generator) -> list[Tensor]:
         """Return the first five parts of `Decisions`, for all steps of a roll-out."""

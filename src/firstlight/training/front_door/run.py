@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor, nn
 
+    from firstlight.data.images.animation import Animation
     from firstlight.data.images.known_images import KnownImages
     from firstlight.tasks import Task
 
@@ -141,7 +142,7 @@ class Run(TrainedNetwork):
         name = str(inputs) if isinstance(inputs, str | Path) else type(inputs).__name__
         return as_image(explain_inputs(self.task, opened, class_name, name).figure)
 
-    def sample(self, **options: Any) -> "Tensor | str":
+    def sample(self, **options: Any) -> "Tensor | str | Animation":
         """Generate a text or images, print or count them, and write them to a file.
 
         Args:
@@ -149,7 +150,7 @@ class Run(TrainedNetwork):
                 `number`.
 
         Returns:
-            The text, or the images (number, channels, height, width), from 0 to 1.
+            The text, the images (number, channels, height, width), from 0 to 1, or the animation of an agent.
 
         Raises:
             ValueError: see `firstlight.runs.sample.sample`.

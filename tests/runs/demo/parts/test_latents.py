@@ -26,9 +26,9 @@ def test_a_seed_and_the_sliders_make_an_image(name: str, subject: Callable[..., 
 @pytest.mark.parametrize("name", ["gan", "vae"])
 def test_a_seed_is_that_of_sample(name: str, subject: Callable[..., Subject]) -> None:
     loaded = subject(*WORDS[name])
-    sampled = loaded.task.sample(seed=5, number=1)[0]
+    sampled = loaded.task.sample(seed=5, number=1)
     assert isinstance(sampled, Tensor)
-    assert Latents(loaded).image(5) == enlarged(sampled)
+    assert Latents(loaded).image(5) == enlarged(sampled[0])
 
 
 def test_directions_of_an_autoencoder_are_principal_components(subject: Callable[..., Subject]) -> None:
