@@ -25,12 +25,14 @@ SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (3, 40, 64)]
 SIBLINGS = {"resnet34", "vgg13", "vgg16", "vgg19"}  # deeper networks of the classes of resnet18, resnet50 and vgg11
 LANGUAGE = {"_target_": "firstlight.tasks.Language"}
+OF_PIXELS = ("fcn", "segnet", "unet")
 LENGTH = 12  # tokens in a sample of text
 
 
 @functools.cache
 def config(model: str) -> RunConfig:
-    return RunConfig.from_overrides(f"model={model}")
+    small = ["model.base_channels=8"] if model in OF_PIXELS else []  # 64 take seconds
+    return RunConfig.from_overrides(f"model={model}", *small)
 
 
 def takes_images(model: str) -> bool:
@@ -54,7 +56,8 @@ def build(model: str, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Task:
     if model in TOKENS:
         spec = DataSpec((LENGTH,) if shape == SHAPE else shape, 7, ("<unk>", *"abcdef"), (), ())
         return build_task(replace(config(model), seed=seed, task=LANGUAGE), spec)
-    spec = DataSpec(shape, 7, tuple("abcdefg"), (0.4,) * shape[0], (0.2,) * shape[0])
+    masks = "masks" if model in OF_PIXELS else ""
+    spec = DataSpec(shape, 7, tuple("abcdefg"), (0.4,) * shape[0], (0.2,) * shape[0], target_type=masks)
     return build_task(replace(config(model), seed=seed), spec)
 
 
@@ -75,7 +78,9 @@ def inputs_of(task: Task, number: int = 4) -> torch.Tensor:
 
 
 def targets_of(task: Task, number: int = 4) -> torch.Tensor:
-    """Return classes, or the next tokens."""
+    """Return classes, the next tokens, or a class for each pixel."""
+    if task.spec.targets == "masks":
+        return (raw_inputs(task, number)[:, 0] % 7).to(torch.uint8)
     return raw_inputs(task, number).roll(-1, 1) if task.spec.targets == "tokens" else torch.arange(number) % 7
 
 
@@ -101,6 +106,8 @@ def test_outputs_are_finite_and_have_the_shape_that_the_task_needs(model: str, s
     found = outputs(task)
     if model in CLASSIFIERS or model in TEXT_CLASSIFIERS:
         assert found.shape == (4, 7)
+    elif model in OF_PIXELS:
+        assert found.shape == (4, 7, *shape[1:])
     else:
         assert found.shape == ((4, *shape, 7) if model in TOKENS else (4, *shape))
     assert found.isfinite().all()
@@ -189,7 +196,8 @@ def with_option(model: str, key: str, value: str) -> nn.Module:
         spec = DataSpec((LENGTH,), 7, ("<unk>", *"abcdef"), (), ())
         plain["task"] = LANGUAGE
     else:
-        spec = DataSpec((3, 16, 16), 7, tuple("abcdefg"), (0.4,) * 3, (0.2,) * 3)
+        masks = "masks" if model in OF_PIXELS else ""
+        spec = DataSpec((3, 16, 16), 7, tuple("abcdefg"), (0.4,) * 3, (0.2,) * 3, target_type=masks)
     return build_task(RunConfig.parse(plain), spec).eval().network
 
 

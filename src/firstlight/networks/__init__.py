@@ -6,6 +6,7 @@ from firstlight.networks.bag_of_words import BagOfWords as BagOfWords
 from firstlight.networks.cnn import CNN as CNN
 from firstlight.networks.conv_filters import ConvFilters as ConvFilters
 from firstlight.networks.efficientnet_lite import EfficientNetLite as EfficientNetLite
+from firstlight.networks.fcn import FCN as FCN
 from firstlight.networks.gan import GAN as GAN
 from firstlight.networks.googlenet import GoogLeNet as GoogLeNet
 from firstlight.networks.inception import Inception as Inception
@@ -19,8 +20,10 @@ from firstlight.networks.recurrent import GRU as GRU
 from firstlight.networks.recurrent import LSTM as LSTM
 from firstlight.networks.recurrent import RNN as RNN
 from firstlight.networks.resnet import ResNet as ResNet
+from firstlight.networks.segnet import SegNet as SegNet
 from firstlight.networks.text_cnn import TextCNN as TextCNN
 from firstlight.networks.timm import Timm as Timm
 from firstlight.networks.transformer import Transformer as Transformer
+from firstlight.networks.unet import UNet as UNet
 from firstlight.networks.vgg import VGG as VGG
 from firstlight.networks.vit import ViT as ViT

@@ -79,7 +79,7 @@ def check_forward(
     if not isinstance(outputs, Tensor):
         raise ValueError(f"model: must return a tensor, and {name} returns a {type(outputs).__name__}.")
     if outputs.shape[1:] != shape or len(outputs) != 2:
-        fix = _fix(options, _OUTPUTS, shape[-1])
+        fix = _fix(options, _OUTPUTS, shape[0] if len(shape) == 3 else shape[-1])  # of a mask, the classes come first
         if not fix and head_name(network) is not None:
             fix = " To fix: model.head=linear"
         found = ", ".join(["batch" if len(outputs) == 2 else str(len(outputs)), *map(str, outputs.shape[1:])])

@@ -176,10 +176,15 @@ def _check_input(path: Path, spec: DataSpec) -> None:
 
     Raises:
         ValueError: it is not a folder, for images; not a file, for tables and texts that go on; or does not exist, for
-            texts that are classified. An agent gets no samples.
+            texts that are classified. An agent gets no samples, and the targets may not be masks or boxes.
     """
     if spec.environment:
         raise ValueError(f"input={path}: must be null for an agent, which plays {spec.environment}. To fix: split=val.")
+    if spec.has_places:
+        raise ValueError(
+            f"input={path}: must be null with {spec.targets} as targets, which folders of classes do not have."
+            " To fix: set data.dir to other data of the same form."
+        )
     if spec.kind == "images" and not path.is_dir():
         raise ValueError(f"input={path}: must be an existing folder with a folder of images for each class.")
     if spec.kind == "tokens" and spec.targets == "classes":

@@ -15,4 +15,5 @@ from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient as Pol
 from firstlight.tasks.representations import Anomaly as Anomaly
 from firstlight.tasks.representations import Contrastive as Contrastive
 from firstlight.tasks.representations import Masked as Masked
+from firstlight.tasks.segmentation import Segmentation as Segmentation
 from firstlight.tasks.task import Task as Task

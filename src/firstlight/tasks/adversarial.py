@@ -162,7 +162,7 @@ class Adversarial(Task):
         """Return one generated image for each sample of `raw`: (batch, channels, height, width), from 0 to 1."""
         return self.generate(len(raw))
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `samples` of the same latents each time; at the end, `latent_walk`: rows of images on the way from one
         latent to the next. All are images (images, channels, height, width)."""
         if not is_final:

@@ -27,6 +27,7 @@ from firstlight.tasks.classification import Classification
 from firstlight.tasks.language import Language
 from firstlight.tasks.regression import Regression
 from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient
+from firstlight.tasks.segmentation import Segmentation
 from firstlight.tasks.task import Task
 from firstlight.transfer.embeddings.word_vectors import load_word_vectors
 from firstlight.transfer.head import replace_head
@@ -35,7 +36,7 @@ from firstlight.transfer.weights_file import load_weights_into
 
 
 class Auto(Task):
-    """Classification if the targets are classes, regression if they are numbers, and so on, with their default options.
+    """The task that fits the targets of the data, such as regression for numbers, with its default options.
 
     A table shows only when it is read what its target is. The arguments are those of `Task`.
     """
@@ -50,6 +51,7 @@ def _task_for(spec: DataSpec) -> type[Task]:
         "numbers": Regression,
         "tokens": Language,
         "rewards": PolicyGradient,
+        "masks": Segmentation,
     }
     return tasks[spec.targets]
 

@@ -1,5 +1,6 @@
 """Classes with few samples, and weights that make up for unequal sizes."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,6 +23,19 @@ def class_weights(counts: Tensor) -> Tensor:
     A class without samples gets a finite weight.
     """
     return counts.sum() / (len(counts) * counts.clamp_min(1))
+
+
+def checked_weights(class_weights: Sequence[float], labels: Sequence[str]) -> Tensor:
+    """Return the weights of the classes as a tensor (num_classes,).
+
+    Raises:
+        ValueError: they are not one positive number for each class.
+    """
+    if len(class_weights) != len(labels) or not all(0 < weight < math.inf for weight in class_weights):
+        raise ValueError(
+            f"class_weights={list(class_weights)}: must be one number above 0 for each of {', '.join(labels)}."
+        )
+    return torch.tensor(class_weights, dtype=torch.float32)
 
 
 def warnings(labels: Sequence[str], train_counts: Tensor, val_counts: Tensor) -> list[str]:

@@ -1,6 +1,5 @@
 """Classification: one class for each sample."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -72,12 +71,7 @@ class Classification(Task):
     ) -> None:
         super().__init__(spec, network, augment, transfer)
         check_range("label_smoothing", label_smoothing, at_least=0, below=1)
-        if class_weights is not None and (
-            len(class_weights) != spec.num_outputs or not all(0 < weight < math.inf for weight in class_weights)
-        ):
-            raise ValueError(
-                f"class_weights={list(class_weights)}: must be one number above 0 for each of {', '.join(spec.labels)}."
-            )
+        weights = None if class_weights is None else class_balance.checked_weights(class_weights, spec.labels)
         if balance is not None:
             choose("balance", balance, BALANCES, "way to balance classes")
         if balance == "weights" and class_weights is not None:
@@ -87,7 +81,6 @@ class Classification(Task):
         self.label_smoothing = label_smoothing
         self.binary = binary
         self.balance = balance
-        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self.group: str | None = None

@@ -176,7 +176,7 @@ class Language(Task):
         ]
         return (*numbers, f"next {row['next_1'].rpartition('=')[0]}")
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `sample`, a short text with the same random choices each time; `raw` (batch, ...) has no effect."""
         return {} if is_final else {"sample": self.sample(length=_SHOWN)}
 

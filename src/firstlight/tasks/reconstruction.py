@@ -96,7 +96,7 @@ class Reconstruction(Task):
         self.compare(outputs, pixels)
         return loss
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `reconstructions`, and `samples` of the same latents each time; at the end, `latent_walk`: rows of
         images (images, channels, height, width) on the way from the latent of one sample to that of the next."""
         if is_final:

@@ -237,12 +237,13 @@ class Task(Evaluated, ABC):
         """
         return None
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return what there is to see of the task, by name: images (images, channels, height, width) from 0 to 1, or a
         text. Loggers get it after each validation and at the end, in evaluation mode.
 
         Args:
             raw: raw inputs (batch, ...) of the validation split, or of the test split at the end; see `Split`.
+            targets: their targets; None if they are unknown.
             is_final: whether the training has ended and the best weights are loaded.
         """
         return {}

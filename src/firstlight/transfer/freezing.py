@@ -126,12 +126,17 @@ class Freezing:
         self.keep_modes()
 
     def keep_modes(self) -> None:
-        """Put frozen modules, and batch normalisation with stored statistics, into evaluation mode."""
+        """Put frozen modules, and batch normalisation with stored statistics, into evaluation mode.
+
+        A head, such as the decoder of a U-Net, has none: its weights are new.
+        """
         for module in self._frozen:
             module.eval()
         if self.transfer.uses_stored_statistics:
+            heads: Any = getattr(self.network, "head_names", None) or ()
+            new = {layer for name in heads for layer in self.network.get_submodule(name).modules()}
             for layer in self.network.modules():
-                if isinstance(layer, _BATCH_NORMS):
+                if isinstance(layer, _BATCH_NORMS) and layer not in new:
                     layer.eval()
 
     def parameters(self, lr: float | None) -> list[nn.Parameter] | list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from firstlight.runs.export.portable import Portable
+from firstlight.spec import IGNORED
 
 _FALL = 0.02  # of an accuracy
 _GROWTH = 0.1  # of an error, as a fraction of it
@@ -40,8 +41,8 @@ class Quality(NamedTuple):
 def compare_quality(network: Portable, raw: Tensor, targets: Tensor, before: np.ndarray, after: np.ndarray) -> Quality:
     """Return how good the answers of both files are.
 
-    Accuracy for classes and tokens, the mean absolute error for numbers. Reconstructions are compared with the images,
-    and the images of a generator with those of the file with floats.
+    Accuracy for classes, pixels and tokens, the mean absolute error for numbers. Reconstructions are compared with the
+    images, and the images of a generator with those of the file with floats.
 
     Args:
         network: what was exported.
@@ -55,6 +56,10 @@ def compare_quality(network: Portable, raw: Tensor, targets: Tensor, before: np.
         wanted = targets.numpy()
         found = [float((output.argmax(-1) == wanted).mean()) for output in (before, after)]
         return Quality("accuracy", found[0], found[1], found[0] - max(_FALL, 1 / wanted.size), len(raw))
+    if answer == "logits":  # of pixels
+        wanted = network.task.preprocess.with_places(targets, raw).numpy()
+        found = [float((output.argmax(1) == wanted)[wanted != IGNORED].mean()) for output in (before, after)]
+        return Quality("accuracy", found[0], found[1], found[0] - _FALL, len(raw))
     if answer == "numbers":
         wanted = targets.numpy()
         found = [float(np.abs(output - wanted).mean()) for output in (before, after)]

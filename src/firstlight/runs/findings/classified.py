@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -24,6 +25,8 @@ class Classified:
         indices: (samples,), the place of each sample in its split.
         labels: the names of the classes.
         num_samples: samples of the split; those above are evenly spaced among them, see `Outcomes`.
+        columns: the columns of the table of the classes.
+        rank: the column by which the worst classes are found.
     """
 
     probabilities: Tensor
@@ -32,6 +35,8 @@ class Classified:
     indices: Tensor
     labels: Sequence[str]
     num_samples: int
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
+    rank: ClassVar[str] = "f1"
 
     @classmethod
     def of(cls, outcomes: Outcomes, spec: DataSpec, temperature: float = 1.0) -> "Classified":

@@ -11,7 +11,6 @@ from firstlight.config import RunConfig
 from firstlight.runs.command_line import relative_path
 from firstlight.runs.device import mixed_precision
 from firstlight.runs.findings import write
-from firstlight.runs.findings.classified import Classified
 from firstlight.runs.findings.decide import calibrate_task, choose_threshold
 from firstlight.runs.findings.text import classes_text
 from firstlight.runs.findings.write import Samples
@@ -48,8 +47,9 @@ def report(task: Task, batches: Batches, config: RunConfig, name: str, samples: 
     if name == OTHER:
         print(_content(torch.cat(seen), task))
     print(metrics_table(metrics, (*SPLITS, OTHER)))
-    if outcomes is not None and len(outcomes) and isinstance(task, Classification):
-        print(f"\n{classes_text(Classified.of(outcomes, task.spec))}")
+    classes = None if outcomes is None else write.classes_of(task, outcomes)
+    if classes is not None:
+        print(f"\n{classes_text(classes)}")
     return Found(task, name, metrics, outcomes, samples)
 
 

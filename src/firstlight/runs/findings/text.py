@@ -4,25 +4,27 @@ import math
 
 from firstlight.checks import printable
 from firstlight.log import aligned
-from firstlight.runs.findings.classified import COLUMNS, Classified
+from firstlight.runs.findings.classified import Classified
+from firstlight.runs.findings.segmented import Segmented
 
 MAX_MATRIX = 12  # classes up to which the confusion matrix is printed
 MAX_CLASSES = 40  # rows of the table of classes
 _LONGEST = 20  # characters of a label
 
 
-def classes_text(found: Classified) -> str:
+def classes_text(found: Classified | Segmented) -> str:
     """Return the table of the classes and, for at most 12 classes, the confusion matrix.
 
-    Of more than 40 classes, those with the lowest F1 are shown.
+    Of more than 40 classes, those with the lowest F1 or IoU are shown.
     """
     rows = found.per_class()
     if len(rows) > MAX_CLASSES:
-        rows = sorted(rows, key=lambda row: row["f1"])[:MAX_CLASSES]
-    table = [["class", *COLUMNS], *([_label(row["class"]), *(_cell(row[name]) for name in COLUMNS)] for row in rows)]
+        rows = sorted(rows, key=lambda row: row[found.rank])[:MAX_CLASSES]
+    columns = found.columns
+    table = [["class", *columns], *([_label(row["class"]), *(_cell(row[name]) for name in columns)] for row in rows)]
     lines = [_right(table)]
     if len(rows) < len(found.labels):
-        lines.append(f"the {len(rows)} classes of {len(found.labels)} with the lowest f1")
+        lines.append(f"the {len(rows)} classes of {len(found.labels)} with the lowest {found.rank}")
     if len(found.labels) <= MAX_MATRIX:
         names = [_label(label) for label in found.labels]
         counts = [[name, *map(str, row)] for name, row in zip(names, found.confusion().tolist(), strict=True)]

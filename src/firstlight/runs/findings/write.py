@@ -16,8 +16,9 @@ from firstlight.runs.figures.precision_recall import precision_recall
 from firstlight.runs.figures.predicted_true import predicted_true
 from firstlight.runs.figures.reliability import reliability
 from firstlight.runs.findings.classified import Classified
+from firstlight.runs.findings.segmented import Segmented
 from firstlight.runs.run_folder import RunFolder
-from firstlight.tasks import Classification, Regression, Task
+from firstlight.tasks import Classification, Regression, Segmentation, Task
 from firstlight.tasks.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -59,9 +60,19 @@ def write_findings(target: Path, task: Task, outcomes: Outcomes, samples: Sample
             (target / f"{name}.png").unlink(missing_ok=True)
     for name, figure in figures.items():
         save_figure(figure, target / f"{name}.png")
-    if len(outcomes) and isinstance(task, Classification):
-        write_csv(target / TABLE, Classified.of(outcomes, task.spec).per_class())
+    classes = classes_of(task, outcomes)
+    if classes is not None:
+        write_csv(target / TABLE, classes.per_class())
     return figures
+
+
+def classes_of(task: Task, outcomes: Outcomes) -> Classified | Segmented | None:
+    """Return what was found for classes of samples or of pixels; None for other tasks, and without samples."""
+    if not len(outcomes):
+        return None
+    if isinstance(task, Segmentation):
+        return Segmented.of(outcomes, task.spec)
+    return Classified.of(outcomes, task.spec) if isinstance(task, Classification) else None
 
 
 def draw(task: Task, outcomes: Outcomes, samples: Samples | None) -> Iterator[tuple[str, "Figure"]]:
@@ -76,6 +87,12 @@ def draw(task: Task, outcomes: Outcomes, samples: Samples | None) -> Iterator[tu
         worst, number = found.worst(MAX_MISTAKES), int((~found.is_correct).sum())
         captions = [_class_caption(found, position) for position in worst]
         title = f"{len(worst)} worst of {number:,} mistakes in {len(found.targets):,} samples"
+    elif isinstance(task, Segmentation):
+        images = Segmented.of(outcomes, task.spec)
+        yield "confusion", confusion(images.confusion().numpy(), images.labels)
+        worst = images.worst(MAX_MISTAKES // 2)
+        captions = [text for each in worst for text in (f"mean IoU {1 - float(images.errors[each]):.0%}", "prediction")]
+        title = f"{len(worst)} lowest mean IoU in {len(images.errors):,} samples"
     elif isinstance(task, Regression):
         predicted, true = outcomes.outputs, outcomes.targets
         yield "predicted_true", predicted_true(predicted.numpy(), true.numpy(), task.spec.labels)
@@ -86,7 +103,8 @@ def draw(task: Task, outcomes: Outcomes, samples: Samples | None) -> Iterator[tu
         return
     if worst and samples is not None and task.spec.kind == "images":
         raw = samples(outcomes.indices[torch.tensor(worst)])
-        yield "mistakes", mistakes(visible(task, raw).numpy(), captions, title)
+        pairs = task.example_output(raw.to(task.device)) if isinstance(task, Segmentation) else None
+        yield "mistakes", mistakes((visible(task, raw) if pairs is None else pairs).numpy(), captions, title)
 
 
 def visible(task: Task, raw: Tensor) -> Tensor:

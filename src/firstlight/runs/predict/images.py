@@ -54,24 +54,34 @@ class Images:
         """Return the batch of images (batch, channels, height, width), uint8, inverted where `invert` says so."""
         margin = self.spec.margin
         inside = (..., slice(margin, -margin or None), slice(margin, -margin or None))
-        pixels, inverted = self._invert(images, inside)
+        pixels, inverted = self._invert(images)
         unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)
         warnings = [[*before, *after] for before, after in zip(inverted, unlike, strict=True)]
         return InputBatch(names, torch.from_numpy(pixels), warnings)
 
-    def _invert(self, images: np.ndarray, inside: Any) -> tuple[np.ndarray, list[list[str]]]:
+    def _invert(self, images: np.ndarray) -> tuple[np.ndarray, list[list[str]]]:
         """Return the images, inverted where `invert` says so, and the warnings about it.
 
         Args:
             images: (images, channels, height, width), uint8.
-            inside: index of the pixels without the margin.
         """
         if self.invert != "auto" or self.spec.ground is None:
             return (255 - images if self.invert is True else images), [[]] * len(images)
-        ground = "light" if self.spec.ground == "dark" else "dark"
-        chosen = has_ground(images[inside], ground)
+        chosen = self.inverted(images)
         inverted = np.where(chosen[:, None, None, None], 255 - images, images)
-        return inverted, [[f"inverted: {ground} ground"] if is_chosen else [] for is_chosen in chosen]
+        return inverted, [[f"inverted: {self._other_ground} ground"] if is_chosen else [] for is_chosen in chosen]
+
+    def inverted(self, images: np.ndarray) -> np.ndarray:
+        """Return which images (images, channels, height, width), uint8, `invert` exchanges black and white of."""
+        if self.invert != "auto" or self.spec.ground is None:
+            return np.full(len(images), self.invert is True)
+        margin = self.spec.margin
+        inside = images[..., margin : images.shape[2] - margin, margin : images.shape[3] - margin]
+        return has_ground(inside, self._other_ground)
+
+    @property
+    def _other_ground(self) -> str:
+        return "light" if self.spec.ground == "dark" else "dark"
 
 
 class ImageInputs(Images):

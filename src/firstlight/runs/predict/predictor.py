@@ -13,6 +13,7 @@ from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_pretrained, load_task
 from firstlight.runs.predict.images import INVERT, ImageInputs
 from firstlight.runs.predict.inputs import InputBatch, Inputs
+from firstlight.runs.predict.masks import MaskFiles
 from firstlight.runs.predict.memory import open_memory
 from firstlight.runs.predict.results import UNREAD, predict_batch
 from firstlight.runs.predict.rows_file import naming_earlier, rows_file
@@ -30,7 +31,7 @@ from firstlight.runs.predict.tables import TableInputs
 from firstlight.runs.predict.texts import TextInputs
 from firstlight.runs.run_folder import RunFolder
 from firstlight.spec import DataSpec
-from firstlight.tasks import Task
+from firstlight.tasks import Segmentation, Task
 from firstlight.transfer.imagenet_groups import check_group
 
 
@@ -47,6 +48,8 @@ def predict(
     trust: bool = False,
     max_pixels: int = MAX_PIXELS,
     steps: bool = False,
+    masks: str | Path | None = None,
+    overlays: str | Path | None = None,
 ) -> list[dict[str, Any]]:
     """Predict images, the rows of a table, or texts, whichever the network was trained on.
 
@@ -70,6 +73,8 @@ def predict(
         trust: whether the run's config may name any class or function, see `RunFolder.config`.
         max_pixels: an image with more pixels is left out, because it may be a decompression bomb.
         steps: whether to print what happens to the first image, with the shape after each step.
+        masks: folder for the mask of each image, for a segmentation, see `MaskFiles`; None to write none.
+        overlays: folder for each image under its mask; None to write none.
 
     Returns:
         The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
@@ -89,11 +94,13 @@ def predict(
         raise ValueError(f"predict.invert={invert}: must be auto, true or false.")
     if group is not None:
         check_group(group)
+    mask_files = MaskFiles(masks, overlays)
     target = user_path(_default_output(run) if output is None else output, "output")
     with naming_earlier(target):
         device = pick_device(accelerator)
         task = load_task(run, checkpoint, device, trust) if run else load_pretrained(model or {}).to(device)
         check_predicts(task, run)
+        mask_files.check_task(task)
         if group is not None:
             task.use_group(group)
         # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
@@ -101,7 +108,8 @@ def predict(
         if steps:
             check_steps(task)
         inputs = open_inputs(input, target, task.spec, interpolation, invert, known_of(run), max_pixels)
-        rows = _Prediction(task, inputs, target).run(batch_size, str(input))
+        mask_files.check_inputs(inputs, user_path(input, "input"))
+        rows = _Prediction(task, inputs, target, mask_files).run(batch_size, str(input))
         if steps:
             show(f"\nthe first image, step by step\n{steps_text(task, inputs, rows[0]['path'])}")
         return rows
@@ -170,10 +178,11 @@ def open_inputs(
 class _Prediction:
     """The way of the inputs through the network, and its results so far."""
 
-    def __init__(self, task: Task, inputs: Inputs, target: Path) -> None:
+    def __init__(self, task: Task, inputs: Inputs, target: Path, mask_files: MaskFiles) -> None:
         self.task = task
         self.inputs = inputs
         self.target = target
+        self.mask_files = mask_files
         self.sheet = Sheet()
         self.rows: list[dict[str, Any]] = []
         self.num_predicted = 0
@@ -216,6 +225,9 @@ class _Prediction:
             example = self.task.example_output(batch.raw.to(self.task.device))
             images = None if example is None or isinstance(example, str) else example.cpu()
             self.sheet.add(batch.raw, [self.task.cells(result.found) for result in results], images)
+        if self.mask_files and isinstance(self.inputs, ImageInputs) and isinstance(self.task, Segmentation):
+            for result in results:
+                self.mask_files.write(self.task, self.inputs, Path(result.names["path"]))
         rows = [result.row for result in results]
         self.rows += rows
         return rows
@@ -246,3 +258,5 @@ class _Prediction:
         show(f"{predicted}{without} in {self.target}")
         if sheet_path:
             show(f"contact sheet in {sheet_path}")
+        for key, folder in self.mask_files.folders.items():
+            show(f"{key} in {folder}")

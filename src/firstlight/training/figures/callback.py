@@ -15,7 +15,7 @@ from firstlight.log import logger
 from firstlight.networks.network import completed
 from firstlight.runs import RunFolder
 from firstlight.runs.figures.filtered import filtered_image
-from firstlight.tasks import Task
+from firstlight.tasks import Batch, Task
 from firstlight.tasks.metrics.confusion import ConfusionMeter
 from firstlight.training.callbacks import Learner, Recorder, RunCallback
 from firstlight.training.figures.confusion import confusion_image
@@ -52,7 +52,7 @@ class Figures(RunCallback):
         self.recorder = recorder
         self.task = task
         self.samples = samples
-        self._raw: Tensor | None = None
+        self._validated: Batch | None = None
         self._failed: set[str] = set()
 
     def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
@@ -64,18 +64,18 @@ class Figures(RunCallback):
             self._add(
                 "val/confusion", lambda: confusion_image(meter.counts, self.task.spec.labels), trainer.global_step
             )
-        if self._raw is None:
-            self._raw = self._first("val", _NUM_SAMPLES)
-        self._add_shown("val", self._raw, trainer.global_step)
+        if self._validated is None:
+            self._validated = self._first("val")
+        self._add_shown("val", self._validated, trainer.global_step)
 
     def finish(self, folder: RunFolder) -> None:
         """Draw the network of the best checkpoint, and what it makes of the test split. Called on the first rank."""
-        step, raw = self.recorder.row.get("step", 0), self._first("test", _NUM_SAMPLES)
+        step, batch = self.recorder.row.get("step", 0), self._first("test")
         if self.task.spec.kind == "images":
-            self._draw_inside(folder, raw, step)
+            self._draw_inside(folder, None if batch is None else batch[0], step)
         if not self.recorder.loggers:
             return
-        self._add_shown("test", raw, step, is_final=True)
+        self._add_shown("test", batch, step, is_final=True)
         for name in _WRITTEN:
             path = folder.path / f"{name}.png"
             if path.exists():
@@ -111,19 +111,19 @@ class Figures(RunCallback):
             with undisturbed(self.task):
                 write_projector(folder.path / FOLDER, self.task, *found)
 
-    def _first(self, split: str, number: int) -> Tensor | None:
-        found = self.samples(split, number)
-        return None if found is None else found[0].to(self.task.device)
+    def _first(self, split: str) -> Batch | None:
+        found = self.samples(split, _NUM_SAMPLES)
+        return None if found is None else (found[0].to(self.task.device), found[1].to(self.task.device))
 
-    def _add_shown(self, split: str, raw: Tensor | None, step: int, *, is_final: bool = False) -> None:
+    def _add_shown(self, split: str, batch: Batch | None, step: int, *, is_final: bool = False) -> None:
         """Add what the task shows of a split."""
-        if raw is None:
+        if batch is None:
             return
         shown: dict[str, Tensor | str] = {}
 
         def ask() -> None:
             with undisturbed(self.task):
-                shown.update(self.task.figures(raw, is_final=is_final))
+                shown.update(self.task.figures(*batch, is_final=is_final))
 
         self._attempt(f"{split}/", ask)
         for name, value in shown.items():

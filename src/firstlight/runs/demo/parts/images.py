@@ -20,7 +20,7 @@ from firstlight.runs.explain.drawing.overlay import heat_overlay
 from firstlight.runs.predict.images import Images
 from firstlight.runs.predict.results import predict_batch
 from firstlight.spec import DataSpec
-from firstlight.tasks import Classification, Reconstruction, Regression
+from firstlight.tasks import Classification, Reconstruction, Regression, Segmentation
 from firstlight.tasks.task import TOP
 
 _MAX_SKETCH = 64  # pixels of the largest images that can be drawn with a few strokes
@@ -81,7 +81,7 @@ class ImageAnswers:
         return numbers(self.task, found) if isinstance(self.task, Regression) else "  ".join(self.task.cells(found))
 
     def _views(self, raw: Tensor) -> tuple[Tensor, Any]:
-        """Return the image that the network sees, and the one beside it: Grad-CAM or a reconstruction; None for none.
+        """Return the image that the network sees, and the one beside it: a mask, a reconstruction, Grad-CAM or None.
 
         Args:
             raw: a batch of one image, see `Split`.
@@ -104,7 +104,8 @@ class ImageAnswers:
     @property
     def second_heading(self) -> str:
         """Heading of the second image."""
-        return "Reconstruction" if isinstance(self.task, Reconstruction) else "Where it looks (Grad-CAM)"
+        names = {Reconstruction: "Reconstruction", Segmentation: "Its mask"}
+        return next((name for kind, name in names.items() if isinstance(self.task, kind)), "Where it looks (Grad-CAM)")
 
 
 def can_draw(spec: DataSpec) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from firstlight.files import user_path
+from firstlight.runs.command_line import command
 from firstlight.runs.device import pick_device
 from firstlight.runs.load import load_task
 from firstlight.runs.predict.images import Images
@@ -18,7 +19,7 @@ from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.serve.inputs import Sample, as_batch
 from firstlight.runs.serve.models.exported import open_exported
 from firstlight.runs.serve.models.sources import check_source
-from firstlight.tasks import Task
+from firstlight.tasks import Segmentation, Task
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ def open_served(
         return Served(path.name, task, _images(task, invert, None))
     assert run is not None
     task = load_task(run, checkpoint, device, trust)
+    if isinstance(task, Segmentation):
+        raise ValueError(
+            f"run={run}: must be a run of another task than segmentation, because a server answers with rows, and not"
+            f" with masks. To fix: use {command('predict')} run={run} predict.masks=FOLDER"
+        )
     if not (task.can_predict or task.can_sample) or task.acts:
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
     return Served(RunFolder.open(run).path.name, task, _images(task, invert, run), task.can_sample)
