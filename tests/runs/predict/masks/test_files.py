@@ -10,7 +10,7 @@ from PIL import Image
 
 from firstlight.config.compose import compose
 from firstlight.runs.evaluate import evaluate
-from firstlight.runs.explain import explain
+from firstlight.runs.explain.explainer import explain
 from firstlight.runs.export import export
 from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
@@ -44,14 +44,19 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
 def test_masks_have_the_size_of_their_images_and_the_numbers_of_their_classes(run: Path, photos: Path) -> None:
     masks, overlays = photos.parent / "masks", photos.parent / "overlays"
     table = photos.parent / "table.csv"
     rows = predict(run, photos, table, accelerator="cpu", masks=masks, overlays=overlays)
     sizes = {"wide.png.png": (45, 30), "wide.jpg.png": (32, 32), "inner/high.png": (20, 61), "turned.png": (30, 50)}
     for folder in (masks, overlays):
-        found = {path.relative_to(folder).as_posix(): Image.open(path) for path in folder.rglob("*.png")}
-        assert {name: image.size for name, image in found.items()} == sizes
+        found = {path.relative_to(folder).as_posix(): size_of(path) for path in folder.rglob("*.png")}
+        assert found == sizes
     with Image.open(masks / "wide.jpg.png") as mask:
         assert mask.mode == "P"
         numbers = np.asarray(mask)
@@ -79,10 +84,11 @@ def test_no_mask_is_written_among_the_images(run: Path, photos: Path, folder: st
 
 
 def test_other_tasks_have_no_masks(trained_run: Path, photos: Path) -> None:
-    with pytest.raises(ValueError, match=r"predict\.masks=m: must be null with task=classification, which predicts no"):
+    with pytest.raises(ValueError, match=r"predict\.masks=.*m: must be null with task=classification"):
         predict(trained_run, photos, photos.parent / "t.csv", accelerator="cpu", masks="m")
 
 
+@pytest.mark.figures
 def test_evaluate_prints_a_row_for_each_class(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluate(run, accelerator="cpu", output=tmp_path)
     assert set(found) == {f"test/{name}" for name in ("loss", "accuracy", "mean_iou", "dice")}
@@ -94,7 +100,6 @@ def test_evaluate_prints_a_row_for_each_class(run: Path, tmp_path: Path, capsys:
     occurs = [row for row in rows if int(row["pixels"]) or float(row["precision"])]
     assert found["test/mean_iou"] <= sum(float(row["iou"]) for row in occurs) / len(occurs) + 1e-5
     assert sum(int(row["pixels"]) for row in rows) == 12 * 32 * 32
-    assert (run / "per_class.csv").read_text() == (tmp_path / "per_class.csv").read_text()
     assert (tmp_path / "confusion.png").exists()
     assert (tmp_path / "mistakes.png").exists()
 

@@ -56,8 +56,8 @@ class MaskFiles:
             ValueError: it does not.
         """
         if self.folders and not isinstance(task, Segmentation):
-            key = next(iter(self.folders))
-            raise ValueError(f"predict.{key}: must be null with task={task.task_name}, which predicts no masks.")
+            key, folder = next(iter(self.folders.items()))
+            raise ValueError(f"predict.{key}={folder}: must be null with task={task.task_name}, which predicts no masks.")
 
     def check_inputs(self, inputs: Inputs, source: Path) -> None:
         """Check that no file will be written among the images, where the next prediction would find it.
