@@ -103,8 +103,8 @@ class FCN(Network):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs, height, width)."""
-        maps = self.encoder(inputs)[-len(self.logits) :]
-        *finer, logits = [layer(features) for layer, features in zip(self.logits, maps, strict=True)]
+        found = self.encoder(inputs)[-len(self.logits) :]
+        *finer, logits = [layer(features) for layer, features in zip(self.logits, found, strict=True)]
         for enlarged, skip in zip(self.enlarged, reversed(finer), strict=True):
             logits = fitted(enlarged(logits), skip.shape[2:]) + skip
         return fitted(self.last(logits), inputs.shape[2:])

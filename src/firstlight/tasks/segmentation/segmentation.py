@@ -113,7 +113,12 @@ class Segmentation(Task):
 
     def compare(self, outputs: Tensor, targets: Tensor) -> None:
         """Update the added metrics, and the outcomes: of each image the confusion matrix of its pixels, the number of
-        pixels that count, and 1 minus the mean IoU of the classes that occur. In evaluation only."""
+        pixels that count, and 1 minus the mean IoU of the classes that occur. In evaluation only.
+
+        Args:
+            outputs: logits (batch, classes, height, width).
+            targets: masks (batch, height, width).
+        """
         if self.training:
             return
         if self.added:
@@ -175,7 +180,8 @@ class Segmentation(Task):
 
     @torch.inference_mode()
     def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `masks`: each image beside itself under its true and under its predicted mask."""
+        """Return `masks`: each image beside itself under its true and under its predicted mask, (images, 3, height, 3
+        widths), from 0 to 1; see `Task.figures`."""
         images, predicted = self._seen(raw)
         parts = [in_colour(images), predicted]
         if targets is not None:
