@@ -58,7 +58,7 @@ class Transformer(Network):
         if embedding_dim % num_heads:
             raise ValueError(f"num_heads={num_heads}: must be a divisor of embedding_dim={embedding_dim}.")
         (self.max_length,) = spec.input_shape
-        self.is_encoder = spec.targets == "classes"
+        self.is_encoder = spec.targets != "tokens"
         self.embedding = nn.Embedding(len(spec.tokens), embedding_dim)
         self.positions = nn.Embedding(self.max_length, embedding_dim)
         self.dropout = build_dropout(dropout)

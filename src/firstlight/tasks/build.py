@@ -25,10 +25,11 @@ from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks.classification import Classification
 from firstlight.tasks.language import Language
+from firstlight.tasks.multilabel import Multilabel
 from firstlight.tasks.regression import Regression
 from firstlight.tasks.reinforcement.policy_gradient import PolicyGradient
 from firstlight.tasks.segmentation import Segmentation
-from firstlight.tasks.task import Task
+from firstlight.tasks.task import FITTING, Task
 from firstlight.transfer.embeddings.word_vectors import load_word_vectors
 from firstlight.transfer.head import replace_head
 from firstlight.transfer.pretrained import Pretrained, find_pretrained
@@ -52,7 +53,10 @@ def _task_for(spec: DataSpec) -> type[Task]:
         "tokens": Language,
         "rewards": PolicyGradient,
         "masks": Segmentation,
+        "labels": Multilabel,
     }
+    if spec.targets not in tasks:
+        raise ValueError(f"task: must be {FITTING[spec.targets]}, because the targets of the data are {spec.targets}.")
     return tasks[spec.targets]
 
 

@@ -21,6 +21,7 @@ class Evaluated(nn.Module):
         task_name: see `Task`.
         metrics: see `Task`.
         added: the metrics that `task.metrics` of the config adds.
+        evaluated_metrics: what the meter also computes in evaluation, for validation and test.
         test_metrics: what `outcome_metrics` returns, for the test split alone.
         keeps_outcomes: whether the outputs for a split may be kept as `Outcomes`; if so, the task defines `outcome`.
         outcomes: collects what `compare` gets, in evaluation; None if nothing is collected.
@@ -28,6 +29,7 @@ class Evaluated(nn.Module):
 
     task_name: ClassVar[str]
     metrics: tuple[Metric, ...] = (LOSS,)
+    evaluated_metrics: ClassVar[tuple[Metric, ...]] = ()
     test_metrics: ClassVar[tuple[Metric, ...]] = ()
     keeps_outcomes: ClassVar[bool] = False
 
@@ -40,7 +42,8 @@ class Evaluated(nn.Module):
         """Return the metrics of a split: "train", "val" or "test"."""
         if split == "train":
             return self.metrics
-        return (*self.metrics, *self.added.metrics, *(self.test_metrics if split == "test" else ()))
+        evaluated = *self.metrics, *self.evaluated_metrics
+        return (*evaluated, *self.added.metrics, *(self.test_metrics if split == "test" else ()))
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ class Evaluated(nn.Module):
                 f"task.metrics: must be null with task={self.task_name}, which compares no outputs with targets."
             )
         for name in nodes:
-            if name in self.metric_names:
+            if name in (metric.name for metric in self.metrics_of("test")):
                 raise ValueError(
                     f"task.metrics.{name}: must have another name; {self.task_name} has this metric itself."
                 )

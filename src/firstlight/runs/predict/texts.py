@@ -38,7 +38,7 @@ class TextInputs:
         self.spec = spec
         self.vocabulary = spec.tokens
         self.known = frozenset(self.vocabulary) - {UNKNOWN}
-        self.is_classified = spec.targets == "classes"
+        self.is_classified = spec.targets != "tokens"
         is_line = not self.is_classified and "\n" in self.known
         self.first = [self.vocabulary.index("\n")] if is_line else []
 
