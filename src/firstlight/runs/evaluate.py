@@ -176,11 +176,11 @@ def _check_input(path: Path, spec: DataSpec) -> None:
 
     Raises:
         ValueError: it is not a folder, for images; not a file, for tables and texts that go on; or does not exist, for
-            texts that are classified. An agent gets no samples, and the targets may not be masks or boxes.
+            texts that are classified. An agent gets no samples, and the targets of images must be classes.
     """
     if spec.environment:
         raise ValueError(f"input={path}: must be null for an agent, which plays {spec.environment}. To fix: split=val.")
-    if spec.has_places:
+    if spec.kind == "images" and spec.target_type:
         raise ValueError(
             f"input={path}: must be null with {spec.targets} as targets, which folders of classes do not have."
             " To fix: set data.dir to other data of the same form."

@@ -65,6 +65,7 @@ class Task(Evaluated, ABC):
         augments_evaluation: whether evaluation augments samples too, and so needs the steps of the augmentation.
         min_batch_size: samples that a batch must have; a loss may compare the samples of a batch.
         can_predict: whether the task has `predict_rows`, see `runs.predict`.
+        predicts_boxes: whether its rows have the column `boxes`, see `objects.found.Boxes`.
         sample_suffix: suffix of the file that holds the output of `sample`: ".png" for images, ".txt" for a text,
             ".gif" for an animation.
         needs: attributes that the network must have besides `forward`; empty if any network will do.
@@ -88,6 +89,7 @@ class Task(Evaluated, ABC):
     augments_evaluation: ClassVar[bool] = False
     min_batch_size: ClassVar[int] = 1
     can_predict: ClassVar[bool] = False
+    predicts_boxes: ClassVar[bool] = False
     sample_suffix: ClassVar[str] = ".png"
     needs: ClassVar[tuple[str, ...]] = ()
     needs_description: ClassVar[str] = ""

@@ -127,6 +127,7 @@ def test_mistakes_are_named(trained_run: Path, options: dict[str, Any], message:
 
 
 LSTM = ["data=text", "model=lstm", "model.hidden_size=8"]
+CANVASES = ["data=scattered_digits", "data.image_size=64", "data.max_digits=1", "data.num_train=20", "data.num_test=4"]
 
 
 @pytest.mark.slow
@@ -139,6 +140,8 @@ LSTM = ["data=text", "model=lstm", "model.hidden_size=8"]
         (["data=digits", "model=gan", "model.base_channels=4"], "images", "onnx"),
         (LSTM, "probabilities", "onnx"),
         (["data=text", "model=transformer"], "probabilities", "onnx"),
+        ([*CANVASES, "data.target=boxes", "model=linear", "task=localisation"], "probabilities, boxes", "onnx"),
+        ([*CANVASES, "data.target=labels", "model=linear", "task=multilabel"], "probabilities", "torch_export"),
     ],
 )
 def test_every_task_exports(
@@ -152,7 +155,7 @@ CLASSIFIED = {"bag_of_words", "text_cnn"}  # networks of texts with a class alon
 # Of each family one; the export of all others takes minutes and finds nothing more. The tasks above bring their own.
 RELATIVES = {"alexnet", "efficientnet_lite0", "googlenet", "inception", "lenet", "resnet34", "resnet50", "rnn", "timm"}
 RELATIVES |= {"linear", "vgg13", "vgg16", "vgg19"}
-BY_TASK = {"autoencoder", "cnn", "gan", "gru", "lstm", "mlp", "transformer", "vae"}
+BY_TASK = {"autoencoder", "cnn", "fcos", "gan", "gru", "lstm", "mlp", "transformer", "vae"}
 MODELS = sorted({path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml")} - RELATIVES - BY_TASK)
 
 

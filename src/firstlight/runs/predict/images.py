@@ -14,6 +14,7 @@ from firstlight.data.images.memory import MAX_PIXELS
 from firstlight.data.images.read_ahead import read_ahead
 from firstlight.data.images.reading import find_images, refuse_decompression_bombs
 from firstlight.runs.predict.inputs import InputBatch, check_kind
+from firstlight.runs.predict.objects.originals import size_in_file
 from firstlight.runs.predict.sheet import is_sheet
 from firstlight.spec import DataSpec
 
@@ -50,14 +51,22 @@ class Images:
         self.known = known
         self.max_pixels = max_pixels
 
-    def batch(self, names: list[dict[str, Any]], images: np.ndarray) -> InputBatch:
-        """Return the batch of images (batch, channels, height, width), uint8, inverted where `invert` says so."""
+    def batch(
+        self, names: list[dict[str, Any]], images: np.ndarray, sizes: list[tuple[int, int]] | None = None
+    ) -> InputBatch:
+        """Return the batch of images (batch, channels, height, width), uint8, inverted where `invert` says so.
+
+        Args:
+            names: see `InputBatch`.
+            images: (images, channels, height, width), uint8.
+            sizes: see `InputBatch`; None if they do not matter.
+        """
         margin = self.spec.margin
         inside = (..., slice(margin, -margin or None), slice(margin, -margin or None))
         pixels, inverted = self._invert(images)
         unlike = self.known.warnings(pixels[inside]) if self.known else [[]] * len(pixels)
         warnings = [[*before, *after] for before, after in zip(inverted, unlike, strict=True)]
-        return InputBatch(names, torch.from_numpy(pixels), warnings)
+        return InputBatch(names, torch.from_numpy(pixels), warnings, sizes=sizes or [])
 
     def _invert(self, images: np.ndarray) -> tuple[np.ndarray, list[list[str]]]:
         """Return the images, inverted where `invert` says so, and the warnings about it.
@@ -111,7 +120,8 @@ class ImageInputs(Images):
         with refuse_decompression_bombs(self.max_pixels), ThreadPoolExecutor() as pool:
             found = read_ahead(pool, self.paths, self.spec.stored_shape, batch_size, self.problems, *options)
             for paths, raw in found:
-                yield self.batch([{"path": str(path)} for path in paths], raw.numpy())
+                sizes = [size_in_file(path) for path in paths] if self.spec.targets == "boxes" else None
+                yield self.batch([{"path": str(path)} for path in paths], raw.numpy(), sizes)
 
 
 def _find(source: Path, target: Path, sheet_path: Path | None) -> list[Path]:

@@ -12,6 +12,7 @@ from firstlight.data.images.reading import fit_image, read_image, refuse_decompr
 from firstlight.files import user_path
 from firstlight.runs.predict.images import Images
 from firstlight.runs.predict.inputs import InputBatch, Inputs
+from firstlight.runs.predict.objects.originals import size_in_file, upright_size
 from firstlight.runs.predict.tables import TableInputs
 from firstlight.runs.predict.texts import TextInputs
 from firstlight.spec import DataSpec
@@ -44,7 +45,9 @@ class MemoryImages(Images):
             for start in range(0, len(self.items), batch_size):
                 items = list(enumerate(self.items[start : start + batch_size], start + 1))
                 names = [{"image": str(item) if isinstance(item, str | Path) else number} for number, item in items]
-                yield self.batch(names, np.stack([self._read(item, f"image {number}") for number, item in items]))
+                images = np.stack([self._read(item, f"image {number}") for number, item in items])
+                sizes = [self._size(item) for _, item in items] if self.spec.targets == "boxes" else None
+                yield self.batch(names, images, sizes)
 
     def _read(self, item: Any, name: str) -> np.ndarray:
         options = self.spec.stored_shape, None, self.interpolation, self.spec.fit, self.max_pixels
@@ -56,6 +59,14 @@ class MemoryImages(Images):
             return read_image(Path(name), options[0], bytes(item), *options[2:])
         image = item if isinstance(item, Image.Image) else _as_image(as_array(item), name)
         return fit_image(image, options[0], *options[2:4])
+
+    def _size(self, item: Any) -> tuple[int, int]:
+        """Return the width and height of an image that has been read."""
+        if isinstance(item, str | Path):
+            return size_in_file(user_path(item, "input"))
+        if isinstance(item, bytes | bytearray | memoryview):
+            return size_in_file(Path("image"), bytes(item))
+        return upright_size(item if isinstance(item, Image.Image) else _as_image(as_array(item), "image"))
 
 
 def open_memory(data: Any, spec: DataSpec, *options: Any) -> Inputs:

@@ -15,6 +15,7 @@ from firstlight.runs.predict.images import INVERT, ImageInputs
 from firstlight.runs.predict.inputs import InputBatch, Inputs
 from firstlight.runs.predict.masks import MaskFiles
 from firstlight.runs.predict.memory import open_memory
+from firstlight.runs.predict.objects.coco import results_path, write_results
 from firstlight.runs.predict.results import UNREAD, predict_batch
 from firstlight.runs.predict.rows_file import naming_earlier, rows_file
 from firstlight.runs.predict.screen import (
@@ -80,7 +81,7 @@ def predict(
         The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
         or says why the prediction may be wrong. Those between are the task's, see `Task.predict_rows`: for
         classification `label`, `probability`, and `top_1` to `top_5` as "label=probability"; with a group, also its
-        verdict.
+        verdict. Boxes are in pixels of the image as it is shown, and also in a JSON file, see `objects.coco`.
 
     Raises:
         ValueError: the run, the checkpoint, the weights, the group or the input do not exist; the task does not
@@ -183,6 +184,7 @@ class _Prediction:
         self.inputs = inputs
         self.target = target
         self.mask_files = mask_files
+        self.results_path = results_path(target) if task.predicts_boxes else None
         self.sheet = Sheet()
         self.rows: list[dict[str, Any]] = []
         self.num_predicted = 0
@@ -202,6 +204,9 @@ class _Prediction:
         if inputs.sheet_path:
             with output_file("output", inputs.sheet_path):
                 self.sheet.write(inputs.sheet_path)
+        if self.results_path:
+            with output_file("output", self.results_path):
+                write_results(self.results_path, self.rows, self.task.spec.labels)
         self._print()
         return self.rows
 
@@ -256,6 +261,8 @@ class _Prediction:
         predicted = f"{self.num_predicted:,} prediction{'' if self.num_predicted == 1 else 's'}"
         without = f" for {number:,} {self.inputs.unit}s" if number > self.num_predicted else ""
         show(f"{predicted}{without} in {self.target}")
+        if self.results_path:
+            show(f"boxes in the format of COCO in {self.results_path}")
         if sheet_path:
             show(f"contact sheet in {sheet_path}")
         for key, folder in self.mask_files.folders.items():

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from firstlight.runs.predict.inputs import InputBatch, Inputs
+from firstlight.runs.predict.objects.originals import place
 from firstlight.tasks import Task
 
 UNREAD = "no prediction"  # the kind of the warning, and the text on the screen, for an input that cannot be read
@@ -35,6 +36,8 @@ class Result(NamedTuple):
 def predict_batch(task: Task, batch: InputBatch) -> list[Result]:
     """Return the prediction of each input of a batch."""
     found = task.predict_rows(batch.raw.to(task.device))
+    for each, size in zip(found, batch.sizes, strict=False) if task.predicts_boxes else ():
+        place(each["boxes"], size, task.spec)
     own = [[text] if (text := each.pop("warning", "")) else [] for each in found]
     warnings = [[*before, *after] for before, after in zip(batch.warnings, own, strict=True)]
     results = [Result(*each) for each in zip(batch.names, found, warnings, strict=True)]

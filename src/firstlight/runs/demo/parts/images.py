@@ -104,6 +104,8 @@ class ImageAnswers:
     @property
     def second_heading(self) -> str:
         """Heading of the second image."""
+        if self.task.predicts_boxes:
+            return "Found objects"
         names = {Reconstruction: "Reconstruction", Segmentation: "Its mask"}
         return next((name for kind, name in names.items() if isinstance(self.task, kind)), "Where it looks (Grad-CAM)")
 

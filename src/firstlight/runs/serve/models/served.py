@@ -83,6 +83,11 @@ def open_served(
         )
     if not (task.can_predict or task.can_sample) or task.acts:
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
+    if task.predicts_boxes:
+        raise ValueError(
+            f"run={run}: must be a run of another task than {task.task_name}, whose boxes the server does not place in"
+            f" the images that it gets. To fix: use {command('predict')} run={run}"
+        )
     return Served(RunFolder.open(run).path.name, task, _images(task, invert, run), task.can_sample)
 
 
