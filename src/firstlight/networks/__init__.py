@@ -7,6 +7,7 @@ from firstlight.networks.cnn import CNN as CNN
 from firstlight.networks.conv_filters import ConvFilters as ConvFilters
 from firstlight.networks.efficientnet_lite import EfficientNetLite as EfficientNetLite
 from firstlight.networks.fcn import FCN as FCN
+from firstlight.networks.fcos import FCOS as FCOS
 from firstlight.networks.gan import GAN as GAN
 from firstlight.networks.googlenet import GoogLeNet as GoogLeNet
 from firstlight.networks.inception import Inception as Inception

@@ -9,6 +9,7 @@ from firstlight.tasks.evaluated import Batch as Batch
 from firstlight.tasks.language import Language as Language
 from firstlight.tasks.metrics.metric import Metric as Metric
 from firstlight.tasks.multilabel import Multilabel as Multilabel
+from firstlight.tasks.objects import Detection as Detection
 from firstlight.tasks.objects import Localisation as Localisation
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression

@@ -3,4 +3,5 @@
 `geometry` computes with boxes, `matching` says which place of an image predicts which object.
 """
 
+from firstlight.tasks.objects.detection import Detection as Detection
 from firstlight.tasks.objects.localisation import Localisation as Localisation
