@@ -93,9 +93,9 @@ def test_it_overfits_a_batch() -> None:
     task, (raw, targets) = Detection(BOXES, network, augment(BOXES)), scenes(8, (0, 2))
     train_on(task, (raw, targets), steps=100, lr=0.01)
     assert metrics_of(task, (raw, targets))["map50"] > 0.95
-    images = task.figures(raw, is_final=False)["boxes"]
-    assert isinstance(images, Tensor)
-    assert images.shape == (8, 3, 8 * SIDE, 8 * SIDE)
+    found = task.figures(raw, targets, is_final=False)
+    assert found.keys() == {"boxes", "true_boxes"}
+    assert all(isinstance(images, Tensor) and images.shape == (8, 3, 8 * SIDE, 8 * SIDE) for images in found.values())
 
 
 def test_a_run_trains_with_augmentation() -> None:

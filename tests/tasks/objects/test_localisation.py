@@ -96,10 +96,10 @@ def test_it_overfits_a_batch_and_predicts_its_boxes() -> None:
     assert str(row["boxes"]).startswith('[{"label": "')
     assert task.cells(row)[0] == row["label"]
     assert task.details(row)[1][0] == "left"
-    images = task.figures(raw, is_final=True)["boxes"]
-    assert isinstance(images, Tensor)
-    assert images.shape == (8, 3, 8 * SIDE, 8 * SIDE)
-    assert (images[0, 0] != images[0, 2]).any()  # the box has a colour, and the images are grey
+    for images in task.figures(raw, targets, is_final=True).values():
+        assert isinstance(images, Tensor)
+        assert images.shape == (8, 3, 8 * SIDE, 8 * SIDE)
+        assert (images[0, 0] != images[0, 2]).any()  # the box has a colour, and the images are grey
 
 
 def test_the_margin_of_stored_images_is_part_of_their_pixels() -> None:

@@ -57,7 +57,7 @@ def drawn(images: Tensor, objects: Sequence[Tensor], labels: Sequence[str], side
 
     Args:
         images: (images, channels, height, width), from 0 to 1.
-        objects: (objects, 6) for each image: edges in its pixels, class and probability.
+        objects: for each image (objects, 6): edges in its pixels, class and probability; or (objects, 5), see `Split`.
         labels: names of the classes.
         side: images whose smaller side is shorter are enlarged by a whole factor, until it is this long or less.
 
@@ -69,6 +69,7 @@ def drawn(images: Tensor, objects: Sequence[Tensor], labels: Sequence[str], side
     for image, found in zip((images.cpu() * 255).round().to(torch.uint8), objects, strict=True):
         pixels = np.ascontiguousarray(image.expand(3, -1, -1).permute(1, 2, 0).numpy())
         rows = found.cpu().double().numpy()
-        canvas = draw_boxes(Image.fromarray(pixels), rows[:, :5], labels, rows[:, 5].tolist(), factor)
+        confidences = rows[:, 5].tolist() if rows.shape[1] > 5 else None
+        canvas = draw_boxes(Image.fromarray(pixels), rows[:, :5], labels, confidences, factor)
         made.append(torch.from_numpy(np.array(canvas)).permute(2, 0, 1))
     return torch.stack(made).float() / 255

@@ -158,9 +158,10 @@ class Localisation(Task):
         """Return the raw images (batch, 3, height, width) with the boxes that are found, from 0 to 1."""
         return drawn(raw.float() / 255, [found[None] for found in self._objects(raw)], self.spec.labels)
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `boxes`: images with the boxes that are found."""
-        return {"boxes": self.example_output(raw)}
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
+        """Return `boxes`, images (batch, 3, height, width) with the boxes that are found, and `true_boxes`."""
+        true = {} if targets is None else {"true_boxes": drawn(raw.float() / 255, targets.unbind(), self.spec.labels)}
+        return {"boxes": self.example_output(raw), **true}
 
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Return the label, its probability and the edges of the box."""

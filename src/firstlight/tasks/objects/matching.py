@@ -72,7 +72,7 @@ def around(points: Tensor, distances: Tensor) -> Tensor:
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
     """Return the focal loss of each logit, which counts less what is already right.
 
-    Source: Lin et al. 2017, "Focal loss for dense object detection", equation 5.
+    Source: Lin, Goyal, Girshick, He & Dollár 2017, the paper of RetinaNet, equation 5.
 
     Args:
         logits: (...,).
