@@ -63,7 +63,7 @@ class Detection(Task):
         alpha: float = 0.25,
         gamma: float = 2.0,
         radius: float = 1.5,
-        threshold: float = 0.5,
+        threshold: float = 0.4,
         min_probability: float = 0.05,
         max_overlap: float = 0.5,
     ) -> None:
