@@ -13,7 +13,7 @@ class Shows(Classification):
 
     modes: ClassVar[list[bool]] = []
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         Shows.modes.append(self.training)
         torch.rand(3)  # changes no random number of the training
         if is_final:

@@ -1,6 +1,7 @@
 """Blocks of 3x3 convolutions, and encoders of them: the parts of networks that give each pixel a class."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -53,7 +54,7 @@ class ConvEncoder(nn.Module):
         options: normalisation and activation, see `conv_block`.
     """
 
-    def __init__(self, in_channels: int, levels: Sequence[tuple[int, int]], **options: str) -> None:
+    def __init__(self, in_channels: int, levels: Sequence[tuple[int, int]], **options: Any) -> None:
         super().__init__()
         before = [in_channels, *(channels for channels, _ in levels)]
         self.levels = nn.ModuleList(

@@ -104,7 +104,8 @@ class FCOS(Network):
         check_range("num_levels", num_levels, at_least=1)
         check_range("stride", stride, at_least=1)
         check_range("head_convolutions", head_convolutions, at_least=0)
-        in_channels, *size = image_shape(self, spec)
+        in_channels, height, width = image_shape(self, spec)
+        size = height, width
         if encoder is None:
             number = fitting_levels(*size, depth + 1)
             levels = [(base_channels * min(8, 2**level), 1 if level < 2 else 2) for level in range(number)]

@@ -1,7 +1,7 @@
 """SegNet."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +19,7 @@ def pool(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
     A place is the number of a pixel in its channel, row by row.
     """
-    found: tuple[Tensor, Tensor] = F.max_pool2d_with_indices(inputs, 2)
+    found: tuple[Tensor, Tensor] = F.max_pool2d_with_indices(inputs, [2])
     return found
 
 
@@ -78,13 +78,16 @@ class SegNet(Network):
         super().__init__()
         check_range("depth", depth, at_least=1)
         check_range("base_channels", base_channels, at_least=1)
-        options = {"normalisation": normalisation, "activation": activation}
+        options: dict[str, Any] = {"normalisation": normalisation, "activation": activation}
         in_channels, height, width = image_shape(self, spec)
-        encoder, decoder = [], []
+        encoder: list[nn.Module] = []
+        decoder: list[nn.Module] = []
         outer = in_channels
         for channels, number in vgg_levels(base_channels, sum(fitting_poolings(min(height, width), depth))):
             encoder.append(conv_block(outer, channels, number, **options))
-            last = conv_block(channels, outer, 1, **options) if decoder else []  # the first level ends in the logits
+            last: Iterable[nn.Module] = (
+                conv_block(channels, outer, 1, **options) if decoder else []
+            )  # the first level ends in the logits
             decoder.append(nn.Sequential(*conv_block(channels, channels, number - 1, **options), *last))
             outer = channels
         self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder[::-1])

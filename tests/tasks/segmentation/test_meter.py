@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -38,7 +40,7 @@ def test_metrics_are_those_of_torchmetrics() -> None:
     logits[:, 4] = -9.0  # a class that does not occur
     meter = PixelMeter(5, torch.device("cpu"))
     meter.update(logits, masks, torch.tensor(1.0))
-    options = {"num_classes": 5, "ignore_index": IGNORED}
+    options: dict[str, Any] = {"num_classes": 5, "ignore_index": IGNORED}
     assert meter.compute() == pytest.approx(
         {
             "loss": 1.0,

@@ -161,7 +161,7 @@ class Detection(Task):
 
     def details(self, row: dict[str, Any]) -> list[tuple[str, ...]]:
         """Return the label, the probability and the edges of each object."""
-        lines = [("label", "probability", *EDGES)]
+        lines: list[tuple[str, ...]] = [("label", "probability", *EDGES)]
         for box in row["boxes"]:
             lines.append((box["label"], f"{box['probability']:.2%}", *(f"{box[name]:g}" for name in EDGES)))
         return lines if row["boxes"] else [("no object",)]

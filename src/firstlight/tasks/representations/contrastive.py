@@ -120,7 +120,7 @@ class Contrastive(Representation):
             hook.remove()
         return found[0].flatten(1)
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `views` (2 * batch, channels, height, width), see `example_output`."""
         return {} if is_final else {"views": self.example_output(raw)}
 

@@ -129,7 +129,7 @@ class Masked(Representation):
         """Return the mean over the features of all patches (batch, embedding_dim)."""
         return self.network(inputs)
 
-    def figures(self, raw: Tensor, *, is_final: bool) -> dict[str, Tensor | str]:
+    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
         """Return `reconstructions` (3 * batch, channels, height, width), see `example_output`."""
         return {} if is_final else {"reconstructions": self.example_output(raw)}
 

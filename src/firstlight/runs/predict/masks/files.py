@@ -57,7 +57,9 @@ class MaskFiles:
         """
         if self.folders and not isinstance(task, Segmentation):
             key, folder = next(iter(self.folders.items()))
-            raise ValueError(f"predict.{key}={folder}: must be null with task={task.task_name}, which predicts no masks.")
+            raise ValueError(
+                f"predict.{key}={folder}: must be null with task={task.task_name}, which predicts no masks."
+            )
 
     def check_inputs(self, inputs: Inputs, source: Path) -> None:
         """Check that no file will be written among the images, where the next prediction would find it.
