@@ -13,6 +13,9 @@ IGNORED = 255
 NO_OBJECT = -1
 """Class of a row of boxes that is empty, because the image has fewer objects."""
 
+MIN_VISIBLE = 0.25
+"""A box is dropped if less than this fraction of its area is inside the image that remains."""
+
 _OTHER_TARGETS = ("masks", "boxes", "labels")  # those that do not follow from the other fields
 _MAX_NUMBERS = 2**27  # of one sample: an image of 6,600 x 6,600 pixels in colour
 _LARGEST = 1e300  # of a statistic; NaN and Inf are not below it

@@ -6,10 +6,7 @@ from torch.nn import functional as F
 
 from firstlight.augment.constant import constant
 from firstlight.augment.resample import move_whole_pixels, resample_nearest
-from firstlight.spec import NO_OBJECT, Size
-
-MIN_VISIBLE = 0.25
-"""A box is dropped if less than this fraction of its area is still inside the image."""
+from firstlight.spec import MIN_VISIBLE, NO_OBJECT, Size
 
 _MIN_SIDE = 1e-3  # pixels; a smaller box has no area
 _MIN_DEPTH = 1e-3  # of a corner; a strong perspective moves it behind the horizon if it has less
@@ -68,7 +65,7 @@ def move_boxes(boxes: Tensor, matrices: Tensor, source: Size, view: Size, size: 
 
     Returns:
         (batch, objects, 5), in pixels of the result. Boxes are cut at the edges; the class of those that are less
-        visible than `MIN_VISIBLE` is `NO_OBJECT`.
+        visible than `spec.MIN_VISIBLE` is `NO_OBJECT`.
     """
     x = boxes[..., [0, 2, 2, 0]] - source[1] / 2  # (batch, objects, corners)
     y = boxes[..., [1, 1, 3, 3]] - source[0] / 2

@@ -6,9 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from PIL import Image
 
-from firstlight.spec import IGNORED, NO_OBJECT, Size
+from firstlight.spec import IGNORED, MIN_VISIBLE, NO_OBJECT, Size
 
-_MIN_VISIBLE = 0.25  # a box is dropped if less of its area is inside, as in the augmentation
 _SIDEWAYS = {
     Image.Transpose.TRANSPOSE,
     Image.Transpose.TRANSVERSE,
@@ -125,7 +124,7 @@ class Frame:
         scale = np.array([width / (part[2] - part[0]), height / (part[3] - part[1])] * 2)
         edges = (edges - np.array(part[:2] * 2)) * scale
         cut = edges.clip(0, np.array([width, height] * 2))
-        visible = _areas(cut) >= _MIN_VISIBLE * _areas(edges)
+        visible = _areas(cut) >= MIN_VISIBLE * _areas(edges)
         kept = np.column_stack([cut + np.array([left, top] * 2), boxes[:, 4]]).astype(np.float32)
         has_area = (kept[:, 2:4] > kept[:, :2]).all(1)
         empty = np.array([0, 0, 0, 0, NO_OBJECT], np.float32)
