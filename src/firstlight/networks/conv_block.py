@@ -58,7 +58,8 @@ class ConvEncoder(nn.Module):
         super().__init__()
         before = [in_channels, *(channels for channels, _ in levels)]
         self.levels = nn.ModuleList(
-            conv_block(outer, *level, **options) for outer, level in zip(before, levels, strict=False)
+            conv_block(outer, channels, number, **options)
+            for outer, (channels, number) in zip(before, levels, strict=False)
         )
 
     def forward(self, inputs: Tensor) -> list[Tensor]:

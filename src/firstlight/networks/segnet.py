@@ -1,6 +1,6 @@
 """SegNet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ def pool(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
     A place is the number of a pixel in its channel, row by row.
     """
-    found: tuple[Tensor, Tensor] = F.max_pool2d_with_indices(inputs, [2])
+    found: tuple[Tensor, Tensor] = F.max_pool2d_with_indices(inputs, [2, 2])
     return found
 
 
@@ -85,10 +85,10 @@ class SegNet(Network):
         outer = in_channels
         for channels, number in vgg_levels(base_channels, sum(fitting_poolings(min(height, width), depth))):
             encoder.append(conv_block(outer, channels, number, **options))
-            last: Iterable[nn.Module] = (
-                conv_block(channels, outer, 1, **options) if decoder else []
-            )  # the first level ends in the logits
-            decoder.append(nn.Sequential(*conv_block(channels, channels, number - 1, **options), *last))
+            block = conv_block(channels, channels, number - 1, **options)
+            if decoder:  # the first level ends in the logits
+                block.extend(conv_block(channels, outer, 1, **options))
+            decoder.append(block)
             outer = channels
         self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder[::-1])
         self.classifier = nn.Conv2d(base_channels, spec.num_outputs, 3, padding=1)

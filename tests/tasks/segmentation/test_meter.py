@@ -40,7 +40,7 @@ def test_metrics_are_those_of_torchmetrics() -> None:
     logits[:, 4] = -9.0  # a class that does not occur
     meter = PixelMeter(5, torch.device("cpu"))
     meter.update(logits, masks, torch.tensor(1.0))
-    options: dict[str, Any] = {"num_classes": 5, "ignore_index": IGNORED}
+    options: Any = {"num_classes": 5, "ignore_index": IGNORED}
     assert meter.compute() == pytest.approx(
         {
             "loss": 1.0,

@@ -180,8 +180,8 @@ class Segmentation(Task):
 
     @torch.inference_mode()
     def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `masks`: each image beside itself under its true and under its predicted mask, (images, 3, height, 3
-        widths), from 0 to 1; see `Task.figures`."""
+        """Return `masks`: each image beside itself under its true and under its predicted mask, as one image (images,
+        3, height, 3 * width); see `Task.figures`."""
         images, predicted = self._seen(raw)
         parts = [in_colour(images), predicted]
         if targets is not None:
