@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import conv_block, vgg_levels
@@ -13,14 +13,24 @@ from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
+_EQUAL = 1e-4  # far more than rounding changes an activation
+
 
 def pool(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Return the largest of each 2x2 pixels (batch, channels, height // 2, width // 2), and the place of each.
 
-    A place is the number of a pixel in its channel, row by row.
+    A place is the number of a pixel in its channel, row by row. Of pixels that differ by less than `_EQUAL`, the first
+    counts: in areas of one colour, rounding would decide otherwise, and an exported network would round differently.
     """
-    found: tuple[Tensor, Tensor] = F.max_pool2d_with_indices(inputs, [2, 2])
-    return found
+    width = inputs.shape[3]
+    rows, columns = inputs.shape[2] // 2, width // 2
+    blocks = inputs[:, :, : 2 * rows, : 2 * columns].unflatten(3, (columns, 2)).unflatten(2, (rows, 2))
+    blocks = blocks.transpose(3, 4).flatten(4)
+    is_largest = blocks >= blocks.amax(4, keepdim=True) - _EQUAL
+    number = (is_largest * torch.arange(4, 0, -1, device=inputs.device)).argmax(4)  # the first of the largest
+    row = 2 * torch.arange(rows, device=inputs.device)[:, None] + number // 2
+    column = 2 * torch.arange(columns, device=inputs.device) + number % 2
+    return blocks.gather(4, number[..., None])[..., 0], row * width + column
 
 
 def unpool(inputs: Tensor, places: Tensor, size: Sequence[int]) -> Tensor:
