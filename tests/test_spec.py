@@ -36,6 +36,7 @@ def test_to_dict_returns_plain_values() -> None:
         "fit": "crop",
         "ground": None,
         "target_type": "",
+        "environment": "",
     }
 
 
