@@ -143,7 +143,7 @@ def test_frozen_parameters_and_statistics_do_not_change(unfreeze: int | None, tm
             ("model=conv_filters", "model.head=mlp", "model.freeze=heads"),
             "model.freeze=heads: unknown part of the network; known: backbone.",
         ),
-        (("model=cnn", "model.head=tail"), "model.head=tail: unknown head; known: linear, mlp."),
+        (("model=cnn", "model.head=tail"), "model.head=tail: unknown head; known: linear, mlp, spatial."),
     ],
 )
 def test_options_that_do_not_fit_together_raise_an_error(overrides: tuple[str, ...], message: str) -> None:

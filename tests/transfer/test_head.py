@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from firstlight.networks import Network, ResNet
+from firstlight.networks import EfficientNetLite, LeNet, Network, ResNet
 from firstlight.networks.network import completed
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import Head, head_name, head_removed, replace_head
@@ -58,8 +60,18 @@ def test_the_mlp_head_has_dropout_in_training_only() -> None:
     assert not torch.equal(network.fc(features), network.fc(features))
 
 
+def test_a_spatial_head_sees_where_something_is() -> None:
+    network = EfficientNetLite(replace(SPEC, input_shape=(1, 64, 64))).eval()
+    replace_head(network, "spatial", num_outputs=3)
+    assert head_name(network) == "classifier"
+    assert network.classifier.in_features == 16 * 1280
+    assert network(torch.rand(2, 1, 64, 64)).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"model\.head=spatial: must be linear or mlp, because LeNet takes no mean"):
+        replace_head(LeNet(replace(SPEC, input_shape=(1, 32, 32))), "spatial", num_outputs=3)
+
+
 def test_an_unknown_head_raises_an_error() -> None:
-    with pytest.raises(ValueError, match=r"model\.head=svm: unknown head; known: linear, mlp\."):
+    with pytest.raises(ValueError, match=r"model\.head=svm: unknown head; known: linear, mlp, spatial\."):
         replace_head(ResNet(SPEC), "svm", num_outputs=3)
 
 

@@ -8,8 +8,9 @@ from torch import nn
 
 from firstlight.checks import choose
 
-HEADS = ("linear", "mlp")
+HEADS = ("linear", "mlp", "spatial")
 _HIDDEN_SIZE = 256
+_GRID = 4  # rows and columns of the features that a spatial head reads
 
 
 class Head(nn.Sequential):
@@ -40,11 +41,14 @@ def replace_head(network: nn.Module, head: str, num_outputs: int) -> None:
 
     Args:
         network: must end in a linear layer.
-        head: `linear`, or `mlp`: a hidden layer of 256 units, with dropout before and after it.
+        head: `linear`; `mlp`: a hidden layer of 256 units, with dropout before and after it; or `spatial`: a linear
+            layer that reads the mean features of a 4x4 grid, instead of those of the whole image, so that it knows
+            where something is.
         num_outputs: outputs of the new head.
 
     Raises:
-        ValueError: `head` is unknown, or the network does not end in a linear layer.
+        ValueError: `head` is unknown, the network does not end in a linear layer, or it takes no mean of the image
+            before it, for `spatial`.
     """
     choose("model.head", head, HEADS, "head")
     name = head_name(network)
@@ -54,7 +58,17 @@ def replace_head(network: nn.Module, head: str, num_outputs: int) -> None:
         )
     last = network.get_submodule(name)
     assert isinstance(last, nn.Linear)
-    layers: list[nn.Module] = [nn.Linear(last.in_features, num_outputs)]
+    num_features = last.in_features
+    if head == "spatial":
+        pooling = getattr(network, "avgpool", None)
+        if not (isinstance(pooling, nn.AdaptiveAvgPool2d) and pooling.output_size in (1, (1, 1))):
+            raise ValueError(
+                f"model.head={head}: must be linear or mlp, because {type(network).__name__} takes no mean over the"
+                " image before its last layer."
+            )
+        network.set_submodule("avgpool", nn.AdaptiveAvgPool2d(_GRID))
+        num_features *= _GRID**2
+    layers: list[nn.Module] = [nn.Linear(num_features, num_outputs)]
     if head == "mlp":
         layers = [
             nn.Linear(last.in_features, _HIDDEN_SIZE),

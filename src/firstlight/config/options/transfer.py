@@ -15,7 +15,8 @@ class Transfer:
     Attributes:
         weights: initial weights of the network: a name that its class knows, a file, or a run folder; None for random
             weights.
-        head: `linear` or `mlp` to replace the last layer of the network; None to keep it.
+        head: `linear`, `mlp` or `spatial` to replace the last layer of the network, see `replace_head`; None to keep
+            it.
         freeze: `backbone` to train the head alone; None to train all layers.
         unfreeze_at_epoch: first epoch, counted from 1, in which the backbone is trained too; None for never.
         unfreeze_every: epochs between unfreezing a stage of the backbone and the stage before it, from the last
