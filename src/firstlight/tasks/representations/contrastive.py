@@ -34,7 +34,9 @@ class Contrastive(Representation):
         transfer: must set neither `head`, `freeze` nor `lr_decay`.
         temperature: divides the similarities; the smaller, the more the most similar images count.
         projection_dim: outputs of the projection.
-        options: of `Representation`.
+        probe_every: see `Representation`.
+        probe_samples: see there.
+        neighbours: see there.
 
     Raises:
         ValueError: the data holds no images, the augmentation has no steps or mixes images, the network does not end in
