@@ -192,7 +192,7 @@ class _Jobs:
         """Run one job in a process that is not that of the sweep, which learns of failures from exceptions alone."""
         try:
             result = self.job(to_plain(composed))
-        except Exception as error:
+        except Exception as error:  # recorded with its cause, and raised for the launcher
             message = self.explain(error)
             _record("failed", message, {})
             raise ValueError(message) from None

@@ -95,6 +95,19 @@ class Encoder(nn.Module):
         return found
 
 
+class OnEncoder(Network):
+    """A network that reads the feature maps of an `Encoder`, if its option `encoder` names one."""
+
+    @classmethod
+    def pretrained(cls, weights: str, /, *, encoder: str | None = None, **_: Any) -> Pretrained | None:
+        """Return the published weights of the encoder; None without a named one.
+
+        Raises:
+            ValueError: the name of the encoder or of the weights is unknown.
+        """
+        return None if encoder is None else _weights(encoder, weights)
+
+
 def shapes_of(encoder: nn.Module, spec: DataSpec) -> list[tuple[int, int, int]]:
     """Return the (channels, height, width) of the feature maps that an encoder returns, without computing them."""
     shadow = copy.deepcopy(encoder).to("meta").eval()
@@ -103,25 +116,14 @@ def shapes_of(encoder: nn.Module, spec: DataSpec) -> list[tuple[int, int, int]]:
     return [tuple(each.shape[1:]) for each in found]
 
 
-def encoder_weights(name: str, weights: str, prefix: str) -> Pretrained:
-    """Return the published weights of an encoder's network, for a network that contains the encoder.
-
-    They keep the size of the data, because encoders take images of any size.
-
-    Args:
-        name: a name among `ENCODERS`.
-        weights: `default`, or another name that the network knows.
-        prefix: put before the names of the weights: the path of the encoder, with a dot.
-
-    Raises:
-        ValueError: the encoder or the weights are unknown.
-    """
+def _weights(name: str, weights: str) -> Pretrained:
+    """Return published weights for the attribute `encoder` of a network. They keep the size of the data."""
     form = ENCODERS[choose("encoder", name, ENCODERS, "encoder")]
     found = form.network.pretrained(weights, **form.options)
     assert found is not None
     unused = tuple(f"{child}." for child in form.unused)
 
     def load() -> dict[str, Tensor]:
-        return {prefix + _NETWORK + key: value for key, value in found.load().items() if not key.startswith(unused)}
+        return {f"encoder.{_NETWORK}{key}": value for key, value in found.load().items() if not key.startswith(unused)}
 
     return replace(found, load=load, labels=(), size=None)

@@ -1,19 +1,17 @@
 """The fully convolutional network."""
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, fitted, fitting_levels, vgg_levels
-from firstlight.networks.encoders import Encoder, encoder_weights, shapes_of
+from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
-from firstlight.transfer.pretrained import Pretrained
 
 
 def enlarge(channels: int, factor: int) -> nn.ConvTranspose2d:
@@ -32,7 +30,7 @@ def enlarge(channels: int, factor: int) -> nn.ConvTranspose2d:
     return layer
 
 
-class FCN(Network):
+class FCN(OnEncoder):
     """The fully convolutional network: feature maps of an encoder become logits by 1x1 convolutions, and transposed
     convolutions enlarge the coarse logits step by step and add them to the finer ones.
 
@@ -91,15 +89,6 @@ class FCN(Network):
         self.last = enlarge(spec.num_outputs, factor) if factor > 1 else nn.Identity()
         if initialisation is not None:
             initialise(self, initialisation)
-
-    @classmethod
-    def pretrained(cls, weights: str, /, *, encoder: str | None = None, **_: Any) -> Pretrained | None:
-        """Return the published weights of the encoder; None without a named one.
-
-        Raises:
-            ValueError: the name of the encoder or of the weights is unknown.
-        """
-        return None if encoder is None else encoder_weights(encoder, weights, "encoder.")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs, height, width)."""

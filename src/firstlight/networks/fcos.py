@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,10 @@ from torch.nn import functional as F
 
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, conv_block, fitting_levels
-from firstlight.networks.encoders import Encoder, encoder_weights, shapes_of
+from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
-from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
-from firstlight.transfer.pretrained import Pretrained
 
 _PRIOR = 0.01  # probability of an object at each place in an untrained network (Lin et al. 2017, section 4.1)
 _REACH = 8  # strides: a level finds objects whose farthest edge is at most this far away
@@ -48,7 +46,7 @@ class _Pyramid(nn.Module):
         return found
 
 
-class FCOS(Network):
+class FCOS(OnEncoder):
     """FCOS: each place of a few feature maps says of which class the object around it is, and where its edges are.
 
     Shapes: (batch, channels, height, width) -> (batch, places, num_outputs + 5): the logit of each class, the distances
@@ -137,15 +135,6 @@ class FCOS(Network):
         self.points: Tensor
         self.strides: Tensor
         self.reach: Tensor
-
-    @classmethod
-    def pretrained(cls, weights: str, /, *, encoder: str | None = None, **_: Any) -> Pretrained | None:
-        """Return the published weights of the encoder; None without a named one.
-
-        Raises:
-            ValueError: the name of the encoder or of the weights is unknown.
-        """
-        return None if encoder is None else encoder_weights(encoder, weights, "encoder.")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, places, num_outputs + 5)."""

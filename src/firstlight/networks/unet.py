@@ -1,7 +1,7 @@
 """U-Net."""
 
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,11 @@ from torch.nn import functional as F
 
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, conv_block, fitted, fitting_levels
-from firstlight.networks.encoders import Encoder, encoder_weights, shapes_of
+from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
 from firstlight.networks.image_size import image_shape
 from firstlight.networks.initialisation import initialise
 from firstlight.networks.layers import build_dropout
-from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
-from firstlight.transfer.pretrained import Pretrained
 
 
 class _Up(nn.Module):
@@ -37,7 +35,7 @@ class _Up(nn.Module):
         return self.block(torch.cat([fitted(self.up(inputs), skip.shape[2:]), skip], 1))
 
 
-class UNet(Network):
+class UNet(OnEncoder):
     """U-Net: an encoder halves the image several times, and a decoder restores its size. Skip connections pass the
     features of each size from the encoder to the decoder.
 
@@ -94,15 +92,6 @@ class UNet(Network):
         self.decoder = nn.ModuleList(_Up(below, skip, **options) for below, skip in pairwise(channels))
         self.classifier = nn.Conv2d(channels[-1], spec.num_outputs, 1)
         initialise(self, initialisation or "he")
-
-    @classmethod
-    def pretrained(cls, weights: str, /, *, encoder: str | None = None, **_: Any) -> Pretrained | None:
-        """Return the published weights of the encoder; None without a named one.
-
-        Raises:
-            ValueError: the name of the encoder or of the weights is unknown.
-        """
-        return None if encoder is None else encoder_weights(encoder, weights, "encoder.")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, num_outputs, height, width)."""

@@ -108,7 +108,7 @@ def test_predictions_are_a_table_a_file_of_coco_and_a_contact_sheet(
 def test_what_is_refused(run: Path, folder: Path) -> None:
     with pytest.raises(ValueError, match=r"found\.json: must be a \.csv file"):
         predict(run, folder, folder.parent / "found.json", accelerator="cpu")
-    with pytest.raises(ValueError, match="whose boxes the server does not place in the images"):
+    with pytest.raises(ValueError, match="because a server returns rows, and no boxes"):
         open_served(run, None, "best", "cpu", False)
     with pytest.raises(ValueError, match=r"input=.*: must be null with boxes as targets"):
         evaluate(run, input=folder)

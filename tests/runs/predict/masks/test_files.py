@@ -109,7 +109,7 @@ def test_what_is_not_done_is_said(run: Path, photos: Path) -> None:
         evaluate(run, input=photos)
     with pytest.raises(ValueError, match="must be a run of another task than segmentation, which cannot be explained"):
         explain(run, photos)
-    with pytest.raises(ValueError, match="segmentation, because a server answers with rows"):
+    with pytest.raises(ValueError, match="segmentation, because a server returns rows, and no masks"):
         open_served(str(run), None, "best", "cpu", False)
 
 

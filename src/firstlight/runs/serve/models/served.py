@@ -19,7 +19,7 @@ from firstlight.runs.run_folder import RunFolder
 from firstlight.runs.serve.inputs import Sample, as_batch
 from firstlight.runs.serve.models.exported import open_exported
 from firstlight.runs.serve.models.sources import check_source
-from firstlight.tasks import Segmentation, Task
+from firstlight.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,12 @@ def open_served(
         return Served(path.name, task, _images(task, invert, None))
     assert run is not None
     task = load_task(run, checkpoint, device, trust)
-    if isinstance(task, Segmentation):
-        raise ValueError(
-            f"run={run}: must be a run of another task than segmentation, because a server answers with rows, and not"
-            f" with masks. To fix: use {command('predict')} run={run} predict.masks=FOLDER"
-        )
     if not (task.can_predict or task.can_sample) or task.acts:
         raise ValueError(f"run={run}: must be a run of another task than {task.task_name}, which predicts nothing.")
-    if task.predicts_boxes:
+    if task.spec.has_places:
         raise ValueError(
-            f"run={run}: must be a run of another task than {task.task_name}, whose boxes the server does not place in"
-            f" the images that it gets. To fix: use {command('predict')} run={run}"
+            f"run={run}: must be a run of another task than {task.task_name}, because a server returns rows, and no"
+            f" {task.spec.targets}. To fix: use {command('predict')} run={run}"
         )
     return Served(RunFolder.open(run).path.name, task, _images(task, invert, run), task.can_sample)
 
