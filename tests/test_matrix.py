@@ -59,7 +59,14 @@ def network_of_data(spec: DataSpec) -> str:
     return "bag_of_words" if spec.kind == "tokens" and spec.targets != "tokens" else SMALL[spec.kind]
 
 
-OF_PLACES = ("fcn", "segnet", "unet", "fcos")  # tests/tasks trains the networks for masks and boxes
+OF_PLACES = (
+    "fcn",
+    "segnet",
+    "unet",
+    "fasterrcnn",
+    "fcos",
+    "retinanet",
+)  # tests/tasks trains the networks for masks and boxes
 NETWORKS = sorted({path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml")} - {*OF_PLACES})
 MODELS = {name: data_of_network(name) for name in NETWORKS}
 SIBLINGS = {"resnet34", "resnet50", "vgg13", "vgg16", "vgg19"}  # deeper networks of the classes of resnet18 and vgg11

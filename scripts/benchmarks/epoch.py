@@ -20,6 +20,7 @@ from firstlight.training.module import TrainingModule
 from firstlight.training.trainer import build_trainer
 
 ROUNDS = 5
+NO_VALIDATION = ("monitor=train/loss", "+trainer.limit_val_batches=0")
 
 
 def main() -> None:
@@ -29,14 +30,15 @@ def main() -> None:
     keep_freed_memory()
     model = sys.argv[1] if len(sys.argv) > 1 else "mlp"
     config = RunConfig.from_overrides(
-        "data=mnist", f"model={model}", "trainer.max_epochs=1", "+trainer.limit_val_batches=0", *sys.argv[2:]
+        "data=mnist", f"model={model}", "trainer.max_epochs=1", *NO_VALIDATION, *sys.argv[2:]
     )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     source = build_source(config)
     store, splits = source.splits(config.seed)
     times: dict[str, list[float]] = {"plain loop": [], "firstlight": []}
     for _ in range(ROUNDS):
-        task = build_task(config, store.spec)
-        loader = BatchLoader(splits["train"], source.batch_size, seed=1)
+        task = build_task(config, store.spec).to(device)
+        loader = BatchLoader(splits["train"], source.batch_size, seed=1, device=device)
         optimizer = torch.optim.AdamW(task.network.parameters(), lr=config.optimizer["lr"], fused=True)
         started = time.perf_counter()
         for raw, targets in loader:
@@ -44,6 +46,7 @@ def main() -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        loss.item()  # waits for the device
         times["plain loop"].append(time.perf_counter() - started)
 
         task = build_task(config, store.spec)
@@ -51,7 +54,7 @@ def main() -> None:
             trainer = build_trainer(config.with_trainer(default_root_dir=folder), task)
             started = time.perf_counter()
             module = TrainingModule(task, config)
-            module.train_loader = BatchLoader(splits["train"], source.batch_size, seed=1)
+            module.train_loader = BatchLoader(splits["train"], source.batch_size, seed=1, device=device)
             trainer.fit(module, module.train_loader, BatchLoader(splits["val"], 1))
             times["firstlight"].append(time.perf_counter() - started)
     best = {name: min(seconds) for name, seconds in times.items()}

@@ -38,9 +38,9 @@ def run_script(name: str, words: Sequence[str], folder: Path | None = None, **en
 
 
 def machine() -> dict[str, str]:
-    """Return what results depend on beside the code: the number of cores, the processor, the version of torch."""
+    """Return what results depend on beside the code: the cores that a run uses, the processor, the version of torch."""
     return {
-        "cores": str(os.cpu_count()),
+        "cores": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count()),
         "processor": platform.processor() or platform.machine(),
         "torch": version("torch"),
     }

@@ -52,7 +52,7 @@ class Probe(Callback):
     def _record(self, split: str, batch: Any, index: int) -> None:
         if index == 0:
             self.batches[split].append([])
-        self.batches[split][-1].append(hash(batch[0].numpy().tobytes()))
+        self.batches[split][-1].append(hash(batch[0].cpu().numpy().tobytes()))
 
 
 class EpochStarts(Callback):

@@ -20,7 +20,7 @@ from firstlight.spec import DataSpec
 from firstlight.tasks import Adversarial, Task
 from firstlight.tasks.build import build_task
 
-DETECTORS = {"fcos"}  # test_fcos.py has its tests
+DETECTORS = {"fcos", "fasterrcnn", "retinanet"}  # test_fcos.py and test_torchvision_detectors.py have their tests
 MODELS = sorted({path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml")} - DETECTORS)
 SHAPE = (3, 20, 28)  # neither square nor a power of two
 SHAPES = [(1, 8, 8), (3, 40, 64)]

@@ -24,6 +24,8 @@ from firstlight.networks.resnet import ResNet as ResNet
 from firstlight.networks.segnet import SegNet as SegNet
 from firstlight.networks.text_cnn import TextCNN as TextCNN
 from firstlight.networks.timm import Timm as Timm
+from firstlight.networks.torchvision_detectors import FasterRCNN as FasterRCNN
+from firstlight.networks.torchvision_detectors import RetinaNet as RetinaNet
 from firstlight.networks.transformer import Transformer as Transformer
 from firstlight.networks.unet import UNet as UNet
 from firstlight.networks.vgg import VGG as VGG

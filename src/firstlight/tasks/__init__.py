@@ -11,6 +11,7 @@ from firstlight.tasks.metrics.metric import Metric as Metric
 from firstlight.tasks.multilabel import Multilabel as Multilabel
 from firstlight.tasks.objects import Detection as Detection
 from firstlight.tasks.objects import Localisation as Localisation
+from firstlight.tasks.objects import TorchvisionDetection as TorchvisionDetection
 from firstlight.tasks.reconstruction import Reconstruction as Reconstruction
 from firstlight.tasks.regression import Regression as Regression
 from firstlight.tasks.reinforcement.dqn import DQN as DQN

@@ -44,7 +44,7 @@ def restored_settings() -> Iterator[None]:
 
 
 def silence_lightning() -> None:
-    """Suppress Lightning's messages about hardware and products, and three warnings that do not concern the user."""
+    """Suppress Lightning's messages about hardware and products, and four warnings that do not concern the user."""
     for name in (lightning.pytorch.__name__, lightning.fabric.__name__):  # Lightning sets the levels when imported
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning 2.6 calls a function that torch deprecates in version 2.15.
@@ -52,6 +52,7 @@ def silence_lightning() -> None:
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")  # frozen modules are meant to be
     # The run writes its metrics once an epoch, with whatever logger.
     warnings.filterwarnings("ignore", r"The number of training batches \(\d+\) is smaller than the logging interval")
+    warnings.filterwarnings("ignore", r"(GPU|TPU) available but not used")  # trainer.accelerator=cpu is the user's wish
 
 
 @contextmanager

@@ -37,3 +37,23 @@ def from_torchvision(architecture: str, weights: str) -> Pretrained:
         interpolation=images.interpolation.value,
         crop=size / short_side,
     )
+
+
+def detector_from_torchvision(architecture: str, weights: str) -> Pretrained:
+    """Return weights of torchvision's detectors, trained on COCO, whose backbones saw ImageNet.
+
+    Args:
+        architecture: torchvision's name of the detector.
+        weights: torchvision's name of the weights, in upper or lower case, or `default` for torchvision's default.
+
+    Raises:
+        ValueError: `weights` is unknown.
+    """
+    from torchvision.models import get_model_weights
+
+    entries = {entry.name: entry for entry in get_model_weights(architecture)}
+    entry = get_model_weights(architecture).DEFAULT if weights == "default" else entries.get(weights.upper())
+    if entry is None:
+        raise unknown_weights(weights, ["default", *entries])
+    backbone = from_torchvision("resnet50", "default")
+    return Pretrained(entry.name, lambda: read_weights(fetch(entry.url)), mean=backbone.mean, std=backbone.std)

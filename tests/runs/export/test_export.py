@@ -156,6 +156,7 @@ CLASSIFIED = {"bag_of_words", "text_cnn"}  # networks of texts with a class alon
 RELATIVES = {"alexnet", "efficientnet_lite0", "googlenet", "inception", "lenet", "resnet34", "resnet50", "rnn", "timm"}
 RELATIVES |= {"linear", "vgg13", "vgg16", "vgg19"}
 BY_TASK = {"autoencoder", "cnn", "fcn", "fcos", "gan", "gru", "lstm", "mlp", "segnet", "transformer", "unet", "vae"}
+BY_TASK |= {"fasterrcnn", "retinanet"}  # detectors do not export
 MODELS = sorted({path.stem for path in (CONFIG_DIR / "model").glob("[!_]*.yaml")} - RELATIVES - BY_TASK)
 
 

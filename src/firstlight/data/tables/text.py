@@ -169,10 +169,10 @@ def _frame(whole: _Text, names: Sequence[str], delimiter: str, is_new: bool) -> 
     schema = dict.fromkeys(names, pl.String)
     if not whole.body.strip():
         return pl.DataFrame(schema=schema), {}
+    # polars 2 counts the columns in the first line. Of several columns, an empty line is no row; of one, it is.
+    body = whole.body.lstrip("\n") if len(names) > 1 else whole.body
     try:
-        frame = pl.read_csv(
-            whole.body.encode(), has_header=False, separator=whole.delimiter, schema=schema, quote_char='"'
-        )
+        frame = pl.read_csv(body.encode(), has_header=False, separator=whole.delimiter, schema=schema, quote_char='"')
     except pl.exceptions.PolarsError as error:
         if is_new and (found := _with_ragged(whole, names)):
             return found

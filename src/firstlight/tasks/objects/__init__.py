@@ -5,3 +5,4 @@
 
 from firstlight.tasks.objects.detection import Detection as Detection
 from firstlight.tasks.objects.localisation import Localisation as Localisation
+from firstlight.tasks.objects.torchvision_detection import TorchvisionDetection as TorchvisionDetection

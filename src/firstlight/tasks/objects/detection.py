@@ -1,7 +1,5 @@
 """Detection: the class and the box of every object in an image."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -11,16 +9,16 @@ from firstlight.config.options.transfer import Transfer
 from firstlight.spec import DataSpec
 from firstlight.tasks.metrics.metric import LOSS, Metric
 from firstlight.tasks.objects.average_precision import MAX_OBJECTS
-from firstlight.tasks.objects.found import EDGES, Boxes, drawn, in_raw_pixels
+from firstlight.tasks.objects.detector import Detector
 from firstlight.tasks.objects.matching import around, detection_losses, match
 from firstlight.tasks.objects.meter import DetectionMeter
-from firstlight.tasks.task import Batch, Task
+from firstlight.tasks.task import Batch
 
 _LOSSES = ("class_loss", "box_loss", "centre_loss")
 _MAX_CANDIDATES = 1000  # of an image, before those that overlap are dropped
 
 
-class Detection(Task):
+class Detection(Detector):
     """Minimizes the focal loss of the classes, 1 - GIoU of the boxes and the cross entropy of the centre-ness.
 
     Source: Tian, Shen, Chen & He 2019, "FCOS: fully convolutional one-stage object detection". The probability of an
@@ -43,13 +41,8 @@ class Detection(Task):
         ValueError: an option is out of its range, the targets are not boxes, or the network is no detector.
     """
 
-    target_kind = "boxes"
+    task_name = "detection"
     metrics: tuple[Metric, ...] = (LOSS, *(Metric(name, "min") for name in _LOSSES))
-    evaluated_metrics = (Metric("map", "max"), Metric("map50", "max"))
-    headline = ("map", "map50")
-    supports_freezing = False
-    can_predict = True
-    predicts_boxes = True
     needs = ("points", "strides", "reach")
     needs_description = "detects objects, such as model=fcos"
 
@@ -76,10 +69,6 @@ class Detection(Task):
         check_range("max_overlap", max_overlap, above=0, at_most=1)
         self.alpha, self.gamma, self.radius = alpha, gamma, radius
         self.threshold, self.min_probability, self.max_overlap = threshold, min_probability, max_overlap
-
-    def new_meter(self) -> DetectionMeter:
-        """Return a meter that also ranks the objects in evaluation."""
-        return DetectionMeter(self.metric_names, self.device, ranks=not self.training)
 
     def batch_loss(self, batch: Batch, meter: DetectionMeter) -> Tensor:
         """Return the mean loss of a raw batch. In evaluation, the meter gets the objects too."""
@@ -125,43 +114,3 @@ class Detection(Task):
         places, classes = chosen // probabilities.shape[1], chosen % probabilities.shape[1]
         kept = batched_nms(edges[places], flat[chosen], classes, self.max_overlap)[:MAX_OBJECTS]
         return torch.cat([edges[places], classes[:, None], flat[chosen, None]], 1)[kept]
-
-    def _found(self, raw: Tensor) -> list[Tensor]:
-        """Return the objects of each raw image that are listed (objects, 6), with their edges in its pixels."""
-        found = self.objects(self.network(self.preprocess(raw)))
-        height, width = self.preprocess.output_spec.image_size
-        sides = torch.tensor([width, height] * 2, device=raw.device)
-        listed = [each[each[:, 5] >= self.threshold] for each in found]
-        return [
-            torch.cat([in_raw_pixels(each[:, :4] / sides, raw, self.preprocess), each[:, 4:]], 1) for each in listed
-        ]
-
-    @torch.inference_mode()
-    def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
-        """Return `objects`, their number, and `boxes`, the most probable first, see `Boxes`."""
-        rows = [Boxes.of(found, self.spec.labels) for found in self._found(raw)]
-        return [{"objects": len(row), "boxes": row} for row in rows]
-
-    @torch.inference_mode()
-    def example_output(self, raw: Tensor) -> Tensor:
-        """Return the raw images (batch, 3, height, width) with the boxes that are found, from 0 to 1."""
-        return drawn(raw.float() / 255, self._found(raw), self.spec.labels)
-
-    def figures(self, raw: Tensor, targets: Tensor | None = None, *, is_final: bool) -> dict[str, Tensor | str]:
-        """Return `boxes`, images (batch, 3, height, width) with the boxes that are found, and `true_boxes`."""
-        true = {} if targets is None else {"true_boxes": drawn(raw.float() / 255, targets.unbind(), self.spec.labels)}
-        return {"boxes": self.example_output(raw), **true}
-
-    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
-        """Return how many objects of each class are found, the most probable first."""
-        names = [box["label"] for box in row["boxes"]]
-        counts = {name: names.count(name) for name in dict.fromkeys(names)}
-        texts = [name if number == 1 else f"{number} x {name}" for name, number in counts.items()]
-        return (", ".join(texts) or "no object",)
-
-    def details(self, row: dict[str, Any]) -> list[tuple[str, ...]]:
-        """Return the label, the probability and the edges of each object."""
-        lines: list[tuple[str, ...]] = [("label", "probability", *EDGES)]
-        for box in row["boxes"]:
-            lines.append((box["label"], f"{box['probability']:.2%}", *(f"{box[name]:g}" for name in EDGES)))
-        return lines if row["boxes"] else [("no object",)]
