@@ -32,7 +32,7 @@ class Experiment:
     Attributes:
         name: a word for --only, and the key of its rows.
         words: the words of the command line, without `data.dir` and `seed`.
-        folder: the folder of the data below DATA.
+        folder: the folder of the data below DATA; None for an experiment that needs no files.
         metric: the name of the metric.
         digits: digits after the decimal point.
         in_readme: whether README.md shows it too.
@@ -40,14 +40,14 @@ class Experiment:
 
     name: str
     words: str
-    folder: str = "."
+    folder: str | None = "."
     metric: str = "test/accuracy"
     digits: int = 4
     in_readme: bool = False
 
 
 EXPERIMENTS = (
-    Experiment("digits", "data=digits", in_readme=True),
+    Experiment("digits", "data=digits", None, in_readme=True),
     Experiment("linear", "data=mnist model=linear"),
     Experiment("mlp", "data=mnist model=mlp", in_readme=True),
     Experiment("lenet", "data=mnist model=lenet", in_readme=True),
@@ -58,7 +58,14 @@ EXPERIMENTS = (
     Experiment("doggy_door", "experiment=doggy_door", "doggy-door", in_readme=True),
     Experiment("dog_breeds", "experiment=dog_breeds data.target=all_breeds"),
     Experiment("autoencoder", "experiment=mnist_autoencoder", metric="test/loss", digits=5),
-    Experiment("text_lstm", "experiment=text_lstm", metric="test/bits_per_token", digits=3),
+    Experiment("text_lstm", "experiment=text_lstm", None, "test/bits_per_token", digits=3),
+    Experiment("spam", "experiment=spam", "spam", in_readme=True),
+    Experiment("digits_segmentation", "experiment=digits_segmentation", None, "test/mean_iou"),
+    Experiment("pets_segmentation", "experiment=pets_segmentation", metric="test/mean_iou", in_readme=True),
+    Experiment("digits_localisation", "experiment=digits_localisation", None, "test/iou"),
+    Experiment("pets_localisation", "experiment=pets_localisation", metric="test/iou"),
+    Experiment("digits_detection", "experiment=digits_detection", None, "test/map50", in_readme=True),
+    Experiment("cartpole", "experiment=cartpole", None, "test/return", digits=1, in_readme=True),
     Experiment("cifar10", "experiment=cifar10_resnet"),
 )
 
@@ -95,7 +102,7 @@ def train(experiment: Experiment, seed: int, data: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         words = [*experiment.words.split(), f"seed={seed}", f"run_dir={run}"]
-        if experiment.name not in ("digits", "text_lstm"):
+        if experiment.folder is not None:
             words.append(f"data.dir={(data / experiment.folder).absolute()}")
         run_script("train", words)
         metrics = RunFolder(run).metrics()
@@ -129,8 +136,8 @@ def write_rows(rows: dict[tuple[str, str], dict[str, str]]) -> None:
 def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False) -> str:
     """Return a Markdown table of the experiments that have rows: mean and standard deviation over the seeds."""
     lines = [
-        "| command | metric | mean ± standard deviation | seeds | fit | with imports and test |",
-        "|" + " --- |" * 6,
+        "| command | metric | mean ± standard deviation | seeds | fit | with imports and test | cores |",
+        "|" + " --- |" * 7,
     ]
     for experiment in EXPERIMENTS:
         found = [row for (name, _), row in rows.items() if name == experiment.name]
@@ -138,9 +145,11 @@ def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False)
             values = [float(row["value"]) for row in found]
             spread = f" ± {stdev(values):.{experiment.digits}f}" if len(values) > 1 else ""
             fit, total = (fmean(float(row[f"{key}_seconds"]) for row in found) for key in ("fit", "total"))
+            cores = ", ".join(sorted({row["cores"] for row in found}))
+            value = f"{fmean(values):.{experiment.digits}f}{spread}"
+            seconds = f"{fit:,.0f} s | {total:,.0f} s | {cores}"
             lines.append(
-                f"| `train.py {experiment.words}` | {experiment.metric}"
-                f" | {fmean(values):.{experiment.digits}f}{spread} | {len(values)} | {fit:,.0f} s | {total:,.0f} s |"
+                f"| `train.py {experiment.words}` | {experiment.metric} | {value} | {len(values)} | {seconds} |"
             )
     return "\n".join(lines) + "\n"
 

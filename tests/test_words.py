@@ -22,8 +22,8 @@ PATTERNS = (
     "*.yml",
 )
 FILES = sorted(path for pattern in PATTERNS for path in REPOSITORY.glob(pattern) if path != Path(__file__))
-# The name of a seed cannot change without other random numbers, and those of Optuna, Linux, torchmetrics, torchvision and a
-# paper not at all.
+# The name of a seed cannot change without other random numbers; those of Optuna, Linux, torchmetrics, torchvision and a
+# paper cannot change at all.
 FIXED_NAMES = (
     'generator(0, "measure"',
     "study.tell(",

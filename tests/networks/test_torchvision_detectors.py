@@ -85,8 +85,10 @@ def test_a_run_trains_and_predicts() -> None:
     words = "model=fasterrcnn", "model.backbone=resnet18", "monitor=val/map50", "augment=light", "augment.padding=zero"
     module, _ = fit(BOXES, scenes(6, (0, 3)), *words, batch_size=6)
     assert {"train/class_loss", "val/box_loss", "val/map", "val/map50"} <= set(module.metrics)
-    module.task.threshold = 0.0
-    row = module.task.eval().predict_rows(scenes(1, (1, 1))[0])[0]
+    task = module.task.eval()
+    assert isinstance(task, TorchvisionDetection)
+    task.threshold = 0.0
+    row = task.predict_rows(scenes(1, (1, 1))[0])[0]
     assert row["objects"] == len(row["boxes"])
 
 

@@ -16,7 +16,7 @@ ROWS = {
 def test_the_table_has_the_mean_over_the_seeds_and_leaves_the_rest_of_the_page() -> None:
     page = f"before\n{block('results', 'make_results.py', 'old')}\nafter\n"
     found = make_results.with_table(page, make_results.table(ROWS))
-    assert "| `train.py data=digits` | test/accuracy | 0.9900 ± 0.0100 | 3 | 4 s | 10 s |\n" in found
+    assert "| `train.py data=digits` | test/accuracy | 0.9900 ± 0.0100 | 3 | 4 s | 10 s | 2 |\n" in found
     assert "old" not in found
     assert found.startswith("before\n<!--")
     assert found.endswith("-->\nafter\n")

@@ -82,6 +82,10 @@ class Encoder(nn.Module):
         for child in form.unused:
             delattr(self.network, child)
 
+    def modules_of_stages(self) -> list[list[nn.Module]]:
+        """Return the modules of each stage, from the input on."""
+        return [[self.network.get_submodule(name) for name in stage] for stage in self.stages]
+
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Return the feature maps (batch, channels, height, width), from the largest to the smallest."""
         found: list[Tensor] = []
@@ -96,7 +100,17 @@ class Encoder(nn.Module):
 
 
 class OnEncoder(Network):
-    """A network that reads the feature maps of an `Encoder`, if its option `encoder` names one."""
+    """A network that reads the feature maps of an `Encoder`, if its option `encoder` names one.
+
+    Attributes:
+        encoder: the encoder, or convolutions that learn from scratch.
+    """
+
+    encoder: nn.Module
+
+    def encoder_stages(self) -> list[list[nn.Module]] | None:
+        """Return the modules of each stage of a named encoder; None without one."""
+        return self.encoder.modules_of_stages() if isinstance(self.encoder, Encoder) else None
 
     @classmethod
     def pretrained(cls, weights: str, /, *, encoder: str | None = None, **_: Any) -> Pretrained | None:

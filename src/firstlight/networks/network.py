@@ -51,6 +51,13 @@ class Network(nn.Module):
         """
         return None
 
+    def encoder_stages(self) -> list[list[nn.Module]] | None:
+        """Return the modules of each stage of a named encoder, which may be frozen; None if the network has none.
+
+        The modules of `head_names` are then the rest of the network.
+        """
+        return None
+
     def example_input(self, batch_size: int, device: torch.device | str) -> Tensor | None:
         """Return an input of `forward` (batch, ...); None if that is a float tensor (batch, *input_shape)."""
         return None

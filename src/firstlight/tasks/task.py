@@ -144,10 +144,11 @@ class Task(Evaluated, ABC):
         if transfer is None:
             return Freezing(self.network, Transfer())
         views = self.augment.views
-        if not self.supports_freezing and transfer.asks_for_parts:
+        has_encoder = completed(self.network).encoder_stages() is not None
+        if not self.supports_freezing and transfer.asks_for_parts and not has_encoder:
             raise ValueError(
-                f"model: must have neither head, freeze nor lr_decay with task={self.task_name},"
-                " whose network has no head."
+                f"model: must have neither head, freeze nor lr_decay with task={self.task_name}, whose network has no"
+                " head. A network with model.encoder may have the last two."
             )
         freezing = Freezing(self.network, transfer)
         if views and not freezing.always_frozen:

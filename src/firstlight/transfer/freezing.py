@@ -13,19 +13,25 @@ _MIN_STAGES = 4
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def stages(network: nn.Module) -> list[list[nn.Module]]:
+def stages(network: Any) -> list[list[nn.Module]]:
     """Split a network into stages, from its input to its head.
 
     A stage starts at each top-level layer or block that has a weight matrix. Layers without one, such as
     normalisation, belong to the stage before them. If this gives fewer than four stages, the blocks of each top-level
     `nn.Sequential` become stages.
 
+    The stages of a named encoder, such as that of a U-Net, are those of the network that it is. All the rest is the
+    head.
+
     Returns:
         The modules of each stage. The head is the last stage.
 
     Raises:
-        ValueError: the network does not end in a linear layer.
+        ValueError: the network has no such encoder and does not end in a linear layer.
     """
+    encoder = network.encoder_stages()
+    if encoder is not None:
+        return [*encoder, [network.get_submodule(name) for name in network.head_names]]
     head = head_name(network)
     if head is None:
         raise ValueError(
