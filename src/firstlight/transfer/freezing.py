@@ -27,7 +27,7 @@ def stages(network: Any) -> list[list[nn.Module]]:
         The modules of each stage. The head is the last stage.
 
     Raises:
-        ValueError: the network has no such encoder and does not end in a linear layer.
+        ValueError: the network neither has a named encoder nor ends in a linear layer.
     """
     encoder = network.encoder_stages()
     if encoder is not None:
