@@ -134,7 +134,10 @@ def write_rows(rows: dict[tuple[str, str], dict[str, str]]) -> None:
 
 
 def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False) -> str:
-    """Return a Markdown table of the experiments that have rows: mean and standard deviation over the seeds."""
+    """Return a Markdown table of the experiments that have rows: mean and standard deviation over the seeds.
+
+    The times are means over the runs on the most cores.
+    """
     lines = [
         "| command | metric | mean ± standard deviation | seeds | fit | with imports and test | cores |",
         "|" + " --- |" * 7,
@@ -144,8 +147,9 @@ def table(rows: dict[tuple[str, str], dict[str, str]], for_readme: bool = False)
         if found and (experiment.in_readme or not for_readme):
             values = [float(row["value"]) for row in found]
             spread = f" ± {stdev(values):.{experiment.digits}f}" if len(values) > 1 else ""
-            fit, total = (fmean(float(row[f"{key}_seconds"]) for row in found) for key in ("fit", "total"))
-            cores = ", ".join(sorted({row["cores"] for row in found}))
+            cores = max(int(row["cores"]) for row in found)
+            timed = [row for row in found if int(row["cores"]) == cores]
+            fit, total = (fmean(float(row[f"{key}_seconds"]) for row in timed) for key in ("fit", "total"))
             value = f"{fmean(values):.{experiment.digits}f}{spread}"
             seconds = f"{fit:,.0f} s | {total:,.0f} s | {cores}"
             lines.append(

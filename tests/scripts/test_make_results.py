@@ -23,6 +23,13 @@ def test_the_table_has_the_mean_over_the_seeds_and_leaves_the_rest_of_the_page()
     assert make_results.with_table(found, make_results.table(ROWS)) == found
 
 
+def test_the_times_are_those_of_the_runs_on_the_most_cores() -> None:
+    one = ("digits", "1")
+    rows = ROWS | {one: ROWS[one] | {"cores": "1", "fit_seconds": "50"}}
+    assert "| 0.9900 ± 0.0100 | 3 | 4 s | 10 s | 2 |" in make_results.table(rows)
+    assert "| 50 s | 10 s | 1 |" in make_results.table({one: rows[one]})
+
+
 def test_rows_are_written_in_the_order_of_experiments_and_seeds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
