@@ -61,11 +61,11 @@ EXPERIMENTS = (
     Experiment("text_lstm", "experiment=text_lstm", None, "test/bits_per_token", digits=3),
     Experiment("spam", "experiment=spam", "spam", in_readme=True),
     Experiment("digits_segmentation", "experiment=digits_segmentation", None, "test/mean_iou"),
-    Experiment("pets_segmentation", "experiment=pets_segmentation", metric="test/mean_iou", in_readme=True),
+    Experiment("pets_segmentation", "experiment=pets_segmentation", metric="test/mean_iou"),
     Experiment("digits_localisation", "experiment=digits_localisation", None, "test/iou"),
     Experiment("pets_localisation", "experiment=pets_localisation", metric="test/iou"),
-    Experiment("digits_detection", "experiment=digits_detection", None, "test/map50", in_readme=True),
-    Experiment("cartpole", "experiment=cartpole", None, "test/return", digits=1, in_readme=True),
+    Experiment("digits_detection", "experiment=digits_detection", None, "test/map50"),
+    Experiment("cartpole", "experiment=cartpole", None, "test/return", digits=1),
     Experiment("cifar10", "experiment=cifar10_resnet"),
 )
 
