@@ -19,6 +19,11 @@ from firstlight.transfer.torchvision_weights import detector_from_torchvision
 _MAX_OBJECTS = 100  # of an image, as COCO counts them
 _NUM_LEVELS = 5  # of the feature pyramid of a ResNet
 _RESNETS = ("resnet18", "resnet34", "resnet50")
+_MOBILE = "mobilenet_v3_large"
+_FASTER = {
+    "resnet50": "fasterrcnn_resnet50_fpn",
+    _MOBILE: "fasterrcnn_mobilenet_v3_large_fpn",
+}  # with published weights
 _RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchor boxes
 
 
@@ -123,9 +128,8 @@ class RetinaNet(TorchvisionDetector):
         min_probability: float = 0.05,
         max_overlap: float = 0.5,
     ) -> None:
-        common = _common_options(self, spec, min_probability, max_overlap)
-        check_range("anchor_size", anchor_size, at_least=4)
         choose("backbone", backbone, _RESNETS, "backbone")
+        common = _common_options(self, spec, anchor_size, min_probability, max_overlap)
         from torchvision.models.detection import RetinaNet as Detector
         from torchvision.models.detection.anchor_utils import AnchorGenerator
         from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
@@ -186,15 +190,14 @@ class FasterRCNN(TorchvisionDetector):
         min_probability: float = 0.05,
         max_overlap: float = 0.5,
     ) -> None:
-        common = _common_options(self, spec, min_probability, max_overlap)
-        check_range("anchor_size", anchor_size, at_least=4)
-        choose("backbone", backbone, (*_RESNETS, *_MOBILE), "backbone")
+        choose("backbone", backbone, (*_RESNETS, _MOBILE), "backbone")
+        common = _common_options(self, spec, anchor_size, min_probability, max_overlap)
         from torchvision.models.detection import FasterRCNN as Detector
         from torchvision.models.detection.anchor_utils import AnchorGenerator
         from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 
         sides = tuple(anchor_size * 2**level for level in range(_NUM_LEVELS))
-        if backbone in _MOBILE:
+        if backbone == _MOBILE:
             pyramid = mobilenet_backbone(
                 backbone_name=backbone, weights=None, fpn=True, norm_layer=nn.BatchNorm2d, trainable_layers=6
             )
@@ -219,16 +222,12 @@ class FasterRCNN(TorchvisionDetector):
         Raises:
             ValueError: the name of the weights is unknown.
         """
-        name = _PUBLISHED.get(backbone)
+        name = _FASTER.get(backbone)
         return None if name is None else detector_from_torchvision(name, weights)
 
 
-_MOBILE = ("mobilenet_v3_large",)
-_PUBLISHED = {"resnet50": "fasterrcnn_resnet50_fpn", "mobilenet_v3_large": "fasterrcnn_mobilenet_v3_large_fpn"}
-
-
 def _common_options(
-    network: TorchvisionDetector, spec: DataSpec, min_probability: float, max_overlap: float
+    network: TorchvisionDetector, spec: DataSpec, anchor_size: int, min_probability: float, max_overlap: float
 ) -> Mapping[str, Any]:
     """Return the options of a module of torchvision that leave the images as they are: normalised, of their size.
 
@@ -238,6 +237,7 @@ def _common_options(
     channels, height, width = image_shape(network, spec)
     if channels not in (1, 3):
         raise ValueError(f"model: must get images with 1 or 3 channels, as torchvision's detectors do, not {channels}.")
+    check_range("anchor_size", anchor_size, at_least=4)
     check_range("min_probability", min_probability, at_least=0, below=1)
     check_range("max_overlap", max_overlap, above=0, at_most=1)
     sizes = {"min_size": min(height, width), "max_size": max(height, width)}

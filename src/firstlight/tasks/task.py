@@ -59,7 +59,8 @@ class Task(Evaluated, ABC):
         has_multiple_optimizers: whether the `optimized_parts` are trained alternately, each with its own optimizer;
             see `alternating_step`.
         acts: whether the samples of the training follow from what the task itself does; see `train_loader`.
-        supports_freezing: whether the network's last layer is a head whose backbone may be frozen.
+        supports_freezing: whether the network's last layer is a head whose backbone may be frozen. Without one, a named
+            encoder may be, see `Network.encoder_stages`.
         supports_feature_cache: whether the loss of a sample depends on that sample alone, so that the features of a
             frozen backbone may be computed once.
         augments_evaluation: whether evaluation augments samples too, and so needs the steps of the augmentation.
