@@ -41,10 +41,12 @@ class RunLogger(Logger):
     Attributes:
         run: the details of the run, after `attach`.
         is_new: whether the run has no records yet, so that it needs the texts and images of its start.
+        drops_repetitions: whether a metric that is logged twice for the same step is kept once.
     """
 
     run: RunDetails
     is_new: bool = True
+    drops_repetitions: bool = False
 
     @property
     def name(self) -> str | None:

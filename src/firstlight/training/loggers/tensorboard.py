@@ -29,6 +29,8 @@ class TensorBoard(RunLogger):
     table of hyperparameters, and rows of the text `results`.
     """
 
+    drops_repetitions = True
+
     def __init__(self) -> None:
         self._hyperparameters: dict[str, Any] = {}
         self._last_steps: dict[str, int | None] = {}  # of each metric

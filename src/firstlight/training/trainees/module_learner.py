@@ -72,7 +72,7 @@ class ModuleLearner(RunCallback):
             self.loss_guard.check(loss.detach(), lambda: place, trainer)
 
     def on_epoch_end(self, trainer: Trainer, learner: Learner) -> None:
-        """Collect the metrics of the epoch, and what a resumed run needs of them.
+        """Collect the metrics of the epoch, and what a resumed run needs of them, and log those of the training.
 
         Raises:
             ValueError: the epoch has been validated, and no metric is the monitored one.
@@ -90,6 +90,7 @@ class ModuleLearner(RunCallback):
             "plateau": {name: logged[name] for name in monitored if name in logged},
             "torchmetrics": _lasting(self.module, trainer),
         }
+        _log_epoch(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what Lightning's checkpoints leave out."""
@@ -120,6 +121,15 @@ def without_twins(metrics: dict[str, float]) -> dict[str, float]:
         for name, value in metrics.items()
         if name.removesuffix("_step").removesuffix("_epoch") not in metrics or not name.endswith(("_step", "_epoch"))
     }
+
+
+def _log_epoch(trainer: Any) -> None:
+    """Log the epoch's metrics of the training. Lightning does so after the checkpoint, where a kill could lose them."""
+    metrics = {name: float(value) for name, value in trainer._logger_connector.metrics["log"].items()}  # no public name
+    step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1  # as Lightning counts
+    for logger in trainer.loggers:
+        if getattr(logger, "drops_repetitions", False):
+            logger.log_metrics(metrics, step)
 
 
 def _is_plain(value: Any) -> bool:
