@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from firstlight.commands.train import main
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.config.errors import conflict_with_resume
+from firstlight.data import Digits
 from firstlight.files import is_unfinished, only_process
 from firstlight.runs import RunFolder
 from firstlight.runs.evaluate import evaluate
@@ -559,10 +561,21 @@ def test_a_limit_on_the_size_of_files_gives_a_sentence(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-    words = (*QUICK, "model=mlp", "trainer.max_epochs=1", "run_dir=run")
-    command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words]
-    done = subprocess.run(command, cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
+    def train_with_limit() -> subprocess.CompletedProcess[str]:
+        words = (*QUICK, "model=mlp", "trainer.max_epochs=1", "run_dir=run", f"data.dir={data}")
+        command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words]
+        done = subprocess.run(command, cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1
+        return done
+
+    data = tmp_path / "data"
+    assert re.fullmatch(
+        rf"{data}\S*: cannot write \(File too large\)\. To fix: free some space\.\n", train_with_limit().stderr
+    )
+    assert not (tmp_path / "run").exists()
+    assert [path.name for path in data.rglob("*")] == [".firstlight"]
+    Digits(dir=str(data)).splits(seed=1)
+    done = train_with_limit()
     assert (
         "last.ckpt: cannot write (File too large). To fix: free some space.\nNo checkpoint is kept yet" in done.stderr
     )

@@ -24,6 +24,7 @@ from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
 from firstlight.config.project import is_own, replaced_files
+from firstlight.files import full_disk_message, is_disk_full
 
 MAX_LINES = 10
 CHANGED_BY_RESUME = ("data.dir", "data.file", "trainer.max_epochs", "trainer.max_steps", "trust")
@@ -63,6 +64,8 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
         message = conflict_with_resume(argv) or _unknown_key(str(cause.full_key), argv, config_name)
         return message or f"{error}\n{cause}"
+    if isinstance(error, OSError) and is_disk_full(error) and error.filename:
+        return full_disk_message(error)
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError | OSError) and str(error):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)

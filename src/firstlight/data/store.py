@@ -16,7 +16,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from firstlight.data.checksums import check_files, write_checksums
-from firstlight.files import cannot_read, write_json
+from firstlight.files import cannot_read, naming, write_array, write_json
 from firstlight.spec import DataSpec
 
 
@@ -212,8 +212,9 @@ def _build(path: Path, spec: DataSpec, splits: dict[str, Arrays], remarks: Seque
             assert arrays.inputs.shape[1:] == spec.stored_shape
             assert arrays.targets.dtype in (np.int64, np.int32, np.float32, np.uint8)
             assert len(arrays.inputs) == len(arrays.targets)
-            np.save(temporary / f"{name}.inputs.npy", np.ascontiguousarray(arrays.inputs))
-            np.save(temporary / f"{name}.targets.npy", np.ascontiguousarray(arrays.targets))
+            for part, array in (("inputs", arrays.inputs), ("targets", arrays.targets)):
+                with naming(path), (temporary / f"{name}.{part}.npy").open("wb") as file:
+                    write_array(file, array)
         write_json(temporary / "spec.json", spec.to_dict())
         write_json(temporary / "remarks.json", list(remarks))
         write_checksums(temporary)

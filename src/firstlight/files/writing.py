@@ -10,7 +10,10 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The kinds of `OSError` of a disk, a quota or a file size that does not suffice. Windows has no quotas.
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -51,9 +54,22 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
+def full_disk_message(error: OSError) -> str:
+    """Return which file could not be written, and why; see `is_disk_full`."""
+    return f"{error.filename}: cannot write ({error.strerror}). To fix: free some space."
+
+
 def is_unfinished(path: Path) -> bool:
     """Return whether a file is the temporary file of an atomic write, which stays if its process is killed."""
     return bool(_TEMPORARY.fullmatch(path.name))
+
+
+def write_array(file: BinaryIO, array: "np.ndarray") -> None:
+    """Write an array as `np.save` does, which hides the cause of an error, such as a full disk."""
+    import numpy as np  # foundation modules are imported before anything that takes time
+
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array)))
+    file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 def write_text(path: Path, text: str) -> None:

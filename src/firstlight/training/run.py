@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from firstlight.config import RunConfig
-from firstlight.files import is_disk_full
+from firstlight.files import full_disk_message, is_disk_full
 from firstlight.runs import RunFolder
 from firstlight.runs.command_line import command, relative_path
 from firstlight.training import launch
@@ -199,7 +199,4 @@ def _full_disk_text(folder: RunFolder, error: OSError) -> str:
     """Return which file could not be written, what is kept, and how to continue."""
     has_checkpoint = folder.checkpoint_path("last").exists()
     kept = f"{folder.checkpoint_dir} keeps the checkpoints so far" if has_checkpoint else "No checkpoint is kept yet"
-    return (
-        f"{error.filename}: cannot write ({error.strerror}). To fix: free some space.\n"
-        f"{kept}; continue with {_resume_command(folder)}"
-    )
+    return f"{full_disk_message(error)}\n{kept}; continue with {_resume_command(folder)}"

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from firstlight.data.ground import border
 from firstlight.data.store import Split
-from firstlight.files import atomic_write, cannot_read
+from firstlight.files import atomic_write, cannot_read, write_array
 
 _SIDE = 8  # of the thumbnail that is compared
 _WEIGHT = 10  # of a statistic of the whole image, in relation to a pixel of the thumbnail
@@ -70,7 +70,7 @@ class KnownImages:
     def write(self, path: Path) -> None:
         """Write the features to a file, atomically."""
         with atomic_write(path) as file:
-            np.save(file, np.column_stack([self.features, self.nearest]).astype(np.float16))
+            write_array(file, np.column_stack([self.features, self.nearest]).astype(np.float16))
 
     @classmethod
     def read(cls, path: Path) -> "KnownImages":
