@@ -65,11 +65,12 @@ def is_unfinished(path: Path) -> bool:
 
 
 def write_array(file: BinaryIO, array: "np.ndarray") -> None:
-    """Write an array as `np.save` does, which hides the cause of an error, such as a full disk."""
-    import numpy as np  # foundation modules are imported before anything that takes time
+    """Write an array of any shape as `np.save` does, which hides the cause of an error, such as a full disk."""
+    import numpy as np  # this module is imported before anything that takes time
 
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array)))
-    file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    array = np.ascontiguousarray(array)
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def write_text(path: Path, text: str) -> None:
