@@ -274,6 +274,13 @@ def test_an_input_of_another_kind_is_refused(
     assert {path.name for path in tmp_path.iterdir()} == {"digit.png", "rows.csv"}
 
 
+def test_a_task_without_a_threshold_takes_none(runs: Runs, tmp_path: Path) -> None:
+    run, limits = "data=diabetes", ("+trainer.limit_val_batches=1", "+trainer.limit_test_batches=1")
+    message = r"predict\.threshold=0\.5: must be null with task=regression, which has no threshold"
+    with pytest.raises(ValueError, match=message):
+        predict(runs(run, *limits), tmp_path / "rows.csv", tmp_path / "found.csv", threshold=0.5, **CPU)
+
+
 def test_names_that_are_not_utf8_are_predicted_and_written(digits_run: Path, tmp_path: Path) -> None:
     folder = write(tmp_path / "images", digits()[:3])
     for number, name in enumerate((b"caf\xe9.png", b"new\nline.png", b"esc\x1b[2J.png")):

@@ -46,6 +46,25 @@ def test_a_single_logit_for_two_classes_gives_binary_cross_entropy() -> None:
     assert found["accuracy"] == pytest.approx(float(((logits[:, 0] > 0) == classes).float().mean()))
 
 
+def test_predictions_decide_between_two_classes_by_a_threshold() -> None:
+    task, (raw, _) = classification(TWO), images(20, TWO)
+    with torch.no_grad():
+        probabilities = task.answers(raw)["probabilities"][:, 1]
+    threshold = float(probabilities.sort().values[14])  # that of a sample, which it includes
+    before = task.predict_rows(raw)
+    task.use_threshold(threshold)
+    rows = task.predict_rows(raw)
+    assert [row["label"] == "yes" for row in rows] == (probabilities >= threshold).tolist()
+    assert sum(row["label"] == "yes" for row in rows) == 6
+    expected = torch.where(probabilities >= threshold, probabilities, 1 - probabilities)
+    assert [row["probability"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert [row["top_1"] for row in rows] == [row["top_1"] for row in before]
+    with pytest.raises(ValueError, match=r"predict\.threshold=1: must be above 0 and below 1"):
+        task.use_threshold(1)
+    with pytest.raises(ValueError, match=r"predict\.threshold=0\.3: must be null with 3 classes"):
+        classification().use_threshold(0.3)
+
+
 def test_class_weights_change_only_the_training_loss() -> None:
     task, (raw, classes) = classification(class_weights=[1, 2.0, 5.0]), images(20)
     logits = task.network(task.preprocess(raw))

@@ -43,6 +43,7 @@ class Classification(Task):
             class, and the loss is the plain mean over the samples.
 
     Attributes:
+        threshold: probability of the second of two classes from which on it is predicted; None for the larger one.
         temperature: divides the logits of predictions, but not of evaluations, see `runs.findings.temperature`.
 
     Raises:
@@ -84,6 +85,7 @@ class Classification(Task):
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self.group: str | None = None
+        self.threshold: float | None = None
         self.temperature = 1.0
 
     @classmethod
@@ -177,10 +179,11 @@ class Classification(Task):
     def predict_rows(self, raw: Tensor) -> list[dict[str, Any]]:
         """Return `label`, `probability`, `top_1` to `top_5` and `warning`; with a group, also its verdict and sums."""
         probabilities = self.answers(raw)["probabilities"].cpu()
-        best = probabilities.max(1)
+        chosen = probabilities.argmax(1) if self.threshold is None else (probabilities[:, 1] >= self.threshold).long()
+        values = probabilities.gather(1, chosen.unsqueeze(1)).squeeze(1)
         rows: list[dict[str, Any]] = [
             {"label": self.spec.labels[index], "probability": round(value, 6)}
-            for index, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            for index, value in zip(chosen.tolist(), values.tolist(), strict=True)
         ]
         columns: list[Sequence[dict[str, Any]]] = [
             ranked(probabilities, self.spec.labels, "top"),
@@ -192,6 +195,20 @@ class Classification(Task):
             for part in parts[1:]:
                 parts[0].update(part)
         return rows
+
+    def use_threshold(self, threshold: float) -> None:
+        """Predict the second of two classes from this probability on.
+
+        Raises:
+            ValueError: there are more than two classes, or the threshold is not between 0 and 1.
+        """
+        if self.spec.num_outputs != 2:
+            raise ValueError(
+                f"predict.threshold={threshold:g}: must be null with {self.spec.num_outputs} classes, because it"
+                " decides between two."
+            )
+        check_range("predict.threshold", threshold, above=0, below=1)
+        self.threshold = threshold
 
     def use_group(self, group: str) -> None:
         imagenet_groups.check_labels(group, self.spec.labels)

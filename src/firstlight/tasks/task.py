@@ -315,6 +315,16 @@ class Task(Evaluated, ABC):
         """
         raise ValueError(f"predict.group={group}: must be null with task={self.task_name}, which predicts no classes.")
 
+    def use_threshold(self, threshold: float) -> None:
+        """Decide in predictions by another threshold than that of the training, see `runs.predict.predict`.
+
+        Raises:
+            ValueError: the task decides nothing by a threshold, or the threshold is out of its range.
+        """
+        raise ValueError(
+            f"predict.threshold={threshold:g}: must be null with task={self.task_name}, which has no threshold."
+        )
+
     def training_flops(self, flops: int) -> int:
         """Return the operations of one training sample. A backward pass costs twice as much as a forward pass.
 

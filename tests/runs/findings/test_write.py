@@ -149,7 +149,11 @@ def test_a_threshold_for_two_classes(tmp_path: Path, capsys: pytest.CaptureFixtu
     found = evaluate(tmp_path / "run", accelerator="cpu", threshold="f1", calibrate=True)
     assert 0 < found["threshold"] < 1
     assert {"test/threshold_f1", "test/threshold_recall", "temperature"} <= set(found)
-    assert "threshold for yes, with the best f1 on the validation split" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "threshold for yes, with the best f1 on the validation split" in printed
+    assert f"predict.threshold={found['threshold']:.4g}\n" in printed
+    rows = predict(tmp_path / "run", tmp_path / "data" / "no", threshold=1e-6)
+    assert {row["label"] for row in rows} == {"yes"}
     on_val = evaluate(tmp_path / "run", "val", accelerator="cpu", threshold="f1")
     assert on_val["threshold"] == found["threshold"]
     assert on_val["val/threshold_f1"] >= on_val["val/f1"] - 1

@@ -60,6 +60,8 @@ def test_it_overfits_and_predicts_the_labels_from_the_threshold_on() -> None:
     assert task.cells(none) == ("none",)
     best = max(rows, key=lambda row: row["probability_a"])
     assert task.details(best)[0][::2] in {("a", "fits"), ("c", "fits")}
+    task.use_threshold(1e-30)
+    assert {row["labels"] for row in task.predict_rows(inputs)} == {"a, b, c, never"}
 
 
 def test_a_run_trains_with_any_classifier_and_added_metrics() -> None:

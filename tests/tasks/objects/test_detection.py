@@ -64,7 +64,9 @@ def test_predictions_list_objects_from_the_threshold_on() -> None:
     assert row["boxes"][0] == pytest.approx(first, abs=1e-4)
     assert task.cells(row) == ("grey, white",)
     assert task.details(row)[1][:2] == ("grey", "90.00%")
-    task.threshold = 0.95
+    task.use_threshold(0.2)
+    assert task.predict_rows(raw)[0]["objects"] == 3
+    task.use_threshold(0.95)
     (row, _) = task.predict_rows(raw)
     assert (row, task.cells(row), task.details(row)) == ({"objects": 0, "boxes": []}, ("no object",), [("no object",)])
     assert str(row["boxes"]) == "[]"

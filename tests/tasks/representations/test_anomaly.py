@@ -77,6 +77,8 @@ def test_only_validations_set_the_threshold_of_predictions() -> None:
     before = task.threshold.clone()
     metrics_of(task, (raw[:5], classes[:5]))
     assert torch.equal(task.threshold, before)
+    task.use_threshold(0)
+    assert {row["verdict"] for row in task.predict_rows(raw)} == {"anomaly"}
 
 
 def test_it_trains_on_normal_images_alone() -> None:

@@ -2,6 +2,7 @@
 
 from firstlight.checks import choose
 from firstlight.log import aligned
+from firstlight.runs.command_line import command
 from firstlight.runs.findings.classified import Classified
 from firstlight.runs.findings.temperature import fit_temperature, loss_and_error, write_temperature
 from firstlight.runs.findings.threshold import CRITERIA, best_threshold, decision
@@ -75,4 +76,5 @@ def choose_threshold(
     label = task.spec.labels[1]
     print(f"\nthreshold for {label}, with the best {criterion} on the validation split; results on {name}")
     print(aligned([["threshold", *own], *rows]))
+    print(f"predict with it: {command('predict')} run=... predict.threshold={threshold:.4g}")
     return {"threshold": threshold, **{f"{name}/threshold_{key}": value for key, value in own.items()}}

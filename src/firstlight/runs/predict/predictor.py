@@ -51,6 +51,7 @@ def predict(
     steps: bool = False,
     masks: str | Path | None = None,
     overlays: str | Path | None = None,
+    threshold: float | None = None,
 ) -> list[dict[str, Any]]:
     """Predict images, the rows of a table, or texts, whichever the network was trained on.
 
@@ -76,6 +77,8 @@ def predict(
         steps: whether to print what happens to the first image, with the shape after each step.
         masks: folder for the mask of each image, for a segmentation, see `MaskFiles`; None to write none.
         overlays: folder for each image under its mask; None to write none.
+        threshold: replaces the threshold of the task: the probability from which on an object is listed, a label given
+            or the second of two classes predicted, or the error above which an image is an anomaly; None keeps it.
 
     Returns:
         The rows. The first columns name the input: `path`, `row`, or `line` and `text`. The last, `warning`, is empty
@@ -85,7 +88,7 @@ def predict(
 
     Raises:
         ValueError: the run, the checkpoint, the weights, the group or the input do not exist; the task does not
-            predict; nothing can be read; or an output file would replace an image.
+            predict, or has no threshold; nothing can be read; or an output file would replace an image.
     """
     if (run is None) == (model is None):
         raise ValueError("run: must be set if model is None, and None otherwise.")
@@ -104,6 +107,8 @@ def predict(
         mask_files.check_task(task)
         if group is not None:
             task.use_group(group)
+        if threshold is not None:
+            task.use_threshold(threshold)
         # Images are resized as in training. Data sets use bilinear interpolation; pretrained weights name theirs.
         interpolation = "bilinear" if run else task.spec.interpolation
         if steps:

@@ -102,6 +102,10 @@ class Multilabel(Task):
         given = ", ".join(label for label, value in pairs if value >= self.threshold)
         return {"labels": given, **{f"{_PREFIX}{label}": round(value, 6) for label, value in pairs}}
 
+    def use_threshold(self, threshold: float) -> None:
+        check_range("predict.threshold", threshold, above=0, below=1)
+        self.threshold = threshold
+
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Return the labels that fit."""
         return (row["labels"] or "none",)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from firstlight.checks import check_range
 from firstlight.tasks.metrics.metric import Metric
 from firstlight.tasks.objects.found import EDGES, Boxes, drawn, in_raw_pixels
 from firstlight.tasks.objects.meter import DetectionMeter
@@ -66,6 +67,10 @@ class Detector(Task):
         """Return `boxes`, images (batch, 3, height, width) with the boxes that are found, and `true_boxes`."""
         true = {} if targets is None else {"true_boxes": drawn(raw.float() / 255, targets.unbind(), self.spec.labels)}
         return {"boxes": self.example_output(raw), **true}
+
+    def use_threshold(self, threshold: float) -> None:
+        check_range("predict.threshold", threshold, at_least=0, at_most=1)
+        self.threshold = threshold
 
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Return how many objects of each class are found, the most probable first."""

@@ -1,5 +1,6 @@
 """Anomaly detection: what an autoencoder has not learned to reconstruct is unusual."""
 
+import math
 from typing import Any
 
 import torch
@@ -130,6 +131,10 @@ class Anomaly(Reconstruction):
             }
             for error in self.errors(raw).tolist()
         ]
+
+    def use_threshold(self, threshold: float) -> None:
+        check_range("predict.threshold", threshold, at_least=0, below=math.inf)
+        self.threshold.fill_(threshold)
 
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Return the verdict and the error."""
