@@ -16,17 +16,22 @@ from helpers.runs import history
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize(
-    ("model", "accuracy"),
-    [
-        ("lenet", 0.988),
-        pytest.param("mlp", 0.980, marks=pytest.mark.slow),
-        pytest.param("linear", 0.92, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "accuracy"), [("lenet", 0.988), ("mlp", 0.980), ("linear", 0.92)])
 def test_accuracy_on_mnist(model: str, accuracy: float, real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("data=mnist", f"data.dir={real_data}", f"model={model}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= accuracy
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "accuracy"),
+    [(("data=mnist", "model=lenet"), 3, 0.98), (("experiment=asl",), 25, 0.92)],
+)
+def test_accuracy_after_a_part_of_the_epochs(
+    words: tuple[str, ...], epochs: int, accuracy: float, real_data: Path, tmp_path: Path
+) -> None:
+    config = compose(*words, f"data.dir={real_data}", f"trainer.max_epochs={epochs}")
+    assert train(config, run_dir=tmp_path / "run")["test/accuracy"] >= accuracy
 
 
 @pytest.mark.slow
@@ -60,6 +65,7 @@ def test_official_files_have_the_known_sizes_and_labels(
     assert f"{store.spec.labels[0]} {store.spec.labels[-1]}" == labels
 
 
+@pytest.mark.slow  # four minutes
 def test_accuracy_on_asl_with_augmentation(real_data: Path, tmp_path: Path) -> None:
     metrics = train(compose("experiment=asl", f"data.dir={real_data}"), run_dir=tmp_path / "run")
     assert metrics["test/accuracy"] >= 0.95
