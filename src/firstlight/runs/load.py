@@ -8,7 +8,7 @@ from torch import nn
 from firstlight.augment import Augment
 from firstlight.config.checking.config import check_model
 from firstlight.config.instantiate import bind, call
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.config.run_config import Node
 from firstlight.files import cannot_read
 from firstlight.networks.foreign import create

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.spec import DataSpec
 from firstlight.tasks.metrics.meters import Sums, Totals
 from firstlight.tasks.metrics.metric import LOSS, Metric

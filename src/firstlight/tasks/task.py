@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import BatchLoader, Split
 from firstlight.data.images.animation import Animation
 from firstlight.networks.network import completed

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.transfer.head import head_name
 
 # With fewer stages than this, the sequences of a network are split further.

@@ -9,21 +9,14 @@ from typing import Any
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module, unused_groups
 from firstlight.config.checking.loggers import check_loggers
-from firstlight.config.checking.metrics import KEY as METRICS
-from firstlight.config.checking.metrics import check_metrics, split_metrics
-from firstlight.config.checking.optimizer import split_optimizer
-from firstlight.config.checking.regularisation import split_regularisation
+from firstlight.config.checking.metrics import check_metrics
+from firstlight.config.checking.options import METRICS, check_watch, split_model, split_optimizer, split_task
 from firstlight.config.checking.source_code.shadows import shadowed_file
 from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import OPTIONS, step_names, step_target
 from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.checking.trainer import check_trainer
-from firstlight.config.checking.watch import check_watch
-from firstlight.config.options.parameters import OPTIONS as PARAMETERS
-from firstlight.config.options.regularisation import OPTIONS as REGULARISATION
-from firstlight.config.options.transfer import OPTIONS as TRANSFER
-from firstlight.config.options.transfer import Transfer
-from firstlight.config.options.watch import Watch
+from firstlight.config.options import PARAMETERS, REGULARISATION, TRANSFER
 from firstlight.config.values import as_yaml, check_value
 
 # The types of the keys of train.yaml that are not groups.
@@ -88,7 +81,7 @@ def check(config: dict[str, Any]) -> None:
         elif key == "logger":
             check_loggers(value)
         elif key == "watch":
-            check_watch(Watch.parse(value), config)
+            check_watch(value, config)
         elif key == "averaging" and not value:  # none
             continue
         elif not isinstance(value, dict) or "_target_" not in value:
@@ -103,15 +96,16 @@ def check(config: dict[str, Any]) -> None:
     if is_data_module(config["data"]):
         _check_no_steps(config.get("augment", {}))
     if "model" in config:
-        config = config | {"model": _check_transfer(config["model"])[1]}
+        config = config | {"model": split_model(config["model"])[1]}
     if "optimizer" in config:
-        config = config | {"optimizer": split_optimizer(config["optimizer"])}
-    metrics, task = split_metrics(split_regularisation(config["task"])[1])
+        config = config | {"optimizer": split_optimizer(config["optimizer"])[1]}
+    _, metrics, task = split_task(config["task"])
     for path, node in _targets(config | {"task": task}):
         _check_target(path, node)
     if metrics and is_lightning_module(task):
         raise ValueError("task.metrics: must be null with a LightningModule, which logs its own metrics.")
-    check_metrics(metrics)
+    if metrics:
+        check_metrics(metrics)
     check_trainer(config)
 
 
@@ -142,7 +136,7 @@ def check_model(model: dict[str, Any]) -> None:
     Raises:
         ValueError: see `check`.
     """
-    _, network = _check_transfer(model)
+    _, network = split_model(model)
     for path, node in _targets(network, "model"):
         _check_target(path, node)
 
@@ -192,13 +186,6 @@ def _check_no_steps(augment: dict[str, Any]) -> None:
             raise ValueError(
                 f"augment.{key}: must be left out, because the LightningDataModule augments its samples itself."
             )
-
-
-def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """Check the options that every network has, and split them from the network's own options."""
-    for key in model.keys() & TRANSFER.keys():
-        check_value(f"model.{key}", model[key], _annotation(TRANSFER[key]))
-    return Transfer.split(model)
 
 
 def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

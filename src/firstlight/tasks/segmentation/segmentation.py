@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import Split
 from firstlight.networks.network import Network
 from firstlight.spec import IGNORED, DataSpec

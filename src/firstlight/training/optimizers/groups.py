@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from firstlight.checks import suggestion
-from firstlight.config.options.parameters import ParameterOptions
+from firstlight.config.options import ParameterOptions
 
 _BACKBONE, _HEAD = "backbone", "head"
 _MATRICES = "hidden_matrices"
