@@ -203,6 +203,11 @@ class Watch:
             check_range("watch.every", self.every, at_least=1)
 
     @property
+    def has_effect(self) -> bool:
+        """Whether the run looks at anything."""
+        return self.gap is not None or self.sees_layers
+
+    @property
     def sees_layers(self) -> bool:
         """Whether the run looks at its layers."""
         return self.layers or self.histograms

@@ -68,6 +68,13 @@ class Regression(Task):
         """Return the number of targets."""
         return (self.spec.num_outputs,)
 
+    @property
+    def is_line(self) -> bool:
+        """Whether the network is a line, and neither inputs nor targets are standardized."""
+        spec, sizes = self.spec, [value.numel() for value in self.network.parameters()]
+        is_plain = spec.mean == (0.0,) and spec.std == spec.target_std == (1.0,) and spec.target_mean == (0.0,)
+        return spec.input_shape == (1,) and sizes == [1, 1] and is_plain
+
     def result_line(self) -> str | None:
         """Return the straight line that a linear network of one input represents, in the units of the data."""
         if not self.network.is_linear or self.spec.input_shape != (1,) or self.spec.num_outputs != 1:

@@ -348,6 +348,11 @@ class Task(Evaluated, ABC):
         """
         raise ValueError(f"task={self.task_name}: must be a task that generates samples.")
 
+    @property
+    def is_line(self) -> bool:
+        """Whether the two parameters are the slope and the intercept of a line, in the units of the data."""
+        return False
+
     def result_line(self) -> str | None:
         """Return the result of the training in one line, or None if one line cannot describe it."""
         return None

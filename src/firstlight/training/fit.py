@@ -1,6 +1,7 @@
 """The later phases of a run: train, test the best checkpoint, and report."""
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from firstlight.training.range_test.run import check_range_test, run_range_test,
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
+from firstlight.training.studies.pruning import VARIABLE as TRIAL
 from firstlight.training.studies.pruning import ReportedTrial
 from firstlight.training.trainees.build import build_trainee
 from firstlight.training.trainees.trainee import Trainee
@@ -110,13 +112,13 @@ def prepare(parts: Parts, started: float, signals: StopSignals) -> Session:
         parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps, config.min_delta
     )
     figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
-    trial = ReportedTrial.from_environment() if config.fold is None else None
-    pruning = Pruning(trial, config.monitor) if trial else None
+    is_reported = TRIAL in os.environ and config.fold is None
+    pruning = Pruning(ReportedTrial.from_environment(), config.monitor) if is_reported else None
     callbacks: list[RunCallback] = [
         *trainee.callbacks,
         *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
-        ValidateLast(),
-        *watchers(config.watch, recorder, trainee.task, config.seed),
+        *([ValidateLast()] if config.trainer.get("val_check_interval") is not None else []),
+        *(watchers(config.watch, recorder, trainee.task, config.seed) if config.watch.has_effect else []),
         *([figures] if figures else []),
         recorder,
         Progress(recorder, trainee.headline),

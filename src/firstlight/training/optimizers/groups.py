@@ -61,8 +61,6 @@ class Groups:
                 `options.groups`.
         """
         given = list(parameters)
-        if self.options == ParameterOptions() and not self.separates:
-            return given
         found: list[dict[str, Any]] = []
         for group in given if given and isinstance(given[0], dict) else [{"params": given}]:
             found += self._divided(group)

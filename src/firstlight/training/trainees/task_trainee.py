@@ -21,7 +21,7 @@ from firstlight.tasks import Task
 from firstlight.training.assemble import Data, Parts
 from firstlight.training.callbacks import Recorder
 from firstlight.training.features import cached_features
-from firstlight.training.figures.line import COLUMNS, LineRecord, is_line
+from firstlight.training.figures.line import COLUMNS, LineRecord
 from firstlight.training.module import TrainingModule
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import check_batches
@@ -71,7 +71,7 @@ class TaskTrainee(Trainee):
         self._use(parts.task, TrainingModule(parts.task, parts.config))
         if self._task.spec.kind == "images" and self._task.augment.has_steps:
             self.augmentation = lambda: augmentation_sheet(self._task, parts.data.splits["train"], parts.config.seed)
-        self.line = LineRecord(parts.task) if is_line(parts.task) else None
+        self.line = LineRecord(parts.task) if parts.task.is_line else None
         self.callbacks = [self.line] if self.line else []
         self.test_samples = lambda places: self.own_data.splits["test"].take(places)[0]
 
