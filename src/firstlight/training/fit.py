@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 from firstlight.data.images.contact_sheet import contact_sheet, write_image
 from firstlight.files import write_text
 from firstlight.log import logger
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.runs.findings import write
 from firstlight.runs.report import write_report
 from firstlight.runs.report.environment import About, describe, git_commit

@@ -13,7 +13,8 @@ from firstlight.data import BatchLoader, Split
 from firstlight.data.images.known_images import known_images
 from firstlight.data.record import DataRecord
 from firstlight.log import logger
-from firstlight.networks.flops import flops_per_sample, num_parameters
+from firstlight.networks.flops import flops_per_sample
+from firstlight.networks.network import num_parameters
 from firstlight.runs.load import load_weights
 from firstlight.runs.preview import augmentation_sheet
 from firstlight.runs.summary import opening_text
