@@ -3,7 +3,7 @@
 from omegaconf import OmegaConf
 
 from firstlight.config import RunConfig
-from firstlight.config.saved import to_yaml
+from firstlight.config.values import to_yaml
 
 
 def test_the_text_is_that_of_omegaconf_whatever_was_written_before() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from firstlight.config import RunConfig
-from firstlight.config.saved import to_yaml
+from firstlight.config.values import to_yaml
 from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.learner import Learner
