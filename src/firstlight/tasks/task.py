@@ -95,9 +95,10 @@ class Task(Evaluated, ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     needs_description: ClassVar[str] = ""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, is_named: bool = True, **kwargs: Any) -> None:
+        """Name the task after its class. If `is_named` is false, each of its subclasses has a name of its own."""
         super().__init_subclass__(**kwargs)
-        if cls.task_name == Task.task_name:
+        if is_named and cls.task_name == Task.task_name:
             cls.task_name = cls.__name__.lower()
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:

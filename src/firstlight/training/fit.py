@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
     """
     session = prepare(parts, started, signals)
     with (
-        explained_determinism(parts.config),
+        explained_determinism() if parts.config.deterministic else nullcontext(),
         ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome,
     ):
         outcome["status"] = _train_test_report(session)
@@ -106,7 +107,8 @@ def prepare(parts: Parts, started: float, signals: StopSignals) -> Session:
     keep_freed_memory()
     config = parts.config
     trainee = build_trainee(parts)
-    arrange(config, trainee.task)
+    if config.computation:
+        arrange(config, trainee.task)
     recorder = Recorder(parts.folder, config, started, trainee.augmentation)
     checkpoints = Checkpoints(
         parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps, config.min_delta
@@ -153,7 +155,7 @@ def _train(session: Session) -> str:
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
     trainee.seed_data(trainer)
     try:
-        with compiled(parts.config, trainee.task):
+        with compiled(trainee.task) if parts.config.compile and trainee.task else nullcontext():
             trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=last, weights_only=True)
         if not session.checkpoints.best:  # the run ended before its first validation
             trainee.evaluate(trainer, "val")

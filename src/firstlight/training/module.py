@@ -168,12 +168,12 @@ class TrainingModule(LightningModule):
         self._training_stream_state = self.task.stream_state
         self.task.begin_validation(self.current_epoch)
         self._meter = self.task.new_meter()
-        self.task.added.reset(self.device)
+        self.task.begin_added(self.device)
 
     def on_test_epoch_start(self) -> None:
         """Reset the metrics of the test split."""
         self._meter = self.task.new_meter()
-        self.task.added.reset(self.device)
+        self.task.begin_added(self.device)
         self.outcomes = self.task.outcomes = self.task.new_outcomes()
 
     def on_train_epoch_end(self) -> None:
@@ -202,7 +202,7 @@ class TrainingModule(LightningModule):
         if self.trainer.world_size > 1:
             for total in meter.sums():
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
-        values = meter.compute() | ({} if split == "train" else self.task.added.compute())
+        values = meter.compute() | ({} if split == "train" else self.task.added_values())
         if split == "test" and self.outcomes is not None:
             values |= self.task.outcome_metrics(self.outcomes)
         found = {f"{split}/{name}": value for name, value in values.items()}

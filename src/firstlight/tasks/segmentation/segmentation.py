@@ -121,7 +121,7 @@ class Segmentation(Task):
         """
         if self.training:
             return
-        if self.added:
+        if self.added is not None:
             self.added.update(self.comparisons(outputs.detach().float(), targets))
         if self.outcomes is not None:
             counts = confusions(outputs, targets)

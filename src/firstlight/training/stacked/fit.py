@@ -142,7 +142,7 @@ class StackedFit:
 
     def _validate(self) -> list[Meter]:
         """Evaluate the validation split of each replica."""
-        if self.replicas[0].task.added:  # these metrics see one replica at a time
+        if self.replicas[0].task.added is not None:  # these metrics see one replica at a time
             return [replica.validate() for replica in self.replicas]
         meters, sums = self.stack.new_meters()
         for raw in stacked_batches(self._loaders("val")):
