@@ -107,8 +107,8 @@ def _cost(name: str, size: int, channels: int, num_classes: int) -> Cost:
     from torch import nn
 
     from firstlight.config.instantiate import build
-    from firstlight.networks.flops import flops_per_sample, num_parameters
-    from firstlight.networks.network import class_of
+    from firstlight.networks.flops import flops_per_sample
+    from firstlight.networks.network import class_of, num_parameters
     from firstlight.spec import DataSpec
 
     options = _options(name)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.spec import DataSpec
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from firstlight.networks import CNN
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from helpers.twin import images_of
 
 

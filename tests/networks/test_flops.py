@@ -2,7 +2,8 @@ import torch
 from torch import nn
 
 from firstlight.networks import MLP, LeNet, Linear
-from firstlight.networks.flops import flops_per_sample, num_parameters
+from firstlight.networks.flops import flops_per_sample
+from firstlight.networks.network import num_parameters
 from firstlight.spec import DataSpec
 
 DIGITS = DataSpec((1, 32, 32), 10, tuple("0123456789"), (0.5,), (0.2,))

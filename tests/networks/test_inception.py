@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from firstlight.networks import Inception
-from firstlight.networks.flops import num_parameters
 from firstlight.networks.inception import InceptionBlock
+from firstlight.networks.network import num_parameters
 from helpers.twin import images_of
 
 

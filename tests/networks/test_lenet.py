@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from firstlight.networks import LeNet
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.spec import DataSpec
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from firstlight.networks import MLP, Linear
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.spec import DataSpec
 
 SPEC = DataSpec((1, 4, 4), 3, ("a", "b", "c"), (0.5,), (0.2,))

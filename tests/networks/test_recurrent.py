@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.networks import GRU, LSTM, RNN
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.networks.recurrent import Recurrent
 from firstlight.spec import DataSpec
 

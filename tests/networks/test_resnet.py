@@ -4,7 +4,7 @@ import torchvision
 from torch import nn
 
 from firstlight.networks import ResNet
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 PARAMETERS = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from firstlight.networks import Transformer
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.spec import DataSpec
 
 TEXT = DataSpec((12,), 9, tuple("abcdefghi"), (), ())

@@ -4,7 +4,7 @@ import torchvision
 from torch import nn
 
 from firstlight.networks import VGG
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from helpers.twin import assert_same_logits, images_of, size_on_imagenet
 
 PARAMETERS = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}

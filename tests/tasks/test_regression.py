@@ -7,7 +7,7 @@ from sklearn import linear_model, metrics
 from sklearn.datasets import load_diabetes
 from torch.nn import functional as F
 
-from firstlight.config.options.regularisation import Regularisation
+from firstlight.config.options import Regularisation
 from firstlight.data.statistics import describe
 from firstlight.data.store import Arrays
 from firstlight.networks import MLP, Linear

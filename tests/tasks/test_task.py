@@ -8,7 +8,7 @@ from torch import nn
 
 from firstlight.augment import Augment, Noise
 from firstlight.config import RunConfig
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.networks import CNN, Linear
 from firstlight.tasks import Adversarial, Classification, Language, Metric, Reconstruction, Regression, Task
 from firstlight.tasks.build import build_task

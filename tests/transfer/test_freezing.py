@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.runs.load import load_task
 from firstlight.spec import DataSpec
 from firstlight.tasks import Task

@@ -4,6 +4,6 @@
 """
 
 from firstlight.config.compose import compose as compose
-from firstlight.config.options.transfer import Transfer as Transfer
+from firstlight.config.options import Transfer as Transfer
 from firstlight.config.project import CONFIG_DIR as CONFIG_DIR
 from firstlight.config.run_config import RunConfig as RunConfig

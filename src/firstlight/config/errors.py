@@ -18,9 +18,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from firstlight.checks import nearest, suggestion
 from firstlight.config.checking.config import GROUPS
+from firstlight.config.checking.nodes import supplied, with_interval
 from firstlight.config.checking.source_code.signature import parameters
 from firstlight.config.checking.steps import add_targets, step_names, step_target
-from firstlight.config.checking.supplied import supplied, with_interval
 from firstlight.config.compose import compose_unresolved
 from firstlight.config.overrides import is_readable, quoted
 from firstlight.config.project import is_own, replaced_files

@@ -12,14 +12,10 @@ from firstlight.config.checking.lightning_classes import (
     unused_groups,
     with_mode,
 )
-from firstlight.config.checking.metrics import split_metrics
-from firstlight.config.checking.regularisation import split_regularisation
+from firstlight.config.checking.options import split_task
 from firstlight.config.checking.trainer import PRECISIONS
 from firstlight.config.compose import compose, to_plain
-from firstlight.config.options.parameters import ParameterOptions
-from firstlight.config.options.regularisation import Regularisation
-from firstlight.config.options.transfer import Transfer
-from firstlight.config.options.watch import Watch
+from firstlight.config.options import ParameterOptions, Regularisation, Transfer, Watch
 from firstlight.config.project import project_dir
 from firstlight.files import user_path
 
@@ -134,8 +130,7 @@ class RunConfig:
             plain["tags"] = [plain["tags"]]
         transfer, model = Transfer.split(plain.get("model", {}))
         parameters, optimizer = ParameterOptions.split(plain.get("optimizer", {}))
-        regularisation, task = split_regularisation(plain["task"])
-        metrics, task = split_metrics(task)
+        regularisation, metrics, task = split_task(plain["task"])
         parts = {"transfer": transfer, "model": model, "task": task, "metrics": metrics}
         parts |= {"parameters": parameters, "optimizer": optimizer}
         parts |= {"regularisation": regularisation, "watch": Watch(**plain["watch"])}

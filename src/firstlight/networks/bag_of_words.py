@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.checks import check_range
-from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout
+from firstlight.networks.layers import build_dropout, initialise
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.image_size import has_small_stem, image_shape
-from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, check_published, replace_normalisation
-from firstlight.networks.network import Network
+from firstlight.networks.image_size import has_small_stem
+from firstlight.networks.layers import build_dropout, check_published, initialise, replace_normalisation
+from firstlight.networks.network import Network, image_shape
 from firstlight.networks.same_padding import SameConv2d
 from firstlight.spec import DataSpec
 from firstlight.transfer.imagenet import imagenet_labels

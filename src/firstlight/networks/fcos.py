@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, conv_block, fitting_levels
 from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
-from firstlight.networks.image_size import image_shape
-from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import initialise
+from firstlight.networks.network import image_shape
 from firstlight.spec import DataSpec
 
 _PRIOR = 0.01  # probability of an object at each place in an untrained network (Lin et al. 2017, section 4.1)

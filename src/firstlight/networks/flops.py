@@ -1,4 +1,4 @@
-"""The cost of a network: floating point operations and parameters."""
+"""The cost of a network in floating point operations."""
 
 import copy
 
@@ -31,8 +31,3 @@ def _count(network: nn.Module, spec: DataSpec, device: str) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         twin(example_of(spec, 1, device) if example is None else example)
     return counter.get_total_flops()
-
-
-def num_parameters(network: nn.Module) -> int:
-    """Return the number of parameters, both trained and frozen."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,4 @@
-"""Networks that know nothing of firstlight: built from their options alone, and tried on an example before training."""
+"""Networks that know nothing of firstlight are tried on an example before the training."""
 
 import functools
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from firstlight.config.checking.source_code.signature import is_spec
-from firstlight.config.instantiate import call, parameters_of
-from firstlight.networks.network import Network, completed, example_of
+from firstlight.config.instantiate import parameters_of
+from firstlight.networks.network import example_of
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import head_name
 
@@ -28,34 +27,10 @@ _INPUTS = ("in_channels", "in_chans", "input_channels", "num_channels", "n_chann
 _COLUMNS = ("in_features", "num_features", "input_size", "input_dim", "in_dim", "num_inputs")
 
 
-def create(network_class: functools.partial[nn.Module], spec: DataSpec) -> Any:
-    """Build a network. It gets the spec of the data only if it has a parameter `spec`.
-
-    Args:
-        network_class: what `bind` returns for the node `model`.
-        spec: the data, as the network sees it.
-
-    Raises:
-        ValueError: the network refuses an option, or is no `nn.Module`.
-    """
-    parameter = parameters_of(network_class.func).get("spec")
-    takes_spec = parameter is not None and (
-        parameter.annotation is parameter.empty or is_spec(_text(parameter.annotation))
-    )
-    network = call("model", network_class, **({"spec": spec} if takes_spec else {}))
-    if not isinstance(network, nn.Module):
-        raise ValueError(f"model: must be a torch.nn.Module, not a {type(network).__name__}.")
-    return completed(network)
-
-
-def _text(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else str(annotation)
-
-
 def check_forward(
     network: nn.Module, network_class: functools.partial[nn.Module], spec: DataSpec, shape: tuple[int, ...]
 ) -> None:
-    """Check that a network without the base class `Network` takes the samples and returns outputs of the right shape.
+    """Check that a network takes the samples and returns outputs of the right shape.
 
     Args:
         network: the network, whose mode and state stay as they are.
@@ -66,8 +41,6 @@ def check_forward(
     Raises:
         ValueError: it does not. The message names the option that changes it, if the network has one.
     """
-    if isinstance(network, Network):
-        return
     name, options = type(network).__name__, _options(network, network_class)
     try:
         outputs = _forward(network, spec)

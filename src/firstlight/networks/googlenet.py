@@ -5,11 +5,16 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from firstlight.networks.image_size import has_small_stem, image_shape
+from firstlight.networks.image_size import has_small_stem
 from firstlight.networks.inception import Convolution, InceptionBlock
-from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, check_published, replace_activations, replace_normalisation
-from firstlight.networks.network import Network
+from firstlight.networks.layers import (
+    build_dropout,
+    check_published,
+    initialise,
+    replace_activations,
+    replace_normalisation,
+)
+from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import from_torchvision

@@ -1,25 +1,11 @@
-"""How networks adapt to the size of the images: smallest size, stem and poolings."""
+"""How networks adapt to the size of the images: stem and poolings."""
 
 from firstlight.checks import choose
-from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 
 # Largest side in pixels for which the stem `auto` is small.
 SMALL = 64
 _STEMS = ("auto", "imagenet", "small")
-
-
-def image_shape(network: Network, spec: DataSpec) -> tuple[int, int, int]:
-    """Return the (channels, height, width) of the images of a data set.
-
-    Raises:
-        ValueError: the images are smaller than the network's `min_size`.
-    """
-    channels, height, width = spec.input_shape
-    smallest, name = network.min_size, type(network).__name__
-    if min(height, width) < smallest:
-        raise ValueError(f"model: must get images of at least {smallest}x{smallest}, not {height}x{width} ({name}).")
-    return channels, height, width
 
 
 def has_small_stem(spec: DataSpec, stem: str) -> bool:

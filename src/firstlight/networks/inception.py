@@ -6,10 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.image_size import fitting_poolings, image_shape
-from firstlight.networks.initialisation import initialise
-from firstlight.networks.layers import build_dropout, replace_activations, replace_normalisation
-from firstlight.networks.network import Network
+from firstlight.networks.image_size import fitting_poolings
+from firstlight.networks.layers import build_dropout, initialise, replace_activations, replace_normalisation
+from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 
 

@@ -1,11 +1,14 @@
 """What a network may say about itself, with defaults: the protocol between networks and the rest of firstlight."""
 
+import functools
 import inspect
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from firstlight.config.checking.source_code.signature import is_spec
+from firstlight.config.instantiate import call, parameters_of
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained
 
@@ -77,6 +80,30 @@ def class_of(target: Any) -> type[Network]:
     return target if issubclass(target, Network) else type(target.__name__, (target, Network), {})
 
 
+def create(network_class: functools.partial[nn.Module], spec: DataSpec) -> Any:
+    """Build a network. It gets the spec of the data only if it has a parameter `spec`.
+
+    Args:
+        network_class: what `bind` returns for the node `model`.
+        spec: the data, as the network sees it.
+
+    Raises:
+        ValueError: the network refuses an option, or is no `nn.Module`.
+    """
+    parameter = parameters_of(network_class.func).get("spec")
+    takes_spec = parameter is not None and (
+        parameter.annotation is parameter.empty or is_spec(_text(parameter.annotation))
+    )
+    network = call("model", network_class, **({"spec": spec} if takes_spec else {}))
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"model: must be a torch.nn.Module, not a {type(network).__name__}.")
+    return completed(network)
+
+
+def _text(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else str(annotation)
+
+
 def completed(network: nn.Module) -> Any:
     """Return a network that has all attributes of `Network`: those that it lacks are set to the defaults."""
     for name in _NAMES:
@@ -91,3 +118,21 @@ def example_of(spec: DataSpec, batch_size: int, device: torch.device | str = "cp
     """Return zeros in the shape and type of a network's input: float, or int64 for tokens."""
     dtype = torch.int64 if spec.kind == "tokens" else torch.float32
     return torch.zeros(batch_size, *spec.input_shape, dtype=dtype, device=device)
+
+
+def image_shape(network: Network, spec: DataSpec) -> tuple[int, int, int]:
+    """Return the (channels, height, width) of the images of a data set.
+
+    Raises:
+        ValueError: the images are smaller than the network's `min_size`.
+    """
+    channels, height, width = spec.input_shape
+    smallest, name = network.min_size, type(network).__name__
+    if min(height, width) < smallest:
+        raise ValueError(f"model: must get images of at least {smallest}x{smallest}, not {height}x{width} ({name}).")
+    return channels, height, width
+
+
+def num_parameters(network: nn.Module) -> int:
+    """Return the number of parameters, both trained and frozen."""
+    return sum(parameter.numel() for parameter in network.parameters())

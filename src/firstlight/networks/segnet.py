@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import conv_block, vgg_levels
-from firstlight.networks.image_size import fitting_poolings, image_shape
-from firstlight.networks.initialisation import initialise
-from firstlight.networks.network import Network
+from firstlight.networks.image_size import fitting_poolings
+from firstlight.networks.layers import initialise
+from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 
 _EQUAL = 1e-4  # far more than rounding changes an activation

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.checks import check_range, choose
-from firstlight.networks.image_size import image_shape
-from firstlight.networks.network import Network
+from firstlight.networks.network import Network, image_shape
 from firstlight.spec import NO_OBJECT, DataSpec
 from firstlight.transfer.pretrained import Pretrained
 from firstlight.transfer.torchvision_weights import detector_from_torchvision

@@ -8,11 +8,10 @@ from torch import nn
 from firstlight.augment import Augment
 from firstlight.config.checking.config import check_model
 from firstlight.config.instantiate import bind, call
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.config.run_config import Node
 from firstlight.files import cannot_read
-from firstlight.networks.foreign import create
-from firstlight.networks.network import class_of
+from firstlight.networks.network import class_of, create
 from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.findings.temperature import read_temperature
 from firstlight.runs.run_folder import RunFolder

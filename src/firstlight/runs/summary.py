@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.runs.command_line import command, relative_path, runner
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Task

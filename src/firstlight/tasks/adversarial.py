@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.networks.flops import flops_per_sample
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec

@@ -19,8 +19,8 @@ from firstlight.data import Source
 from firstlight.data.folds import Fold
 from firstlight.files import user_path
 from firstlight.log import logger
-from firstlight.networks.foreign import check_forward, create
-from firstlight.networks.network import Network, class_of
+from firstlight.networks.foreign import check_forward
+from firstlight.networks.network import Network, class_of, create
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks.classification import Classification
@@ -117,7 +117,7 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         raise ValueError(f"model: {type(network).__name__} must have parameters that learn.{fix}")
     task = call("task", task_class, spec, network, augment, config.transfer if training else None)
     shape = task.output_shape()
-    if training and shape is not None:
+    if training and shape is not None and not isinstance(network, Network):
         check_forward(network, network_class, task.preprocess.output_spec, shape)
     task.add_metrics(config.metrics)
     mode = task.monitored(config.monitor).direction  # raises an error if the task does not have it

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import Split
 from firstlight.spec import DataSpec
 from firstlight.tasks import class_balance

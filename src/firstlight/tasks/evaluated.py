@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from firstlight.checks import choose
@@ -20,7 +21,7 @@ class Evaluated(nn.Module):
     Attributes:
         task_name: see `Task`.
         metrics: see `Task`.
-        added: the metrics that `task.metrics` of the config adds.
+        added: the metrics that `task.metrics` of the config adds; None if it adds none.
         evaluated_metrics: what the meter also computes in evaluation, for validation and test.
         test_metrics: what `outcome_metrics` returns, for the test split alone.
         keeps_outcomes: whether the outputs for a split may be kept as `Outcomes`; if so, the task defines `outcome`.
@@ -35,7 +36,7 @@ class Evaluated(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.added = AddedMetrics({}, {}, [])
+        self.added: AddedMetrics | None = None
         self.outcomes: Outcomes | None = None
 
     def metrics_of(self, split: str) -> tuple[Metric, ...]:
@@ -43,7 +44,21 @@ class Evaluated(nn.Module):
         if split == "train":
             return self.metrics
         evaluated = *self.metrics, *self.evaluated_metrics
-        return (*evaluated, *self.added.metrics, *(self.test_metrics if split == "test" else ()))
+        return (*evaluated, *self.added_metrics, *(self.test_metrics if split == "test" else ()))
+
+    @property
+    def added_metrics(self) -> tuple[Metric, ...]:
+        """The names and directions of the metrics that the config adds."""
+        return () if self.added is None else self.added.metrics
+
+    def begin_added(self, device: torch.device) -> None:
+        """Begin a pass through a split with the added metrics."""
+        if self.added is not None:
+            self.added.reset(device)
+
+    def added_values(self) -> dict[str, float]:
+        """Return the added metrics of the pass. In a run of several processes, all of them must call this."""
+        return {} if self.added is None else self.added.compute()
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -107,7 +122,7 @@ class Evaluated(nn.Module):
         """
         if self.training:
             return
-        if self.added:
+        if self.added is not None:
             self.added.update(self.comparisons(outputs.detach().float(), targets))
         if self.outcomes is not None:
             found, losses = self.outcome(outputs.detach().float(), targets)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data.tokens import UNKNOWN, decode, encode_known
 from firstlight.log import logger
 from firstlight.spec import DataSpec

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.spec import DataSpec
 from firstlight.tasks.metrics.meters import Sums, Totals
 from firstlight.tasks.metrics.metric import LOSS, Metric
@@ -67,6 +67,13 @@ class Regression(Task):
     def output_shape(self) -> tuple[int, ...]:
         """Return the number of targets."""
         return (self.spec.num_outputs,)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether the network is a line, and neither inputs nor targets are standardized."""
+        spec, sizes = self.spec, [value.numel() for value in self.network.parameters()]
+        is_plain = spec.mean == (0.0,) and spec.std == spec.target_std == (1.0,) and spec.target_mean == (0.0,)
+        return spec.input_shape == (1,) and sizes == [1, 1] and is_plain
 
     def result_line(self) -> str | None:
         """Return the straight line that a linear network of one input represents, in the units of the data."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.augment import Augment
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import BatchLoader, Split
 from firstlight.data.images.animation import Animation
 from firstlight.networks.network import completed
@@ -95,9 +95,10 @@ class Task(Evaluated, ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     needs_description: ClassVar[str] = ""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, is_named: bool = True, **kwargs: Any) -> None:
+        """Name the task after its class. If `is_named` is false, each of its subclasses has a name of its own."""
         super().__init_subclass__(**kwargs)
-        if cls.task_name == Task.task_name:
+        if is_named and cls.task_name == Task.task_name:
             cls.task_name = cls.__name__.lower()
 
     def __init__(self, spec: DataSpec, network: nn.Module, augment: Augment, transfer: Transfer | None = None) -> None:
@@ -357,6 +358,11 @@ class Task(Evaluated, ABC):
             ValueError: the task generates nothing.
         """
         raise ValueError(f"task={self.task_name}: must be a task that generates samples.")
+
+    @property
+    def is_line(self) -> bool:
+        """Whether the two parameters are the slope and the intercept of a line, in the units of the data."""
+        return False
 
     def result_line(self) -> str | None:
         """Return the result of the training in one line, or None if one line cannot describe it."""

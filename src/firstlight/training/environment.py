@@ -20,16 +20,17 @@ from firstlight.log import logger
 _TABLES = ("lightning.pytorch.profilers.profiler", "lightning.pytorch.callbacks.model_summary")
 _LOGGERS = (lightning.pytorch.__name__, lightning.fabric.__name__, *_TABLES)
 _CUDA_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @contextmanager
 def restored_settings() -> Iterator[None]:
-    """Undo at the end of the block what the functions below change, for programs that use Lightning themselves."""
+    """Undo at the end of the block what the functions below and a Trainer change, for the program that trains."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(each.level, each.propagate, each.handlers) for each in loggers]
     cuda_check = os.environ.get(_CUDA_CHECK)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _restored_determinism():
             yield
     finally:
         for each, (level, propagate, handlers) in zip(loggers, before, strict=True):
@@ -41,6 +42,26 @@ def restored_settings() -> Iterator[None]:
         os.environ.pop(_CUDA_CHECK, None)
         if cuda_check is not None:
             os.environ[_CUDA_CHECK] = cuda_check
+
+
+@contextmanager
+def _restored_determinism() -> Iterator[None]:
+    """Restore at the end of the block which algorithms torch uses."""
+    before = _determinism()
+    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_CUBLAS)
+    try:
+        yield
+    finally:
+        if _determinism() != before:  # torch imports its compiler to set them, which takes seconds
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
+        os.environ.pop(_CUBLAS, None)
+        if workspace is not None:
+            os.environ[_CUBLAS] = workspace
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def silence_lightning() -> None:

@@ -1,7 +1,9 @@
 """The later phases of a run: train, test the best checkpoint, and report."""
 
 import math
+import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from lightning.pytorch import Trainer
 from firstlight.data.images.contact_sheet import contact_sheet, write_image
 from firstlight.files import write_text
 from firstlight.log import logger
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.runs.findings import write
 from firstlight.runs.report import write_report
 from firstlight.runs.report.environment import About, describe, git_commit
@@ -30,7 +32,7 @@ from firstlight.training.callbacks import (
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.figures.callback import Figures
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
-from firstlight.training.loggers.event_log import FOLDER as EVENTS
+from firstlight.training.loggers.tensorboard import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.computation import arrange, compiled, explained_determinism
 from firstlight.training.options.validation import ValidateLast
@@ -39,6 +41,7 @@ from firstlight.training.range_test.run import check_range_test, run_range_test,
 from firstlight.training.recovery.loss_guard import Diverged
 from firstlight.training.recovery.saved_state import SavedState
 from firstlight.training.recovery.stop_signals import StopSignals
+from firstlight.training.studies.pruning import VARIABLE as TRIAL
 from firstlight.training.studies.pruning import ReportedTrial
 from firstlight.training.trainees.build import build_trainee
 from firstlight.training.trainees.trainee import Trainee
@@ -77,7 +80,7 @@ def fit(parts: Parts, started: float, signals: StopSignals) -> None:
     """
     session = prepare(parts, started, signals)
     with (
-        explained_determinism(parts.config),
+        explained_determinism() if parts.config.deterministic else nullcontext(),
         ending(session.recorder.loggers if session.trainer.is_global_zero else ()) as outcome,
     ):
         outcome["status"] = _train_test_report(session)
@@ -104,19 +107,20 @@ def prepare(parts: Parts, started: float, signals: StopSignals) -> Session:
     keep_freed_memory()
     config = parts.config
     trainee = build_trainee(parts)
-    arrange(config, trainee.task)
+    if config.computation:
+        arrange(config, trainee.task)
     recorder = Recorder(parts.folder, config, started, trainee.augmentation)
     checkpoints = Checkpoints(
         parts.folder, config.monitor, trainee.mode, config.patience, config.max_steps, config.min_delta
     )
     figures = Figures(recorder, trainee.task, trainee.samples) if config.figures and trainee.task else None
-    trial = ReportedTrial.from_environment() if config.fold is None else None
-    pruning = Pruning(trial, config.monitor) if trial else None
+    is_reported = TRIAL in os.environ and config.fold is None
+    pruning = Pruning(ReportedTrial.from_environment(), config.monitor) if is_reported else None
     callbacks: list[RunCallback] = [
         *trainee.callbacks,
         *([StepLimit(config.max_steps)] if config.max_steps is not None else []),
-        ValidateLast(),
-        *watchers(config.watch, recorder, trainee.task, config.seed),
+        *([ValidateLast()] if config.trainer.get("val_check_interval") is not None else []),
+        *(watchers(config.watch, recorder, trainee.task, config.seed) if config.watch.has_effect else []),
         *([figures] if figures else []),
         recorder,
         Progress(recorder, trainee.headline),
@@ -151,7 +155,7 @@ def _train(session: Session) -> str:
     last = parts.folder.checkpoint_path("last") if parts.is_resumed else None
     trainee.seed_data(trainer)
     try:
-        with compiled(parts.config, trainee.task):
+        with compiled(trainee.task) if parts.config.compile and trainee.task else nullcontext():
             trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=last, weights_only=True)
         if not session.checkpoints.best:  # the run ended before its first validation
             trainee.evaluate(trainer, "val")

@@ -55,7 +55,8 @@ class TrainingModule(LightningModule):
         # Wrong options are reported now, and not when Lightning asks for the optimizers.
         self.schedules.rehearse(self.optimizer.rehearse())
         self.optimizer.check(task)
-        self._weights = Weights(task.network, config.regularisation.penalised)
+        options = config.regularisation
+        self._weights = Weights(task.network, options.penalised) if options.has_effect else None
         self.metrics: dict[str, float] = {}
         self.train_loader: BatchLoader | None = None
         self.loss_guard = LossGuard()
@@ -73,18 +74,15 @@ class TrainingModule(LightningModule):
         assert self.train_loader is not None
         optimizers = self.optimizer(self.task)
         max_norm = self.config.regularisation.max_norm
-        if max_norm is not None:
+        if self._weights is not None and max_norm is not None:
             for part, optimizer in zip(self.task.optimized_parts(), optimizers, strict=True):
-                optimizer.register_step_post_hook(partial(self._limit_norms, part, max_norm))
+                optimizer.register_step_post_hook(partial(_limit_norms, self._weights, part, max_norm))
         return self.schedules.configure(optimizers, self.trainer, len(self.train_loader))
-
-    def _limit_norms(self, part: nn.Module, max_norm: float, *_: Any) -> None:
-        limit_norms(self._weights, part, max_norm)
 
     def _penalised(self, loss: Tensor, part: nn.Module) -> Tensor:
         """Return a loss with the penalty of the weights of a part. The metrics do not contain it."""
         options = self.config.regularisation
-        weights = list(self._weights.of(part)) if options.has_penalty else []
+        weights = list(self._weights.of(part)) if self._weights is not None and options.has_penalty else []
         return loss + penalty(weights, options) if weights else loss
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -170,12 +168,12 @@ class TrainingModule(LightningModule):
         self._training_stream_state = self.task.stream_state
         self.task.begin_validation(self.current_epoch)
         self._meter = self.task.new_meter()
-        self.task.added.reset(self.device)
+        self.task.begin_added(self.device)
 
     def on_test_epoch_start(self) -> None:
         """Reset the metrics of the test split."""
         self._meter = self.task.new_meter()
-        self.task.added.reset(self.device)
+        self.task.begin_added(self.device)
         self.outcomes = self.task.outcomes = self.task.new_outcomes()
 
     def on_train_epoch_end(self) -> None:
@@ -204,7 +202,7 @@ class TrainingModule(LightningModule):
         if self.trainer.world_size > 1:
             for total in meter.sums():
                 total.copy_(self.trainer.strategy.reduce(total, reduce_op="sum"))
-        values = meter.compute() | ({} if split == "train" else self.task.added.compute())
+        values = meter.compute() | ({} if split == "train" else self.task.added_values())
         if split == "test" and self.outcomes is not None:
             values |= self.task.outcome_metrics(self.outcomes)
         found = {f"{split}/{name}": value for name, value in values.items()}
@@ -284,6 +282,11 @@ class TrainingModule(LightningModule):
         if self.unfinished_epoch is not None:
             self._continue_epoch(self.unfinished_epoch)
             self.unfinished_epoch = None
+
+
+def _limit_norms(weights: Weights, part: nn.Module, max_norm: float, *_: Any) -> None:
+    """Do what `limit_norms` does, as a hook of an optimizer."""
+    limit_norms(weights, part, max_norm)
 
 
 def _moved(state: Any, device: torch.device) -> Any:

@@ -40,9 +40,8 @@ def train_here(folder: RunFolder, config: RunConfig, started: float) -> None:
             with pause_garbage_collection():
                 from firstlight.training.environment import restored_settings  # imports Lightning
                 from firstlight.training.fit import fit
-                from firstlight.training.options.computation import restored_determinism
 
-            with restored_settings(), restored_determinism():
+            with restored_settings():
                 fit(parts, started, signals)
         except Exception as error:  # any failure is recorded in the folder
             if is_first:

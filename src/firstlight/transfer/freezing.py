@@ -1,11 +1,12 @@
 """Freezes and unfreezes parts of a network during training."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from torch import nn
 
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.transfer.head import head_name
 
 # With fewer stages than this, the sequences of a network are split further.
@@ -80,7 +81,6 @@ class Freezing:
 
     Attributes:
         stages: see `stages`; empty if nothing is frozen and all stages have the same learning rate.
-        head_name: name of the head, or "" if the network does not end in a linear layer.
 
     Raises:
         ValueError: the network does not end in a linear layer, but must.
@@ -90,11 +90,15 @@ class Freezing:
         self.network = network
         self.transfer = transfer
         self.stages = stages(network) if transfer.freeze or transfer.lr_decay != 1 else []
-        self.head_name = head_name(network) or ""
         self._frozen: list[nn.Module] = []
         if self.always_frozen:  # before DistributedDataParallel notes which parameters have gradients
             self.begin_epoch(0)
         self.keep_modes()
+
+    @cached_property
+    def head_name(self) -> str:
+        """The name of the head; "" if the network does not end in a linear layer."""
+        return head_name(self.network) or ""
 
     @property
     def head(self) -> nn.Module:

@@ -125,7 +125,7 @@ def test_a_regression_of_several_targets_a_text_and_an_image_are_compared_too() 
 def test_a_metric_is_better_as_its_class_or_its_node_says(own: str) -> None:
     node = f"{AUROC},doubt:{{_target_:{own}.Doubt,scale:2}},silent:{{_target_:{own}.Silent}}"
     task = task_with(IMAGES, f"{node},least:{{_target_:{own}.Silent,direction:min}}")
-    assert [metric.direction for metric in task.added.metrics] == ["max", "min", None, "min"]
+    assert [metric.direction for metric in task.added_metrics] == ["max", "min", None, "min"]
     assert task.monitored("val/doubt").direction == "min"
     found = metrics_of(task, images(8))
     assert found["doubt"] == pytest.approx(2 * found["least"])
@@ -134,6 +134,7 @@ def test_a_metric_is_better_as_its_class_or_its_node_says(own: str) -> None:
 def test_training_batches_are_not_compared() -> None:
     task = task_with(IMAGES, AUROC).train()
     task.batch_loss(images(8), task.new_meter())
+    assert task.added is not None
     assert not task.added._added[0].computed.update_called
     assert [metric.name for metric in task.metrics_of("train")] == list(task.metric_names)
     assert task.metrics_of("val")[-1].name == "auroc"

@@ -32,5 +32,3 @@ def test_a_poor_run_is_pruned_and_complete_up_to_there(tmp_path: Path, monkeypat
     assert reported == {epoch: pytest.approx(float(row["val/accuracy"])) for epoch, row in enumerate(rows, start=1)}
     with pytest.raises(ValueError, match=r"must be a run that was stopped, and this one was pruned by its sweep\."):
         resume(tmp_path / "run")
-    monkeypatch.delenv(VARIABLE)
-    assert ReportedTrial.from_environment() is None

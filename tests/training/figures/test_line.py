@@ -9,7 +9,6 @@ from PIL import Image
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.tasks.build import build_source, build_task
-from firstlight.training.figures.line import is_line
 from firstlight.training.run import resume, train
 from helpers.records import events
 from helpers.runs import history
@@ -61,4 +60,4 @@ def test_each_epoch_has_the_slope_the_intercept_and_their_gradients(tmp_path: Pa
 def test_only_a_straight_line_has_these_columns(words: list[str], expected: bool) -> None:
     config = RunConfig.from_overrides(*words)
     task = build_task(config, build_source(config).splits(1)[0].spec)
-    assert is_line(task) is expected
+    assert task.is_line is expected

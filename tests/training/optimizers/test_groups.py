@@ -104,7 +104,7 @@ def test_a_wrong_option_raises_an_error_before_the_training(words: list[str], me
 
 def test_a_missing_timm_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
-    from firstlight.config.checking.optimizer import split_optimizer
+    from firstlight.config.checking.options import split_optimizer
 
     with pytest.raises(ValueError, match=r'timm\.optim\.Lion: .* To fix: pip install "firstlight\[timm\]"'):
         split_optimizer({"_target_": "timm.optim.Lion"})

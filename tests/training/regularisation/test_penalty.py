@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from firstlight.config import RunConfig
-from firstlight.config.options.regularisation import Regularisation
+from firstlight.config.options import Regularisation
 from firstlight.networks import MLP
 from firstlight.training.regularisation import Weights, penalty
 from helpers.small import IMAGES, NUMBERS, TOKENS, fit, images, same_state, text

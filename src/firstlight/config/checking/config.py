@@ -1,30 +1,18 @@
 """Check a composed config against the signatures of its classes, before torch or Lightning is imported."""
 
 import ast
+import importlib.util
 import math
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module, unused_groups
-from firstlight.config.checking.loggers import check_loggers
-from firstlight.config.checking.metrics import KEY as METRICS
-from firstlight.config.checking.metrics import check_metrics, split_metrics
-from firstlight.config.checking.optimizer import split_optimizer
-from firstlight.config.checking.regularisation import split_regularisation
-from firstlight.config.checking.source_code.shadows import shadowed_file
-from firstlight.config.checking.source_code.signature import parameters
-from firstlight.config.checking.steps import OPTIONS, step_names, step_target
-from firstlight.config.checking.supplied import supplied, with_interval
+from firstlight.config.checking.metrics import check_metrics
+from firstlight.config.checking.nodes import check_node, nodes_in
+from firstlight.config.checking.options import check_watch, split_model, split_optimizer, split_task
+from firstlight.config.checking.steps import check_augment, check_no_steps
 from firstlight.config.checking.trainer import check_trainer
-from firstlight.config.checking.watch import check_watch
-from firstlight.config.options.parameters import OPTIONS as PARAMETERS
-from firstlight.config.options.regularisation import OPTIONS as REGULARISATION
-from firstlight.config.options.transfer import OPTIONS as TRANSFER
-from firstlight.config.options.transfer import Transfer
-from firstlight.config.options.watch import Watch
-from firstlight.config.values import as_yaml, check_value
+from firstlight.config.values import check_value
 
 # The types of the keys of train.yaml that are not groups.
 SETTINGS = {
@@ -65,9 +53,12 @@ DEFAULTS: dict[str, Any] = {
     "deterministic": False,
 }
 GROUPS = ("data", "augment", "model", "task", "optimizer", "averaging", "scheduler", "trainer")
+# The packages that loggers need.
+_PACKAGES = {
+    "firstlight.training.loggers.WandB": "wandb",
+    "firstlight.training.loggers.MLflow": "mlflow",
+}
 _MAX_NOTES = 10_000  # characters that a config.yaml may have in one value
-# Keys that Hydra's `instantiate` reads itself.
-_HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 
 
 def check(config: dict[str, Any]) -> None:
@@ -82,13 +73,13 @@ def check(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: must be in the config.")
     for key, value in config.items():
         if key in SETTINGS:
-            check_value(key, value, _annotation(SETTINGS[key]))
+            check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body)
         elif key not in known:
             raise ValueError(f"{key}: unknown key{suggestion(key, known)}")
         elif key == "logger":
-            check_loggers(value)
+            _check_loggers(value)
         elif key == "watch":
-            check_watch(Watch.parse(value), config)
+            check_watch(value, config)
         elif key == "averaging" and not value:  # none
             continue
         elif not isinstance(value, dict) or "_target_" not in value:
@@ -99,20 +90,35 @@ def check(config: dict[str, Any]) -> None:
     if len(config.get("notes", "")) > _MAX_NOTES:
         raise ValueError(f"notes: must have at most {_MAX_NOTES:,} characters.")
     if "augment" in config:
-        _check_augment(config["augment"])
+        check_augment(config["augment"])
     if is_data_module(config["data"]):
-        _check_no_steps(config.get("augment", {}))
+        check_no_steps(config.get("augment", {}))
     if "model" in config:
-        config = config | {"model": _check_transfer(config["model"])[1]}
+        config = config | {"model": split_model(config["model"])[1]}
     if "optimizer" in config:
-        config = config | {"optimizer": split_optimizer(config["optimizer"])}
-    metrics, task = split_metrics(split_regularisation(config["task"])[1])
-    for path, node in _targets(config | {"task": task}):
-        _check_target(path, node)
+        config = config | {"optimizer": split_optimizer(config["optimizer"])[1]}
+    _, metrics, task = split_task(config["task"])
+    for path, node in nodes_in(config | {"task": task}):
+        check_node(path, node)
     if metrics and is_lightning_module(task):
         raise ValueError("task.metrics: must be null with a LightningModule, which logs its own metrics.")
-    check_metrics(metrics)
+    if metrics:
+        check_metrics(metrics)
     check_trainer(config)
+
+
+def _check_loggers(loggers: Any) -> None:
+    """Check the node `logger`: a mapping from names, which may be any words, to nodes with a `_target_`."""
+    if not isinstance(loggers, dict):
+        raise ValueError("logger: must be a mapping from names to nodes with a _target_.")
+    for name, node in loggers.items():
+        if node is not None and (not isinstance(node, dict) or "_target_" not in node):
+            raise ValueError(f"logger.{name}: must have a _target_, the class of a logger.")
+        package = _PACKAGES.get(str((node or {}).get("_target_")))
+        if package is not None and importlib.util.find_spec(package) is None:
+            raise ValueError(
+                f'logger={name}: must be used with the package {package}. To fix: pip install "firstlight[{package}]"'
+            )
 
 
 def _check_min_delta(config: dict[str, Any]) -> None:
@@ -142,9 +148,9 @@ def check_model(model: dict[str, Any]) -> None:
     Raises:
         ValueError: see `check`.
     """
-    _, network = _check_transfer(model)
-    for path, node in _targets(network, "model"):
-        _check_target(path, node)
+    _, network = split_model(model)
+    for path, node in nodes_in(network, "model"):
+        check_node(path, node)
 
 
 def check_arguments(function: str, values: dict[str, Any], path: str = "") -> None:
@@ -158,85 +164,4 @@ def check_arguments(function: str, values: dict[str, Any], path: str = "") -> No
     Raises:
         ValueError: see `check`.
     """
-    _check_target(path, {"_target_": function} | values)
-
-
-def _annotation(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-def _check_augment(augment: dict[str, Any]) -> None:
-    """Check the names of the steps. A step with a `_target_` of its own may have any name."""
-    for key, value in augment.items():
-        if key in OPTIONS:
-            check_value(f"augment.{key}", value, _annotation(OPTIONS[key]))
-        elif isinstance(value, dict):
-            if value["_target_"] == step_target(key) and key not in step_names():
-                raise ValueError(f"augment.{key}: unknown step{suggestion(key, step_names(), 'augment')}")
-        elif value is None:  # removes a step, of the user too
-            continue
-        elif key in step_names():
-            raise ValueError(
-                f"augment.{key}={as_yaml(value)}: must be null to remove the step. To change an option of the"
-                f" step, set that option, for example augment.{key}.p=0.5."
-            )
-        elif key != "_target_":
-            known = [*OPTIONS, *step_names()]
-            raise ValueError(f"augment.{key}: unknown option or step{suggestion(key, known, 'augment')}")
-
-
-def _check_no_steps(augment: dict[str, Any]) -> None:
-    """Check that nothing augments the samples of a LightningDataModule, whose own transforms do so."""
-    for key, value in augment.items():
-        if isinstance(value, dict) or (key == "views" and value):
-            raise ValueError(
-                f"augment.{key}: must be left out, because the LightningDataModule augments its samples itself."
-            )
-
-
-def _check_transfer(model: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
-    """Check the options that every network has, and split them from the network's own options."""
-    for key in model.keys() & TRANSFER.keys():
-        check_value(f"model.{key}", model[key], _annotation(TRANSFER[key]))
-    return Transfer.split(model)
-
-
-def _targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every nested node that has a `_target_`, with its dotted path."""
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    if isinstance(node, dict) and "_target_" in node:
-        yield path, node
-    for key, child in children:
-        yield from _targets(child, f"{path}.{key}" if path else str(key))
-
-
-def _check_target(path: str, node: dict[str, Any]) -> None:
-    target = str(node["_target_"])
-    if shadowed := shadowed_file(target):
-        name = target.partition(".")[0]
-        raise ValueError(
-            f"{path}._target_={target}: must be in a module with another name, because {name} is also a module of"
-            f" Python or of an installed package, which comes first. To fix: rename {shadowed.relative_to(Path.cwd())}."
-        )
-    try:
-        accepted = parameters(target)
-    except ValueError as error:
-        end = "" if str(error).endswith("?") else "."
-        raise ValueError(f"{path}._target_={target}: {error}{end}") from None
-    if accepted is None:  # unknown from the source; the call raises an error itself
-        return
-    name = target.rsplit(".", 1)[-1]
-    passed = supplied(path, target, accepted)
-    accepted = with_interval(path, target, accepted)
-    for key, value in node.items():
-        if key in _HYDRA_KEYS:
-            continue
-        full_key = f"{path}.{key}" if path else key
-        if key not in accepted or key in passed:
-            options = [option for option in accepted if option not in passed]
-            options += {"model": TRANSFER, "task": [METRICS, *REGULARISATION], "optimizer": PARAMETERS}.get(path, ())
-            raise ValueError(f"{full_key}: unknown option of {name}{suggestion(key, options, prefix=path)}")
-        annotation = accepted[key]
-        is_node = isinstance(value, dict) and "_target_" in value  # the type of the object that it describes is unknown
-        if annotation is not None and not is_node:
-            check_value(full_key, value, annotation, name)
+    check_node(path, {"_target_": function} | values)

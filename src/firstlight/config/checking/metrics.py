@@ -6,36 +6,14 @@ from typing import Any
 
 from firstlight.checks import choose, nearest, suggestion
 from firstlight.config.checking.source_code.classes import ancestors, find_definition
-from firstlight.config.checking.source_code.signature import Parameters, find_module, names, parameters
+from firstlight.config.checking.source_code.signature import Parameters, find_module, names
 from firstlight.config.values import as_yaml, check_value
 
-KEY = "metrics"
 METRIC = "torchmetrics.Metric"
 DIRECTION = "direction"
 # Options of every metric, which torchmetrics.Metric takes as **kwargs.
 _OPTIONS = ("compute_on_cpu", "compute_with_cache", "sync_on_compute")
 _HYDRA_KEYS = ("_target_", "_recursive_", "_convert_", "_args_")
-
-
-def split_metrics(task: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split the config node `task` into the added metrics, without those set to null, and the node of the task itself.
-
-    A class that has an option `metrics` of its own gets it.
-    """
-    given = task.get(KEY)
-    if given and _is_own_option(str(task.get("_target_"))):
-        return {}, task
-    node = {key: value for key, value in task.items() if key != KEY}
-    if not isinstance(given, dict):  # null, or a value that the check refuses
-        return given or {}, node
-    return {name: metric for name, metric in given.items() if metric is not None}, node
-
-
-def _is_own_option(target: str) -> bool:
-    try:
-        return KEY in (parameters(target) or ())
-    except ValueError:  # the check of the target reports it
-        return False
 
 
 def check_metrics(metrics: Any) -> None:
@@ -44,13 +22,10 @@ def check_metrics(metrics: Any) -> None:
     Raises:
         ValueError: a name, a class or an argument is wrong. The message names its key.
     """
-    if metrics is None:
-        return
     if not isinstance(metrics, dict):
         raise ValueError(f"task.metrics={metrics}: must be a node with a _target_ for each name, or null.")
     for name, node in metrics.items():
-        if node is not None:
-            _check_metric(f"task.metrics.{name}", str(name), node)
+        _check_metric(f"task.metrics.{name}", str(name), node)
 
 
 def _check_metric(key: str, name: str, node: Any) -> None:

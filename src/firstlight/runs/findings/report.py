@@ -125,7 +125,7 @@ def compute_metrics(
         outcomes: get what the task finds for each sample, and are gathered; None to keep nothing.
     """
     meter = task.new_meter()
-    task.added.reset(task.device)
+    task.begin_added(task.device)
     task.outcomes = outcomes
     with mixed_precision(precision, task.device):
         for inputs, targets in batches:
@@ -133,4 +133,4 @@ def compute_metrics(
     task.outcomes = None
     if outcomes is not None:
         outcomes.gather()
-    return meter.compute() | task.added.compute()
+    return meter.compute() | task.added_values()

@@ -28,7 +28,7 @@ class _Added:
 
 
 class AddedMetrics:
-    """The added metrics of a task. They see validation and test batches only, and cost nothing if there are none.
+    """The added metrics of a task. They see validation and test batches only.
 
     In a run of several processes, each metric gathers the states of all of them when it is computed.
 
@@ -50,9 +50,6 @@ class AddedMetrics:
     def metrics(self) -> tuple[Metric, ...]:
         """Names and directions."""
         return tuple(each.metric for each in self._added)
-
-    def __bool__(self) -> bool:
-        return bool(self._added)
 
     def reset(self, device: torch.device) -> None:
         """Begin a pass through a split."""

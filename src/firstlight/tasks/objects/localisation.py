@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import Split
 from firstlight.spec import NO_OBJECT, DataSpec
 from firstlight.tasks.metrics.meters import Sums, means

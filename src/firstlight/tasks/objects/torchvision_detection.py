@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks.metrics.metric import LOSS, Metric

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data.environments.film import film_episode
 from firstlight.data.environments.player import play
 from firstlight.data.images.animation import Animation

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import BatchLoader, Split
 from firstlight.spec import DataSpec
 from firstlight.tasks.reinforcement.agent import Agent

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.networks.network import completed
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec

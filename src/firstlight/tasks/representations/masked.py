@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
-from firstlight.networks.flops import num_parameters
+from firstlight.config.options import Transfer
+from firstlight.networks.network import num_parameters
 from firstlight.networks.vit import ViT
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import Split
 from firstlight.randomness import generator
 from firstlight.spec import DataSpec
@@ -21,7 +21,7 @@ _BATCH = 256  # training samples at a time whose features a probe is fitted on
 _PROBES = (Metric("knn_accuracy", "max"), Metric("probe_accuracy", "max"))
 
 
-class Representation(Task):
+class Representation(Task, is_named=False):
     """Learns features of images from the images alone. Labels serve to evaluate the features, and for nothing else.
 
     An evaluation fits a `Probe` on the features of training samples. Its metrics are the accuracy of the nearest
@@ -41,15 +41,9 @@ class Representation(Task):
         ValueError: the data holds no images, or a number is below 1.
     """
 
-    task_name = "representation"
     supports_freezing = False
     can_predict = True
     headline = tuple(metric.name for metric in _PROBES)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.task_name == Representation.task_name:
-            cls.task_name = cls.__name__.lower()
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from firstlight.augment import Augment
 from firstlight.checks import check_range, choose
-from firstlight.config.options.transfer import Transfer
+from firstlight.config.options import Transfer
 from firstlight.data import Split
 from firstlight.networks.network import Network
 from firstlight.spec import IGNORED, DataSpec
@@ -121,7 +121,7 @@ class Segmentation(Task):
         """
         if self.training:
             return
-        if self.added:
+        if self.added is not None:
             self.added.update(self.comparisons(outputs.detach().float(), targets))
         if self.outcomes is not None:
             counts = confusions(outputs, targets)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from firstlight.runs import RunFolder
 from firstlight.runs.figures.canvas import as_image, save_figure
 from firstlight.runs.figures.line import line_figure
-from firstlight.tasks import Regression, Task
+from firstlight.tasks import Task
 from firstlight.training.callbacks import Learner, Recorder, RunCallback
 
 COLUMNS = ("slope", "intercept", "slope_gradient", "intercept_gradient")
@@ -24,7 +24,7 @@ class LineRecord(RunCallback):
     If an epoch is one step, each value is the one before, minus the learning rate times the gradient.
 
     Args:
-        task: a task for which `is_line` is true.
+        task: a task that `is_line`.
     """
 
     def __init__(self, task: Task) -> None:
@@ -60,13 +60,6 @@ class LineRecord(RunCallback):
         save_figure(figure, folder.path / "line.png")
         if recorder.loggers:
             recorder.add_image("line", as_image(figure), recorder.row.get("step", 0))
-
-
-def is_line(task: Task) -> bool:
-    """Return whether the two parameters of a task are the slope and the intercept in the units of the data."""
-    spec, sizes = task.spec, [value.numel() for value in task.network.parameters()]
-    is_plain = spec.mean == (0.0,) and spec.std == spec.target_std == (1.0,) and spec.target_mean == (0.0,)
-    return isinstance(task, Regression) and spec.input_shape == (1,) and sizes == [1, 1] and is_plain
 
 
 def _parameters(task: Task) -> list[nn.Parameter]:

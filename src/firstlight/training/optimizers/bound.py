@@ -8,6 +8,7 @@ from torch.optim import LBFGS, Optimizer
 
 from firstlight.config import RunConfig
 from firstlight.config.instantiate import bind, call
+from firstlight.config.options import ParameterOptions
 from firstlight.tasks import Task
 from firstlight.training.optimizers.groups import Groups
 
@@ -56,12 +57,13 @@ class BoundOptimizer:
         Raises:
             ValueError: a group is that of no layer, or an option is refused.
         """
-        groups = self._groups(task)
         if task.has_multiple_optimizers:
             parts: list[Any] = [part.parameters() for part in task.optimized_parts()]
         else:
             parts = [task.freezing.parameters(self.function.keywords.get("lr"))]
-        return [call("optimizer", self.function, groups.divide(part)) for part in parts]
+        groups = self._groups(task)
+        divided = parts if groups is None else [groups.divide(part) for part in parts]
+        return [call("optimizer", self.function, part) for part in divided]
 
     def check(self, task: Task) -> None:
         """Check that the groups fit the network of a task.
@@ -71,8 +73,11 @@ class BoundOptimizer:
         """
         self._groups(task)
 
-    def _groups(self, task: Task) -> Groups:
+    def _groups(self, task: Task) -> Groups | None:
+        """Return what divides the parameters; None if the optimizer treats all of them alike."""
         separates: bool = getattr(self.function.func, "separates_hidden_matrices", False)
+        if self.options == ParameterOptions() and not separates:
+            return None
         return Groups(task.network, task.freezing.head_name, self.options, separates_hidden_matrices=separates)
 
     def refused(self) -> ValueError:

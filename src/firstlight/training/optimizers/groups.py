@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from firstlight.checks import suggestion
-from firstlight.config.options.parameters import ParameterOptions
+from firstlight.config.options import ParameterOptions
 
 _BACKBONE, _HEAD = "backbone", "head"
 _MATRICES = "hidden_matrices"
@@ -61,8 +61,6 @@ class Groups:
                 `options.groups`.
         """
         given = list(parameters)
-        if self.options == ParameterOptions() and not self.separates:
-            return given
         found: list[dict[str, Any]] = []
         for group in given if given and isinstance(given[0], dict) else [{"params": given}]:
             found += self._divided(group)

@@ -1,6 +1,5 @@
 """How the numbers of a run are computed: `compile`, `channels_last` and `deterministic`."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,6 @@ from torch import nn
 from firstlight.config import RunConfig
 from firstlight.networks.network import completed
 from firstlight.tasks import Task
-
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def arrange(config: RunConfig, task: Task | None) -> None:
@@ -35,8 +32,8 @@ def arrange(config: RunConfig, task: Task | None) -> None:
 
 
 @contextmanager
-def compiled(config: RunConfig, task: Task | None) -> Iterator[None]:
-    """Let `torch.compile` translate the network in this block, if `compile` is true.
+def compiled(task: Task) -> Iterator[None]:
+    """Let `torch.compile` translate the network in this block.
 
     The modules stay the same objects, so the names in checkpoints do not change. After the block, the network is
     computed as usual, because sizes that are used once are not worth a translation.
@@ -44,13 +41,13 @@ def compiled(config: RunConfig, task: Task | None) -> Iterator[None]:
     Raises:
         ValueError: the network cannot be translated.
     """
-    parts = _called_parts(task) if config.compile and task is not None else []
+    parts = _called_parts(task)
     for part in parts:
         part.compile()
     try:
         yield
     except Exception as error:
-        if parts and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise ValueError(f"compile=true: must be false here, because torch.compile fails: {reason}") from error
         raise
@@ -68,27 +65,7 @@ def _called_parts(task: Task) -> list[nn.Module]:
 
 
 @contextmanager
-def restored_determinism() -> Iterator[None]:
-    """Restore at the end of the block which algorithms torch uses, for the program that has started the run."""
-    before = _determinism()
-    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_CUBLAS)
-    try:
-        yield
-    finally:
-        if _determinism() != before:  # torch imports its compiler to set them, which takes seconds
-            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = benchmark
-        os.environ.pop(_CUBLAS, None)
-        if workspace is not None:
-            os.environ[_CUBLAS] = workspace
-
-
-def _determinism() -> tuple[bool, bool]:
-    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-
-
-@contextmanager
-def explained_determinism(config: RunConfig) -> Iterator[None]:
+def explained_determinism() -> Iterator[None]:
     """Name the setting in the error about an operation that torch cannot repeat bit for bit.
 
     Raises:
@@ -98,7 +75,7 @@ def explained_determinism(config: RunConfig) -> Iterator[None]:
         yield
     except RuntimeError as error:
         found = re.match(r"(\S+) does not have a deterministic implementation", str(error))
-        if not config.deterministic or not found:
+        if not found:
             raise
         raise ValueError(
             f"deterministic=true: must be false here, because torch cannot repeat {found[1]} bit for bit here."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from firstlight.config.options.regularisation import Regularisation
+from firstlight.config.options import Regularisation
 
 
 def penalty(weights: Sequence[Tensor], options: Regularisation) -> Tensor:

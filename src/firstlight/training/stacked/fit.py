@@ -10,7 +10,7 @@ from firstlight.tasks import Batch, Classification, Regression
 from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import Place
 from firstlight.training.recovery.stop_signals import StopSignals
-from firstlight.training.schedulers.protocol import RunLength
+from firstlight.training.schedulers.functions import RunLength
 from firstlight.training.stacked.batches import stacked_batches
 from firstlight.training.stacked.optimizers import StackedOptimizers
 from firstlight.training.stacked.replica import Replica
@@ -142,7 +142,7 @@ class StackedFit:
 
     def _validate(self) -> list[Meter]:
         """Evaluate the validation split of each replica."""
-        if self.replicas[0].task.added:  # these metrics see one replica at a time
+        if self.replicas[0].task.added is not None:  # these metrics see one replica at a time
             return [replica.validate() for replica in self.replicas]
         meters, sums = self.stack.new_meters()
         for raw in stacked_batches(self._loaders("val")):

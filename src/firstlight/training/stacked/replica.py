@@ -158,7 +158,7 @@ class Replica:
 
     def add_metrics(self, split: str, meter: Meter) -> None:
         """Add the metrics of a pass through a split to those of the epoch."""
-        added = {} if split == "train" else self.task.added.compute()
+        added = {} if split == "train" else self.task.added_values()
         self.metrics.update({f"{split}/{name}": value for name, value in (meter.compute() | added).items()})
 
     def validate(self) -> Meter:
@@ -173,14 +173,14 @@ class Replica:
         outcomes = self.module.outcomes = self.task.outcomes = self.task.new_outcomes()
         meter = self._evaluate("test")
         self.task.outcomes = None
-        values = meter.compute() | self.task.added.compute()
+        values = meter.compute() | self.task.added_values()
         if outcomes is not None:
             values |= self.task.outcome_metrics(outcomes.gather())
         return {f"test/{name}": value for name, value in values.items()}
 
     @torch.no_grad()
     def _evaluate(self, split: str) -> Meter:
-        self.task.eval().added.reset(self.task.device)
+        self.task.eval().begin_added(self.task.device)
         meter = self.task.new_meter()
         for batch in self.loaders[split]:
             self.task.batch_loss(batch, meter)

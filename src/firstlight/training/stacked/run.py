@@ -106,12 +106,11 @@ def _fit(pairs: Sequence[tuple[RunConfig, RunFolder]], started: float, signals: 
 
     from firstlight.training.environment import entry_points_once, restored_settings  # imports Lightning
     from firstlight.training.fit import prepare
-    from firstlight.training.options.computation import restored_determinism
     from firstlight.training.stacked.finishing import finish_all
     from firstlight.training.stacked.fit import StackedFit
     from firstlight.training.stacked.replica import Replica
 
-    with restored_settings(), restored_determinism():
+    with restored_settings():
         replicas = []
         with binding_once(), entry_points_once():
             for parts in all_parts:

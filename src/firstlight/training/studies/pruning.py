@@ -10,7 +10,8 @@ from firstlight.training.studies.storage import open_storage, quiet_optuna
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
-VARIABLE = "FIRSTLIGHT_TRIAL"  # the environment variable that names the trial of a job
+VARIABLE = "FIRSTLIGHT_TRIAL"
+"""The environment variable that names the trial of a job. It is set only if the job may be pruned."""
 
 
 def build_pruner(name: str, max_epochs: int | None = None) -> "BasePruner":
@@ -51,10 +52,9 @@ class ReportedTrial:
     max_epochs: int | None = None
 
     @classmethod
-    def from_environment(cls) -> Self | None:
-        """Return the trial of this process; None if it trains no job that may be pruned."""
-        text = os.environ.get(VARIABLE)
-        return cls(**json.loads(text)) if text else None
+    def from_environment(cls) -> Self:
+        """Return the trial of this process, which `VARIABLE` names."""
+        return cls(**json.loads(os.environ[VARIABLE]))
 
     def environment(self) -> dict[str, str]:
         """Return the environment variable for the process of the trial."""

@@ -12,7 +12,8 @@ from firstlight.augment.preprocess import ImagePreprocess
 from firstlight.config import RunConfig
 from firstlight.data.record import DataRecord
 from firstlight.log import logger
-from firstlight.networks.flops import flops_per_sample, num_parameters
+from firstlight.networks.flops import flops_per_sample
+from firstlight.networks.network import num_parameters
 from firstlight.randomness import derive
 from firstlight.runs.load import load_weights
 from firstlight.spec import DataSpec

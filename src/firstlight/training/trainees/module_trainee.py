@@ -12,7 +12,7 @@ from firstlight.config.instantiate import build
 from firstlight.data import BatchLoader
 from firstlight.data.record import DataRecord
 from firstlight.log import logger
-from firstlight.networks.flops import num_parameters
+from firstlight.networks.network import num_parameters
 from firstlight.randomness import derive
 from firstlight.runs.load import load_weights
 from firstlight.runs.summary import opening_text

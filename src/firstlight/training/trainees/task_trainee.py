@@ -13,7 +13,8 @@ from firstlight.data import BatchLoader, Split
 from firstlight.data.images.known_images import known_images
 from firstlight.data.record import DataRecord
 from firstlight.log import logger
-from firstlight.networks.flops import flops_per_sample, num_parameters
+from firstlight.networks.flops import flops_per_sample
+from firstlight.networks.network import num_parameters
 from firstlight.runs.load import load_weights
 from firstlight.runs.preview import augmentation_sheet
 from firstlight.runs.summary import opening_text
@@ -21,7 +22,7 @@ from firstlight.tasks import Task
 from firstlight.training.assemble import Data, Parts
 from firstlight.training.callbacks import Recorder
 from firstlight.training.features import cached_features
-from firstlight.training.figures.line import COLUMNS, LineRecord, is_line
+from firstlight.training.figures.line import COLUMNS, LineRecord
 from firstlight.training.module import TrainingModule
 from firstlight.training.trainees.trainee import Trainee
 from firstlight.training.trainer import check_batches
@@ -71,7 +72,7 @@ class TaskTrainee(Trainee):
         self._use(parts.task, TrainingModule(parts.task, parts.config))
         if self._task.spec.kind == "images" and self._task.augment.has_steps:
             self.augmentation = lambda: augmentation_sheet(self._task, parts.data.splits["train"], parts.config.seed)
-        self.line = LineRecord(parts.task) if is_line(parts.task) else None
+        self.line = LineRecord(parts.task) if parts.task.is_line else None
         self.callbacks = [self.line] if self.line else []
         self.test_samples = lambda places: self.own_data.splits["test"].take(places)[0]
 

@@ -72,7 +72,7 @@ class Trainee(ABC):
         """The metrics in the line of an epoch; none if each epoch shows which ones there are."""
         if self.task is None:
             return []
-        names = ("loss", *self.task.headline, *(metric.name for metric in self.task.added.metrics))
+        names = ("loss", *self.task.headline, *(metric.name for metric in self.task.added_metrics))
         shown = [f"{split}/{name}" for name in names for split in ("train", "val")]
         return shown + (self._gaps(self.task.headline or ("loss",)) if self.config.watch.gap else [])
 

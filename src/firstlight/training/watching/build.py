@@ -1,6 +1,6 @@
 """From the options of `watch` to the callbacks that watch."""
 
-from firstlight.config.options.watch import Watch
+from firstlight.config.options import Watch
 from firstlight.tasks import Task
 from firstlight.training.callbacks import Recorder, RunCallback
 from firstlight.training.watching.gap import Gap

@@ -10,7 +10,6 @@ from lightning.pytorch import Trainer
 from firstlight.data import BatchLoader, Split
 from firstlight.randomness import generator
 from firstlight.tasks import Task
-from firstlight.tasks.metrics.added import AddedMetrics
 from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
 from firstlight.training.figures.undisturbed import undisturbed
@@ -70,7 +69,7 @@ class Gap(RunCallback):
 @contextmanager
 def _without_added_metrics(task: Task) -> Iterator[None]:
     """Keep the training samples out of the metrics that the config adds, which see the validation alone."""
-    added, task.added = task.added, AddedMetrics({}, {}, [])
+    added, task.added = task.added, None
     try:
         yield
     finally:

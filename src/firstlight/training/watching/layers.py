@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from firstlight.config.options.watch import Watch
+from firstlight.config.options import Watch
 from firstlight.tasks import Task
 from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.recorder import Recorder

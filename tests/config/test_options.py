@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from firstlight.config import RunConfig
-from firstlight.config.options.transfer import OPTIONS, Transfer
+from firstlight.config.options import TRANSFER, Transfer
 
 
 def error_of(*words: str) -> str:
@@ -14,7 +14,7 @@ def error_of(*words: str) -> str:
 
 def test_the_config_contains_every_option_with_its_default() -> None:
     model = RunConfig.from_overrides("model=resnet18").to_plain()["model"]
-    assert {key: model[key] for key in OPTIONS} == vars(Transfer())
+    assert {key: model[key] for key in TRANSFER} == vars(Transfer())
 
 
 @pytest.mark.parametrize(

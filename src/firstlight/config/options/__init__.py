@@ -1,1 +1,0 @@
-"""Options that every network, task, optimizer or run has, besides those of its class; one file for each group."""
