@@ -143,7 +143,7 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("logger.mlflow", node(f"{LOGGERS}.MLFlowLogger"), ""),
     ("logger.csv", node("os.mkdir", MADE), ""),
     ("logger.csv.experiment", node("os.mkdir", MADE), ""),
-    ("logger.csv", node("firstlight.training.loggers.tensorboard.EventLog", "made"), ""),
+    ("logger.csv", node("firstlight.training.loggers.event_log.EventLog", "made"), ""),
     ("logger.csv", node("firstlight.training.loggers.build.build_loggers"), ""),
     ("logger.csv", node("canary.Network"), ""),
     ("trainer.profiler", node("cProfile.run", "open('made', 'w')"), ""),

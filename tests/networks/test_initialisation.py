@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from firstlight.networks import CNN, MLP, LeNet, Linear
-from firstlight.networks.layers import INITIALISATIONS, initialise
+from firstlight.networks.initialisation import INITIALISATIONS, initialise
 from helpers.twin import images_of
 
 

@@ -17,7 +17,8 @@ from firstlight.training import train
 
 torch.set_num_threads(1)  # a child has only the thread that forks it
 train(compose(*json.loads(sys.argv[1])), run_dir=sys.argv[2])
-deferred = ["torchvision", "scipy.signal", "torch._inductor", "torch._dynamo.eval_frame", "torchmetrics.functional"]
+deferred = ["matplotlib", "torchvision", "scipy.signal", "torch._inductor", "torch._dynamo.eval_frame"]
+deferred += ["torchmetrics.functional"]
 imported = [name for name in deferred if name in sys.modules]
 assert not imported, imported
 stand_in = sys.modules["torch._dynamo"]
@@ -127,6 +128,15 @@ from firstlight.training.lean_imports import defer_imports
 before = sys.modules["torch._dynamo"], sys.modules["torchmetrics"]
 defer_imports()
 assert before == (sys.modules["torch._dynamo"], sys.modules["torchmetrics"])
+""",
+    "metric.plot": """
+import torchmetrics
+metric = torchmetrics.MeanMetric()
+metric.update(2.0)
+figure, axis = metric.plot()
+import matplotlib.pyplot
+assert isinstance(axis, matplotlib.axes.Axes)
+assert axis.lines[0].get_ydata() == [2]
 """,
     "from torchmetrics.functional import accuracy": """
 from torchmetrics.functional import accuracy

@@ -1,4 +1,4 @@
-"""Atomic writes replace a file completely or not at all, and one process at a time writes to a folder."""
+"""Atomic writes replace a file completely or not at all."""
 
 import csv
 import errno
@@ -7,17 +7,13 @@ import json
 import os
 import re
 import secrets
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
-
-LOCK_FILES = (".lock", ".owner")
-"""The lock of a folder, and the process that has it."""
 
 # The kinds of `OSError` of a disk, a quota or a file size that does not suffice. Windows has no quotas.
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -95,34 +91,3 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 def write_json(path: Path, values: dict[str, Any] | list[Any]) -> None:
     """Write values to `path` atomically as JSON."""
     write_text(path, json.dumps(values, indent=2) + "\n")
-
-
-@contextmanager
-def only_process(folder: Path, key: str) -> Iterator[None]:
-    """Lock a folder for the block. The system releases the lock when the process ends, however it ends.
-
-    Args:
-        folder: an existing folder.
-        key: the option that names the folder, and its value, for the message.
-
-    Raises:
-        ValueError: another process has the lock; the message names it.
-    """
-    from filelock import FileLock, Timeout
-
-    lock_path, owner = (folder / name for name in LOCK_FILES)
-    lock = FileLock(lock_path)
-    try:
-        with naming(lock_path):
-            lock.acquire(timeout=0)
-    except Timeout:
-        named = owner.read_text() if owner.is_file() else "another process"
-        raise ValueError(f"{key}: must be a folder that no other process writes to, and {named} does.") from None
-    try:
-        write_text(owner, f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
-        owner.unlink(missing_ok=True)
-        with suppress(OSError):  # Windows does not delete open files
-            lock_path.unlink()  # while it is locked, so it is not the lock of another process
-        lock.release()

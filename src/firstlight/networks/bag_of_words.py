@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.checks import check_range
-from firstlight.networks.layers import build_dropout, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range
 from firstlight.networks.image_size import fitting_poolings
-from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.checks import check_range, choose
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.kernels import stack_kernels
-from firstlight.networks.layers import build_activation, initialise
+from firstlight.networks.layers import build_activation
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.image_size import has_small_stem
-from firstlight.networks.layers import build_dropout, check_published, initialise, replace_normalisation
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout, check_published, replace_normalisation
 from firstlight.networks.network import Network, image_shape
 from firstlight.networks.same_padding import SameConv2d
 from firstlight.spec import DataSpec

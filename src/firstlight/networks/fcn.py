@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, fitted, fitting_levels, vgg_levels
 from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import image_shape
 from firstlight.spec import DataSpec
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, conv_block, fitting_levels
 from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import image_shape
 from firstlight.spec import DataSpec
 

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
 from firstlight.checks import check_range
-from firstlight.networks.layers import initialise, replace_activations
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import replace_activations
 from firstlight.networks.network import Network, image_shape
 from firstlight.networks.strided import double, halve, halved_sizes
 from firstlight.spec import DataSpec

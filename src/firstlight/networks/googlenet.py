@@ -7,13 +7,8 @@ from torch import nn
 
 from firstlight.networks.image_size import has_small_stem
 from firstlight.networks.inception import Convolution, InceptionBlock
-from firstlight.networks.layers import (
-    build_dropout,
-    check_published,
-    initialise,
-    replace_activations,
-    replace_normalisation,
-)
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout, check_published, replace_activations, replace_normalisation
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained

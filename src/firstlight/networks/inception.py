@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.networks.image_size import fitting_poolings
-from firstlight.networks.layers import build_dropout, initialise, replace_activations, replace_normalisation
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout, replace_activations, replace_normalisation
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 

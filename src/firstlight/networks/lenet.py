@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, build_pooling
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 

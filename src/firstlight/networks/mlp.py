@@ -9,7 +9,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from firstlight.checks import check_range
-from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation
 from firstlight.networks.network import Network
 from firstlight.spec import DataSpec
 

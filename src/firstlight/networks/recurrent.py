@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.checks import check_range, choose
-from firstlight.networks.layers import build_dropout, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.networks.network import Network
 from firstlight.networks.recurrent_layers import NORMALISATIONS, normalised_layers, plain_layers
 from firstlight.networks.recurrent_modes import LanguageModel, Mode, RowClassifier, State, TextClassifier

@@ -6,13 +6,8 @@ from torch import Tensor, nn
 
 from firstlight.checks import check_range, choose
 from firstlight.networks.image_size import has_small_stem
-from firstlight.networks.layers import (
-    build_activation,
-    build_dropout,
-    check_published,
-    initialise,
-    replace_normalisation,
-)
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout, check_published, replace_normalisation
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import conv_block, vgg_levels
 from firstlight.networks.image_size import fitting_poolings
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.checks import check_range
-from firstlight.networks.layers import build_activation, build_dropout, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout
 from firstlight.networks.network import Network
 from firstlight.networks.text_ends import without_ends
 from firstlight.spec import DataSpec

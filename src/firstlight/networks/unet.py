@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from firstlight.checks import check_range
 from firstlight.networks.conv_block import ConvEncoder, conv_block, fitted, fitting_levels
 from firstlight.networks.encoders import Encoder, OnEncoder, shapes_of
-from firstlight.networks.layers import build_dropout, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_dropout
 from firstlight.networks.network import image_shape
 from firstlight.spec import DataSpec
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from firstlight.checks import choose
 from firstlight.networks.image_size import fitting_poolings, has_small_stem
-from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, check_published, initialise
+from firstlight.networks.initialisation import initialise
+from firstlight.networks.layers import build_activation, build_dropout, build_normalisation, check_published
 from firstlight.networks.network import Network, image_shape
 from firstlight.spec import DataSpec
 from firstlight.transfer.pretrained import Pretrained

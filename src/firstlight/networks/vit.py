@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.checks import check_range
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.network import Network, image_shape
 from firstlight.networks.transformer import Block
 from firstlight.spec import DataSpec

@@ -32,7 +32,7 @@ from firstlight.training.callbacks import (
 from firstlight.training.environment import keep_freed_memory, log_tables, silence_lightning, speed_up_cuda_checks
 from firstlight.training.figures.callback import Figures
 from firstlight.training.loggers.build import as_run_loggers, build_loggers, ending
-from firstlight.training.loggers.tensorboard import FOLDER as EVENTS
+from firstlight.training.loggers.event_log import FOLDER as EVENTS
 from firstlight.training.module import TrainingModule
 from firstlight.training.options.computation import arrange, compiled, explained_determinism
 from firstlight.training.options.validation import ValidateLast

@@ -3,6 +3,7 @@
 `import lightning.pytorch` takes seconds. Most of this time goes into modules that firstlight does not use:
 
 - `torchmetrics` imports all its metrics, and with them torchvision and SciPy. Lightning needs two of its classes.
+- `torchmetrics.utilities.plot` imports Matplotlib, for the types of arguments that these two classes have.
 - `torch.utils.flop_counter` imports triton. Lightning needs it for a table that firstlight does not print.
 - `torch._dynamo` is the compiler. Lightning imports it for the name of one class. Every optimizer imports it at its
   first step, to exclude some functions from compilation.
@@ -22,7 +23,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -47,12 +48,24 @@ def defer_imports() -> None:
     A module that is imported already stays as it is.
     """
     for name, answers in _UNEXECUTED.items():
-        spec = None if name in sys.modules else importlib.util.find_spec(name)
+        spec = None if name in sys.modules else _spec_of(name)
         if spec is not None:
             sys.modules[name] = _Unexecuted(spec, answers)
     if _DYNAMO not in sys.modules:
         sys.modules[_DYNAMO] = _Compiler(_DYNAMO)
         sys.meta_path.insert(0, _Submodules())
+
+
+def _spec_of(name: str) -> ModuleSpec | None:
+    """Return where the code of a module is. Unlike `importlib.util.find_spec`, this imports no package around it."""
+    spec, path, package = None, None, ""
+    for part in name.split("."):
+        package = f"{package}.{part}" if package else part
+        spec = PathFinder.find_spec(package, path)
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations
+    return spec
 
 
 class _Unexecuted(ModuleType):
@@ -101,12 +114,23 @@ def _flop_counter(*args: Any, **kwargs: Any) -> Any:
     return FlopCounterMode(*args, **kwargs)
 
 
+def _plot(*args: Any, **kwargs: Any) -> Any:
+    from torchmetrics.utilities.plot import plot_single_or_multi_val
+
+    return plot_single_or_multi_val(*args, **kwargs)
+
+
 _ASKERS = ("lightning.", "torchmetrics.")
 _UNEXECUTED: dict[str, dict[str, Callable[[], Any]]] = {
     "torchmetrics": {
         "Metric": lambda: _metric_class("torchmetrics.metric", "Metric"),
         "MetricCollection": lambda: _metric_class("torchmetrics.collections", "MetricCollection"),
         "_logger": lambda: logging.getLogger("torchmetrics"),
+    },
+    "torchmetrics.utilities.plot": {
+        "_AX_TYPE": lambda: Any,
+        "_PLOT_OUT_TYPE": lambda: Any,
+        "plot_single_or_multi_val": lambda: _plot,
     },
     "torch.utils.flop_counter": {"FlopCounterMode": lambda: _flop_counter},
 }

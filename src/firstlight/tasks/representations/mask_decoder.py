@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from firstlight.networks.layers import initialise
+from firstlight.networks.initialisation import initialise
 from firstlight.networks.transformer import Block
 from firstlight.networks.vit import ViT, check_sizes, grid_positions
 

@@ -23,7 +23,7 @@ from firstlight.training.figures.graph import graph_of
 from firstlight.training.figures.layers import channels_image, filters_image
 from firstlight.training.figures.projector import MAX_SAMPLES, write_projector
 from firstlight.training.figures.undisturbed import undisturbed
-from firstlight.training.loggers.tensorboard import FOLDER
+from firstlight.training.loggers.event_log import FOLDER
 
 _NUM_SAMPLES = 16  # whose reconstructions are shown
 _MIN_POINTS = 32
