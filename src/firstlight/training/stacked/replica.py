@@ -15,10 +15,11 @@ from firstlight.data import BatchLoader
 from firstlight.log import logger, run_log
 from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.callbacks import Progress, RunCallback
-from firstlight.training.fit import Session, begin_records, report, show_untrained
+from firstlight.training.fit import begin_records, report, show_untrained
 from firstlight.training.loggers.build import ending
 from firstlight.training.module import TrainingModule
 from firstlight.training.recovery.loss_guard import Diverged, Place
+from firstlight.training.session import Session
 from firstlight.training.stacked.checkpoints import KeptCheckpoints
 from firstlight.training.trainees.task_trainee import TaskTrainee
 

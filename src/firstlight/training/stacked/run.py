@@ -105,7 +105,7 @@ def _fit(pairs: Sequence[tuple[RunConfig, RunFolder]], started: float, signals: 
     defer_imports()
 
     from firstlight.training.environment import entry_points_once, restored_settings  # imports Lightning
-    from firstlight.training.fit import prepare
+    from firstlight.training.session import prepare
     from firstlight.training.stacked.finishing import finish_all
     from firstlight.training.stacked.fit import StackedFit
     from firstlight.training.stacked.replica import Replica
