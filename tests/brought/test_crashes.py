@@ -249,7 +249,12 @@ def test_a_gan_stops_at_the_part_whose_loss_is_not_finite(tmp_path: Path, monkey
     monkeypatch.setattr(Adversarial, "_generator_loss", lambda self, fakes: fakes.mean() * torch.nan)
     config = RunConfig.from_overrides(*QUICK, "model=gan", "model.base_channels=2")
     assert train(config, run_dir=tmp_path / "run")["status"] == "diverged"
-    assert "epoch 1, step 1, batch 1" in (tmp_path / "run" / "train.log").read_text()
+    log = (tmp_path / "run" / "train.log").read_text()
+    assert "epoch 1, step 1, batch 1" in log
+    assert "no epoch has ended" in log
+    assert not re.search(r"\bnan\b|evaluate  |sample  ", log)  # nothing can use a run without a checkpoint
+    with pytest.raises(ValueError, match="must have a checkpoint, and no epoch of this run has ended"):
+        evaluate(tmp_path / "run")
 
 
 class _TwoProcesses:

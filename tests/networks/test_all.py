@@ -37,8 +37,7 @@ def config(model: str) -> RunConfig:
 
 
 def takes_images(model: str) -> bool:
-    network: Any = get_class(config(model).model["_target_"])
-    return "images" in network.accepts
+    return "images" in class_of(get_class(config(model).model["_target_"])).accepts
 
 
 TOKENS = [model for model in MODELS if not takes_images(model)]

@@ -128,7 +128,7 @@ def test_metrics_are_empty_until_they_are_written(config: RunConfig) -> None:
 
 def test_the_error_for_a_missing_checkpoint_lists_the_existing_ones(config: RunConfig) -> None:
     folder = RunFolder.create(config)
-    with pytest.raises(ValueError, match=r"^checkpoint=best: unknown checkpoint of .*; there are no options\.$"):
+    with pytest.raises(ValueError, match=r"^run=.*: must have a checkpoint, and no epoch of this run has ended\.$"):
         folder.existing_checkpoint("best")
     folder.checkpoint_path("last").touch()
     with pytest.raises(ValueError, match=r"^checkpoint=best: unknown checkpoint of .*/checkpoints; known: last\.$"):
@@ -145,7 +145,7 @@ def test_other_processes_wait_for_the_folder_of_the_first_process(config: RunCon
 
 
 def test_waiting_for_the_first_process_ends_with_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^run_dir=.*run: the first process must create it within 0 s\.$"):
+    with pytest.raises(ValueError, match=r"^run_dir=.*run: the first process has not created it after 0 s\. To fix: "):
         RunFolder.await_first_process(tmp_path / "run", seconds=0)
 
 

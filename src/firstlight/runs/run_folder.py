@@ -138,7 +138,10 @@ class RunFolder:
         deadline = time.monotonic() + seconds
         while not folder.config_path.exists():
             if time.monotonic() > deadline:
-                raise ValueError(f"run_dir={path}: the first process must create it within {seconds:.0f} s.")
+                raise ValueError(
+                    f"run_dir={path}: the first process has not created it after {seconds:.0f} s. To fix: read what"
+                    " that process has printed. All processes must see the same file system."
+                )
             time.sleep(0.1)
         return folder
 
@@ -256,6 +259,8 @@ class RunFolder:
             if folds:
                 raise ValueError(f"run={self.path}: must be one of its folds, such as {folds[0]}")
             known = sorted(found.stem for found in self.checkpoint_dir.glob("*.ckpt"))
+            if not known:
+                raise ValueError(f"run={self.path}: must have a checkpoint, and no epoch of this run has ended.")
             raise unknown("checkpoint", name, known, f"checkpoint of {self.checkpoint_dir}")
         return path
 

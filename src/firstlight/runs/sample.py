@@ -70,7 +70,7 @@ def sample(
 
 
 def _result(made: Tensor | str | Animation, target: Path) -> str:
-    """Return what is printed: the text, or what is in the file."""
+    """Return the line to print: the generated text, or how many images were written, and where."""
     if isinstance(made, str):
         return made
     return f"{made.caption if isinstance(made, Animation) else f'{len(made):,} images'} in {target}"

@@ -1,6 +1,7 @@
 """The texts that a run prints at its beginning and at its end."""
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
@@ -54,7 +55,7 @@ def closing_text(
             *(
                 [f'use it      firstlight.load_run("{folder.path}", model=...)']
                 if in_python
-                else [f"evaluate    {command('evaluate')} run={path}", *(_commands(path, task) if task else [])]
+                else _commands(path, task, has_checkpoint="epoch" in metrics)
             ),
             *([f"report      {path}/report.html"] if (folder.path / "report.html").exists() else []),
             *([f"curves      {runner()}tensorboard --logdir {path}"] if has_curves else []),
@@ -64,16 +65,25 @@ def closing_text(
 
 def _cost(metrics: dict[str, Any]) -> str:
     """Return a line with the size of the network and the speed; operations are unknown for some networks."""
-    parameters, speed = f"{metrics['parameters']:,} parameters", f"{metrics['samples_per_second']:,.0f} samples/s"
+    parts, speed = [f"{metrics['parameters']:,} parameters"], f"{metrics['samples_per_second']:,.0f} samples/s"
     if "flops_per_sample" in metrics:
-        parameters += f", {metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward"
+        parts.append(f"{metrics['flops_per_sample'] / 1e6:,.2f} MFLOP per sample forward")
         speed += f" ({metrics['gflops_per_second']:,.1f} GFLOP/s)"
-    return f"{parameters}, {speed}, fit {metrics['seconds/fit']:.1f} s, total {metrics['seconds/total']:.1f} s"
+    if not math.isnan(metrics["samples_per_second"]):  # NaN if no epoch has ended
+        parts.append(speed)
+    return ", ".join([*parts, f"fit {metrics['seconds/fit']:.1f} s", f"total {metrics['seconds/total']:.1f} s"])
 
 
-def _commands(path: str, task: Task) -> list[str]:
+def _commands(path: str, task: Task | None, *, has_checkpoint: bool) -> list[str]:
+    """Return a line for each command that can use the run; None as task stands for one that cannot predict."""
+    if not has_checkpoint:
+        return []
+    evaluate = f"evaluate    {command('evaluate')} run={path}"
+    if task is None:
+        return [evaluate]
     inputs = {"images": "<image or folder>", "numbers": "<table.csv>", "tokens": "<text or file>"}[task.spec.kind]
     return [
+        evaluate,
         *([f"predict     {command('predict')} run={path} input={inputs}"] if task.can_predict else []),
         *([f"sample      {command('sample')} run={path}"] if task.can_sample else []),
     ]

@@ -36,7 +36,7 @@ def test_the_run_folder_needs_no_key(profiled: Profiled, trained_run: Path, tmp_
     assert (process.returncode, process.stdout.strip()) == (0, "page 'my run/report.html'")
     process, _ = profiled("report", "my run", "run=elsewhere")
     assert process.returncode == 1
-    assert process.stderr == "my run: must be key=value. Only the run folder, once, needs no key, as in run=my run"
+    assert process.stderr == "my run: must be key=value, because the run is named already."
 
 
 def test_words_without_a_key_become_the_run() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from firstlight.config import RunConfig
 from firstlight.runs.evaluate import evaluate
-from firstlight.runs.findings import write
+from firstlight.runs.findings import decide, temperature, write
 from firstlight.runs.load import load_task
 from firstlight.runs.predict.predictor import predict
 from firstlight.training.run import resume, train
@@ -139,6 +139,28 @@ def test_calibration_changes_the_probabilities_of_predictions_but_not_their_orde
     assert again == {name: metrics[name] for name in again}
 
 
+@pytest.mark.parametrize("at_limit", [False, True])
+def test_a_temperature_that_does_not_help_is_not_used(
+    at_limit: bool,
+    trained_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained_run, folder)
+    if at_limit:
+        monkeypatch.setattr(temperature, "_LIMITS", (0.5, 20.0))  # the best one is 0.25
+    else:
+        monkeypatch.setattr(decide, "fit_temperature", lambda *_: 8.0)
+    found = evaluate(folder, accelerator="cpu", calibrate=True)
+    assert not (folder / "calibration.json").exists()
+    assert load_task(folder).temperature == 1
+    why = "the lowest loss is beyond" if at_limit else "the loss on test is higher than before"
+    assert f"it is not used, because {why}" in capsys.readouterr().out
+    assert (found["test/calibrated_loss"] > found["test/loss"]) != at_limit
+
+
 def test_a_threshold_for_two_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for index in range(60):
         folder = tmp_path / "data" / ("no" if index % 3 else "yes")
@@ -151,7 +173,7 @@ def test_a_threshold_for_two_classes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {"test/threshold_f1", "test/threshold_recall", "temperature"} <= set(found)
     printed = capsys.readouterr().out
     assert "threshold for yes, with the best f1 on the validation split" in printed
-    assert f"predict.threshold={found['threshold']:.4g}\n" in printed
+    assert f" run={tmp_path / 'run'} input=... predict.threshold={found['threshold']:.4g}\n" in printed
     rows = predict(tmp_path / "run", tmp_path / "data" / "no", threshold=1e-6)
     assert {row["label"] for row in rows} == {"yes"}
     on_val = evaluate(tmp_path / "run", "val", accelerator="cpu", threshold="f1")

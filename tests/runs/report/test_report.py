@@ -80,6 +80,7 @@ def test_a_run_without_an_epoch_has_a_page_too(tmp_path: Path) -> None:
     assert {"has not ended", "No epoch has ended."} <= set(page.texts)
     place = page.texts.index("seed")
     assert page.texts[place : place + 3] == ["seed", "3", "1"]  # its value and its default
+    assert not [text for text in page.texts if text.startswith("sweep.")]  # run folders do not hold them
 
 
 def test_a_run_that_was_stopped_shows_its_last_epoch(write_run: Write) -> None:

@@ -82,6 +82,19 @@ def test_without_a_terminal_there_is_a_line_for_each_job_and_a_table_at_the_end(
     assert {f"summary {folder.summary_path}", f"seeds {folder.seeds_path}"} <= set(final[10:])
 
 
+def test_each_line_names_all_keys_that_vary_though_other_jobs_have_not_begun(folder: SweepFolder) -> None:
+    stream = io.StringIO()
+    screen = SweepScreen(folder, total=4, stream=stream, keys=["model", "seed"])
+    begin(screen, 0, "model=mlp", "seed=1", "trainer.max_epochs=1")
+    end(screen, 0, 0.5)
+    begin(screen, 1, "model=mlp", "seed=2", "trainer.max_epochs=1")
+    end(screen, 1, state="interrupted", cause="interrupted")
+    screen.close()
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "[1/4] job 0  model=mlp seed=1  val/loss 0.5000  2.0 s"
+    assert "job 1  model=mlp seed=2  interrupted" in lines
+
+
 def test_on_a_terminal_the_table_is_rewritten_in_place(folder: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("LINES", "20")

@@ -23,7 +23,7 @@ def with_run(argv: list[str]) -> list[str]:
         return argv
     if len(paths) > 1 or any(word.startswith("run=") for word in argv):
         extra = paths[-1]
-        raise ValueError(f"{extra}: must be key=value. Only the run folder, once, needs no key, as in run={extra}")
+        raise ValueError(f"{extra}: must be key=value, because the run is named already.")
     return [quoted(f"run={word}") if word == paths[0] else word for word in argv]
 
 

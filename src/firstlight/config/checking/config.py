@@ -83,7 +83,8 @@ def check(config: dict[str, Any]) -> None:
         elif key == "averaging" and not value:  # none
             continue
         elif not isinstance(value, dict) or "_target_" not in value:
-            raise ValueError(f"{key}: must have a _target_, the class or function to call.")
+            example = ", such as firstlight.augment.Augment, around its steps" if key == "augment" else ""
+            raise ValueError(f"{key}: must have a _target_, the class or function to call{example}.")
     check_range("seed", config["seed"], at_least=0)
     _check_min_delta(config)
     _check_folds(config)

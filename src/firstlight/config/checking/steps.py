@@ -66,7 +66,7 @@ def check_no_steps(augment: dict[str, Any]) -> None:
     """Check that nothing augments the samples of a LightningDataModule, whose own transforms do so.
 
     Raises:
-        ValueError: there is a step.
+        ValueError: there is a step, or `augment.views` is set.
     """
     for key, value in augment.items():
         if isinstance(value, dict) or (key == "views" and value):

@@ -2,9 +2,9 @@
 
 from firstlight.checks import choose
 from firstlight.log import aligned
-from firstlight.runs.command_line import command
+from firstlight.runs.command_line import command, relative_path
 from firstlight.runs.findings.classified import Classified
-from firstlight.runs.findings.temperature import fit_temperature, loss_and_error, write_temperature
+from firstlight.runs.findings.temperature import fit_temperature, is_at_limit, loss_and_error, write_temperature
 from firstlight.runs.findings.threshold import CRITERIA, best_threshold, decision
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
@@ -29,12 +29,12 @@ def check_decisions(task: Task, calibrate: bool, threshold: str | None) -> None:
 def calibrate_task(
     folder: RunFolder, checkpoint: str, task: Classification, validation: Outcomes, name: str, outcomes: Outcomes
 ) -> dict[str, float]:
-    """Fit a temperature on the validation split, write it to the run folder, and print loss and ECE before and after.
+    """Fit a temperature on the validation split, print loss and ECE before and after, and write it if it helps.
 
     Args:
         folder: the run folder.
         checkpoint: "best" or "last".
-        task: gets the temperature.
+        task: gets the temperature if it is written.
         validation: the samples that the temperature is fitted on.
         name: the split of `outcomes`.
         outcomes: the samples that show whether it helps.
@@ -48,21 +48,24 @@ def calibrate_task(
             loss, error = loss_and_error(found.outputs, found.targets, divisor)
             numbers |= {f"{split}/loss_{word}": loss, f"{split}/ece_{word}": error}
             table.append([split, word, f"{loss:.6f}", f"{error:.6f}"])
-    write_temperature(folder, checkpoint, temperature, numbers)
-    task.temperature = temperature
     print(f"\ntemperature {temperature:.4f}, with the lowest loss on the validation split\n{aligned(table)}")
-    if numbers[f"{name}/loss_after"] > numbers[f"{name}/loss_before"]:
+    is_worse = numbers[f"{name}/loss_after"] > numbers[f"{name}/loss_before"]
+    if is_worse or is_at_limit(temperature):
+        why = f"the loss on {name} is higher than before" if is_worse else "the lowest loss is beyond the temperatures"
         print(
-            f"the loss on {name} is higher than before, so {len(validation):,} validation samples may be too few."
-            " To fix: delete the file below, or hold out more with data.val_fraction="
+            f"it is not used, because {why}: {len(validation):,} validation samples may be too few."
+            " To fix: hold out more with data.val_fraction="
         )
-    print(f"predictions and exports of this checkpoint use it from now on: {folder.calibration_path}")
+    else:
+        write_temperature(folder, checkpoint, temperature, numbers)
+        task.temperature = temperature
+        print(f"predictions and exports of this checkpoint use it from now on: {folder.calibration_path}")
     calibrated = {f"{name}/calibrated_{key}": numbers[f"{name}/{key}_after"] for key in ("loss", "ece")}
     return {"temperature": temperature, **calibrated}
 
 
 def choose_threshold(
-    task: Classification, validation: Outcomes, name: str, outcomes: Outcomes, criterion: str
+    folder: RunFolder, task: Classification, validation: Outcomes, name: str, outcomes: Outcomes, criterion: str
 ) -> dict[str, float]:
     """Choose a threshold for the second class on the validation split, and print what it does on another.
 
@@ -72,9 +75,12 @@ def choose_threshold(
     threshold = best_threshold(chosen.probabilities[:, 1].numpy(), chosen.targets.numpy() == 1, criterion)
     samples = found.probabilities[:, 1].numpy(), found.targets.numpy() == 1
     usual, own = decision(*samples, 0.5), decision(*samples, threshold)
-    rows = [[f"{at:.4f}", *(f"{value:.4f}" for value in row.values())] for at, row in ((0.5, usual), (threshold, own))]
+    decisions = {0.5: usual, threshold: own}  # one row, if the best threshold is 0.5
+    rows = [[f"{at:.4f}", *(f"{value:.4f}" for value in row.values())] for at, row in decisions.items()]
     label = task.spec.labels[1]
     print(f"\nthreshold for {label}, with the best {criterion} on the validation split; results on {name}")
     print(aligned([["threshold", *own], *rows]))
-    print(f"predict with it: {command('predict')} run=... predict.threshold={threshold:.4g}")
+    if threshold != 0.5:
+        run = relative_path(folder.path)
+        print(f"predict with it: {command('predict')} run={run} input=... predict.threshold={threshold:.4g}")
     return {"threshold": threshold, **{f"{name}/threshold_{key}": value for key, value in own.items()}}

@@ -89,7 +89,7 @@ def decide(
         compute_metrics(task, found.validation, config.precision, validation)
     numbers = calibrate_task(folder, checkpoint, task, validation, found.name, outcomes) if calibrate else {}
     if threshold is not None:
-        numbers |= choose_threshold(task, validation, found.name, outcomes, threshold)
+        numbers |= choose_threshold(folder, task, validation, found.name, outcomes, threshold)
     return numbers
 
 

@@ -40,6 +40,11 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     return math.sqrt(low * high)
 
 
+def is_at_limit(temperature: float) -> bool:
+    """Return whether a temperature is one of the limits: the samples that it is fitted on have no best one between."""
+    return not _LIMITS[0] * 1.01 < temperature < _LIMITS[1] / 1.01
+
+
 def loss_and_error(logits: Tensor, targets: Tensor, temperature: float) -> tuple[float, float]:
     """Return the cross entropy and the expected calibration error with a temperature."""
     logits = logits.double() / temperature

@@ -5,11 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 ABSENT = "-"  # the text of a key that a config does not have
-_LEFT_OUT = ("run_dir", "output_dir", "project", "resume", "trust", "name", "notes", "tags", "figures", "logger")
+_LEFT_OUT = (
+    "run_dir",
+    "output_dir",
+    "project",
+    "resume",
+    "trust",
+    "name",
+    "notes",
+    "tags",
+    "figures",
+    "logger",
+    "sweep",
+)
 
 
 def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return a config as texts with dotted keys, without null. A class is the value of its node's key."""
+    """Return a config as texts with dotted keys, without null. The class `_target_` has the key of its node."""
     found: dict[str, str] = {}
     for key, value in node.items():
         if key == "_target_":

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 from firstlight.runs.sweeps.folder import SweepFolder
@@ -23,12 +24,19 @@ class SweepScreen:
         jobs_print: whether the jobs print to the same screen, because they run in this process. Each then has a
             heading, and nothing is rewritten.
         stream: where to print; None for the standard output.
+        keys: the keys whose values vary, known before the jobs that have other values have begun.
     """
 
     def __init__(
-        self, folder: SweepFolder, total: int | None = None, jobs_print: bool = False, stream: TextIO | None = None
+        self,
+        folder: SweepFolder,
+        total: int | None = None,
+        jobs_print: bool = False,
+        stream: TextIO | None = None,
+        keys: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self._keys = keys
         self.total = total
         self._jobs_print = jobs_print
         self._stream = sys.stdout if stream is None else stream
@@ -51,7 +59,8 @@ class SweepScreen:
                 self._print(f"[job {record.number}] {state}{record.cause}")
         elif not self._is_live:
             of = "" if self.total is None else f"/{self.total}"
-            line = outcome(record, differing_keys(self.folder.jobs) or list(record.choices), self.folder.metrics)
+            keys = self._keys or differing_keys(self.folder.jobs) or list(record.choices)
+            line = outcome(record, keys, self.folder.metrics)
             self._print(f"[{self._num_ended()}{of}] job {record.number}  {line}  {record.seconds:.1f} s")
         self.update()
 
@@ -69,7 +78,7 @@ class SweepScreen:
         jobs = self.folder.jobs
         for table in result_tables(jobs, self.folder.metrics):
             self._print(table + "\n")
-        failed = failed_lines(jobs)
+        failed = failed_lines(jobs, self._keys)
         if failed:
             self._print("without a result\n" + "\n".join(failed) + "\n")
         for name, text in write_results(self.folder).items():
@@ -79,7 +88,7 @@ class SweepScreen:
         """Return table, jobs without a result and progress bar, as many lines as a terminal has."""
         jobs = self.folder.jobs
         shown = "\n\n".join(result_tables(jobs, self.folder.metrics)).splitlines()
-        failed = failed_lines(jobs)[-5:]
+        failed = failed_lines(jobs, self._keys)[-5:]
         free = max(3, height - 4 - len(failed))
         hidden = [f"… {len(shown) - free} more"] if len(shown) > free else []
         return [*shown[:free], *hidden, *failed, self._bar(width)]

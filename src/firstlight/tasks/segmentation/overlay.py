@@ -33,5 +33,8 @@ def overlaid(images: Tensor, masks: Tensor, num_classes: int) -> Tensor:
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """Return images (batch, channels, height, width) with three channels, on the CPU."""
+    """Return images (batch, channels, height, width) with three channels, on the CPU.
+
+    Unless there are three, the first channel is shown in grey.
+    """
     return (images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)).cpu()

@@ -229,7 +229,8 @@ def _run(
         place = Place(storage, settings.study or folder.path.name, saved["owner"])
         search = Search(place, space, settings, saved["directions"], saved["max_epochs"])
         launcher = launcher or build_launcher(settings, folder.path, work, on_cpu=saved["on_cpu"])
-        screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess))
+        keys = list(dict.fromkeys(dimension.key for dimension in space.dimensions()))
+        screen = SweepScreen(folder, search.num_trials, jobs_print=isinstance(launcher, InProcess), keys=keys)
         if settings.stacked and work is None:
             launcher = Stacking(launcher)
         try:

@@ -102,8 +102,8 @@ def as_task(name: str, spec: DataSpec, answer: Answer) -> Task:
 
 def _open_onnx(path: Path, trust: bool) -> tuple[Answer, dict[str, str]]:
     if importlib.util.find_spec("onnxruntime") is None:
-        fix = 'pip install "firstlight[export]"'
-        raise ValueError(f"file={path}: must be a .pt2 file without the package onnxruntime. To fix: {fix}.")
+        fix = 'pip install "firstlight[export]", or use a .pt2 file, which needs no package'
+        raise ValueError(f"file={path}: must be used with the package onnxruntime. To fix: {fix}.")
     import onnxruntime  # type: ignore[import-untyped]
 
     try:

@@ -33,9 +33,14 @@ def result_tables(records: Sequence[JobRecord], metrics: Directions | None = Non
     return tables
 
 
-def failed_lines(records: Sequence[JobRecord]) -> list[str]:
-    """Return a line for each job that has ended without a result: its number, what differs in its words, the cause."""
-    keys = differing_keys(records)
+def failed_lines(records: Sequence[JobRecord], keys: Sequence[str] = ()) -> list[str]:
+    """Return a line for each job that has ended without a result: its number, what differs in its words, the cause.
+
+    Args:
+        records: the jobs.
+        keys: the keys whose values vary; by default those that differ between these jobs.
+    """
+    keys = keys or differing_keys(records)
     failed = [record for record in records if not record.has_result and record.state != "running"]
     return [f"job {record.number}  {outcome(record, keys)}" for record in failed]
 
