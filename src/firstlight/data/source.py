@@ -25,7 +25,7 @@ from firstlight.files import user_path
 from firstlight.spec import DataSpec
 
 # Increase this number when the content of stores changes, so that existing stores are built again.
-_FORMAT = 6
+_FORMAT = 7
 _MAX_REMARKS = 9
 
 

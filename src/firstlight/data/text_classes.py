@@ -14,10 +14,10 @@ from firstlight.data.hold_out import hold_out
 from firstlight.data.source import Source
 from firstlight.data.store import Arrays, Split
 from firstlight.data.tables.layout import delimiter_of
-from firstlight.data.texts.encode import encode_texts
+from firstlight.data.texts.encode import encode_texts, vocabulary_of
 from firstlight.data.texts.found import LabelledTexts, class_files, find_splits
 from firstlight.data.texts.tables import read_labelled_table
-from firstlight.data.tokens import UNITS, build_vocabulary, cut
+from firstlight.data.tokens import UNITS, cut
 from firstlight.files import cannot_read, read_text
 from firstlight.spec import DataSpec
 
@@ -183,7 +183,7 @@ class TextClasses(Source):
     def _vocabulary(self, texts: list[str], is_train: np.ndarray) -> tuple[str, ...]:
         chosen = (text for text, is_known in zip(texts, is_train, strict=True) if is_known)
         tokens = (cut(text.lower() if self.lowercase else text, self.unit)[: self.length] for text in chosen)
-        return build_vocabulary(chain.from_iterable(tokens), self.max_vocabulary)
+        return vocabulary_of(chain.from_iterable(tokens), self.max_vocabulary)
 
     def _cut_remark(self, found: Mapping[str, LabelledTexts]) -> list[str]:
         counts = [len(cut(text, self.unit)) for part in found.values() for text in part.texts]
