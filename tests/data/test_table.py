@@ -126,11 +126,11 @@ def altered(line: int, text: str) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "line 1: .*it does not name the columns"),
-        ("\n\n", "line 1: .*it does not name the columns"),
+        ("", r"cannot read \(it is empty\)"),
+        ("\n\n", r"cannot read \(it is empty\)"),
         (HEADER, "there are no rows below the names"),
-        (altered(5, "1,2,red"), "line 5: .*3 values, but 4 columns"),
-        (altered(5, "1,2,red,4,5"), "line 5: .*5 values, but 4 columns"),
+        (altered(5, "1,2,red"), "line 5: .*3 values, but 4 columns.*write the missing values"),
+        (altered(5, "1,2,red,4,5"), "line 5: .*5 values, but 4 columns.*quote values that contain it"),
         (altered(6, "large,2,red,4"), "line 6: .*size is 'large'.*write a finite number"),
         (altered(7, "1,-inf,red,4"), "line 7: .*weight is '-inf'.*write a finite number"),
         (altered(7, "1,1e39,red,4"), "line 7: .*weight is '1e39'.*write a finite number"),

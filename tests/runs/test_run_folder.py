@@ -89,6 +89,11 @@ def test_a_config_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^resume=.*: must be a run folder, which contains a config\.yaml\.$"):
         RunFolder.open(tmp_path, key="resume")
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"this is the folder of a sweep\. To fix: continue it with -m resume=/"):
+        RunFolder.open(tmp_path, key="resume")
+    with pytest.raises(ValueError, match=r"this is the folder of a sweep\. To fix: name .* a job, such as run=.*/0$"):
+        RunFolder.open(tmp_path)
 
 
 @pytest.mark.parametrize("path", ["nope", "outputs", "outputs/digits-mlp", "outputs/digits-mlp/nope"])

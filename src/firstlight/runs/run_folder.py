@@ -157,6 +157,12 @@ class RunFolder:
             ValueError: there is no run at `path`.
         """
         folder = cls(path, key)
+        if (folder.path / SWEEP_FILE).is_file():
+            fix = "continue it with -m" if key == "resume" else "name the folder of a job, such as"
+            raise ValueError(
+                f"{key}={path}: must be a run folder, and this is the folder of a sweep. To fix: {fix} {key}={path}"
+                f"{'' if key == 'resume' else '/0'}"
+            )
         if not folder.config_path.is_file():
             raise ValueError(
                 f"{key}={path}: must be a run folder, which contains a config.yaml.{_newest_hint(folder.path)}"

@@ -10,7 +10,10 @@ from firstlight.data.files.tree import Tree
 from firstlight.files import cannot_read, encodable
 
 LAYOUTS = ("auto", "splits", "classes")
-ARRANGE = "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as CLASS/image.jpg."
+ARRANGE = (
+    "name the folder with data.dir=, and arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg, or as"
+    " CLASS/image.jpg."
+)
 
 Classes = dict[str, list[Path]]
 

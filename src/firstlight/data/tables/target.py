@@ -55,15 +55,15 @@ def read_target(cells: Cells, name: str | None, classes: bool | None, decimal: s
     if name not in cells.frame.columns:
         raise unknown("data.target", name, cells.frame.columns, f"column of {cells.origin}")
     column = find_kind(cells, name, "number" if classes is False else None, decimal)
+    if classes is False and not numbers(cells.frame[name], column.decimal).count():
+        raise ValueError(
+            f"data.target={name}: must be a column of numbers. To fix: task=classification predicts classes."
+        )
     empty = cells.frame[name].is_null()
     if empty.any():
         what = "number" if column.kind == "number" and not classes else "class"
         row = int(empty.arg_true()[0])
         raise cells.error(row, f"the {what} {name} is empty", f"write a {what}, or remove the row.")
-    if classes is False and not numbers(cells.frame[name], column.decimal).count():
-        raise ValueError(
-            f"data.target={name}: must be a column of numbers. To fix: task=classification predicts classes."
-        )
     if column.kind != "number":
         is_class = True
     elif classes is None:

@@ -63,8 +63,9 @@ def read_delimited(
     lines = _first_lines(text)
     mark = delimiter or find_delimiter(lines)
     if mark is None:
-        shown = next((line for line in lines if line.strip()), "").strip()[:60]
-        why = f"one column, '{shown}'" if shown else "it does not name the columns"
+        if not text.strip():
+            raise cannot_read(path, "it is empty", "write the names of the columns, and the rows.")
+        why = f"one column, '{next(line for line in lines if line.strip()).strip()[:60]}'"
         fix = 'name the character between the columns, as in data.delimiter=";".'
         raise cannot_read(path, why, "separate the columns by commas." if is_new else fix, line=1)
     name = next((name for name, known_mark in DELIMITERS.items() if known_mark == mark), f"'{mark}'")
@@ -208,6 +209,8 @@ def _check_lengths(whole: _Text, width: int, delimiter: str) -> None:
             if row and len(row) != width:
                 line = whole.skipped + reader.line_num
                 fix = f"separate the values by {delimiter}, and quote values that contain it."
+                if len(row) < width:
+                    fix = "write the missing values, or remove the row. A value that is not known is empty."
                 raise cannot_read(whole.path, f"{len(row)} values, but {width} columns", fix, line)
     except csv.Error as error:
         line = whole.skipped + reader.line_num

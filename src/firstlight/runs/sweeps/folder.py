@@ -69,7 +69,7 @@ class SweepFolder:
             folder.close()
             raise ValueError(
                 f"hydra.sweep.dir={path}: must be a new folder, because it holds the summary of a sweep."
-                f" To fix: continue that sweep with resume={path}"
+                f" To fix: continue that sweep with -m resume={path}"
             )
         folder.words, folder.settings = tuple(words), dict(settings or {})
         folder.metrics = dict(metrics) if metrics else None
