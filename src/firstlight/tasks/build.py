@@ -19,7 +19,7 @@ from firstlight.data import Source
 from firstlight.data.folds import Fold
 from firstlight.files import user_path
 from firstlight.log import logger
-from firstlight.networks.foreign import check_forward
+from firstlight.networks.foreign import check_forward, initialise
 from firstlight.networks.network import Network, class_of, create
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
@@ -195,6 +195,7 @@ def _build_network(
 ) -> nn.Module:
     reseed(derive(config.seed, "network"), torch.device("cpu"))
     network = create(network_class, network_spec)
+    initialise(network, network_spec)
     if config.transfer.head is not None:
         replace_head(network, config.transfer.head, network_spec.num_outputs)
     if weights is not None:
