@@ -120,3 +120,27 @@ class Dicts(Points):
     def train_dataloader(self) -> Any:
         """Yield one."""
         return [{"x": torch.zeros(2, 3), "y": torch.zeros(2)}]
+
+
+class LazyNetwork(nn.Module):
+    """Takes the size of its inputs from the first batch."""
+
+    def __init__(self, width: int = 8, classes: int = 3) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.LazyLinear(width), nn.LazyBatchNorm1d(), nn.Dropout(0.2), nn.ReLU(), nn.LazyLinear(classes)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""
+        logits: Tensor = self.layers(x)
+        return logits
+
+
+class Lazy(Plain):
+    """A classifier whose layers take their sizes from the first batch."""
+
+    def __init__(self, classes: int = 3) -> None:
+        super().__init__(lr=0.01)
+        self.example_input_array = None
+        self.layer = LazyNetwork(classes=classes)  # type: ignore[assignment]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from firstlight.runs import command_line as module
-from firstlight.runs.command_line import command, relative_path
+from firstlight.runs.command_line import command, passed_on, relative_path
 
 
 def test_a_path_is_relative_if_possible_and_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,3 +43,14 @@ def test_the_installed_program_prints_itself(monkeypatch: pytest.MonkeyPatch) ->
     assert command("evaluate") == "/elsewhere/bin/firstlight evaluate"
     monkeypatch.setattr(module.shutil, "which", lambda name: f"/elsewhere/bin/{name}")
     assert command("evaluate") == "firstlight evaluate"
+
+
+def test_a_process_that_a_command_starts_prints_the_same_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "which", lambda name: f"/elsewhere/bin/{name}")
+    monkeypatch.setattr(module.sys, "argv", ["/elsewhere/bin/firstlight", "data=iris"])
+    passed = passed_on()
+    monkeypatch.setattr(module.sys, "argv", ["/site-packages/firstlight/training/worker.py"])
+    for name, value in passed.items():
+        monkeypatch.setenv(name, value)
+    assert command("evaluate") == "firstlight evaluate"
+    assert passed_on() == passed  # a process of a process

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from firstlight.config import RunConfig
 from firstlight.spec import DataSpec
 from firstlight.tasks.build import build_source, build_task
+from helpers.lightning_modules import LazyNetwork
 from helpers.small import IMAGES, TOKENS, same_state
 
 TWO_WORDS = DataSpec((4,), 2, ("big", "large"), (), ())
@@ -83,3 +85,22 @@ def test_a_message_starts_with_the_key_that_must_change(spec: DataSpec, words: s
 def test_an_invalid_option_of_the_data_raises_an_error_that_names_its_key() -> None:
     with pytest.raises(ValueError, match=r"^data\.val_fraction=1\.5: "):
         build_source(RunConfig.from_overrides("data.val_fraction=1.5"))
+
+
+@pytest.mark.parametrize("target", ["torch.nn.Identity", "helpers.lightning_modules.LazyNetwork"])
+def test_a_module_that_is_no_task_is_refused_by_its_name(target: str) -> None:
+    node = {"_target_": target}
+    config = replace(RunConfig.from_overrides("model=linear"), task=node)
+    name = target.rpartition(".")[2]
+    with pytest.raises(ValueError, match=f"^task: must be a LightningModule or a subclass .*, and {name} is neither.$"):
+        build_task(config, IMAGES)
+
+
+def test_a_lightning_module_of_the_other_package_is_refused_with_what_to_import(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LazyNetwork, "__module__", "pytorch_lightning.core.module")
+    node = {"_target_": "helpers.lightning_modules.LazyNetwork"}
+    config = replace(RunConfig.from_overrides("model=linear"), task=node)
+    with pytest.raises(ValueError, match="To fix: import lightning.pytorch in place of pytorch_lightning$"):
+        build_task(config, IMAGES)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from firstlight.config import RunConfig
+from firstlight.runs import command_line
 from firstlight.training import launch
 from firstlight.training.launch import check_shared_folder, is_first_process, num_processes
 
@@ -110,6 +111,21 @@ def test_each_process_gets_its_rank_and_all_get_the_same_address(
     assert (first["LOCAL_RANK"], second["LOCAL_RANK"]) == ("0", "1")
     assert int(first["MASTER_PORT"]) > 0
     assert first | {"LOCAL_RANK": "1"} == second
+
+
+@pytest.mark.parametrize("form", [["/somewhere/bin/firstlight"], ["scripts/train.py"]])
+def test_the_processes_of_a_run_print_the_commands_of_the_program_that_the_user_called(
+    form: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(launch, "supervise", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(sys, "argv", form)
+    printed = command_line.command("evaluate")
+    launch.launch(tmp_path, 2)
+    ((_, environments),) = started
+    monkeypatch.setattr(sys, "argv", ["/site-packages/firstlight/training/worker.py", "run"])
+    monkeypatch.setattr(os, "environ", environments[0])
+    assert command_line.command("evaluate") == printed
 
 
 def test_the_processes_of_a_run_divide_the_cores_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Networks that know nothing of firstlight are tried on an example before the training."""
 
+import contextlib
 import functools
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.config.instantiate import parameters_of
-from firstlight.networks.network import example_of
+from firstlight.networks.network import example_of, has_lazy_layers
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import head_name
 
@@ -25,6 +26,20 @@ _OUTPUTS = (
 )
 _INPUTS = ("in_channels", "in_chans", "input_channels", "num_channels", "n_channels", "channels")
 _COLUMNS = ("in_features", "num_features", "input_size", "input_dim", "in_dim", "num_inputs")
+
+
+def initialise(network: nn.Module, spec: DataSpec) -> None:
+    """Let the lazy layers of a network, such as `torch.nn.LazyLinear`, take their sizes from an example.
+
+    A network that does not take the example stays as it is; `check_forward` says why.
+
+    Args:
+        network: the network, whose mode stays as it is.
+        spec: the samples, as the network sees them.
+    """
+    if has_lazy_layers(network):
+        with contextlib.suppress(Exception):  # the code of the network may raise anything
+            _forward(network, spec)
 
 
 def check_forward(

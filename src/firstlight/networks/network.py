@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from firstlight.config.checking.source_code.signature import is_spec
 from firstlight.config.instantiate import call, parameters_of
@@ -134,5 +135,16 @@ def image_shape(network: Network, spec: DataSpec) -> tuple[int, int, int]:
 
 
 def num_parameters(network: nn.Module) -> int:
-    """Return the number of parameters, both trained and frozen."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    """Return the number of parameters, both trained and frozen; those of lazy layers count after their first batch."""
+    return sum(parameter.numel() for parameter in network.parameters() if not is_lazy(parameter))
+
+
+def has_lazy_layers(network: nn.Module) -> bool:
+    """Return whether a network has layers, such as `torch.nn.LazyLinear`, whose sizes follow from their first batch."""
+    return any(map(is_lazy, network.parameters())) or any(map(is_lazy, network.buffers()))
+
+
+def parameters_text(network: nn.Module) -> str:
+    """Return the number of parameters for a line of text, and whether lazy layers will add theirs."""
+    lazy = " and those of lazy layers" if has_lazy_layers(network) else ""
+    return f"{num_parameters(network):,} parameters{lazy}"

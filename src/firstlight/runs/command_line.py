@@ -8,16 +8,27 @@ from pathlib import Path
 
 from firstlight.config import CONFIG_DIR
 
+_VARIABLE = "FIRSTLIGHT_PROGRAM"  # what the user has called; `sys.argv[0]` of a process that it starts is another
+
 
 def command(name: str) -> str:
-    """Return the beginning of a shell command: the installed program if it runs now, or the script of a checkout."""
-    program = Path(sys.argv[0])
+    """Return the beginning of a shell command: the installed program if the user has called it, or the script of a checkout."""
+    program = Path(_program())
     if program.stem == "firstlight":
         return f"{'firstlight' if shutil.which('firstlight') else relative_path(program)} {name}"
     script = CONFIG_DIR.parent / "scripts" / f"{name}.py"
     if not script.exists():
         return f"{runner()}firstlight {name}"
     return f"{runner() or f'{_python()} '}{relative_path(script)}"
+
+
+def passed_on() -> dict[str, str]:
+    """Return the variables by which a process of a run or a sweep knows the program that the user has called."""
+    return {_VARIABLE: _program()}
+
+
+def _program() -> str:
+    return os.environ.get(_VARIABLE) or sys.argv[0]
 
 
 def _python() -> str:

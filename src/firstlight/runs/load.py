@@ -16,7 +16,7 @@ from firstlight.runs.checkpoint import read_checkpoint
 from firstlight.runs.findings.temperature import read_temperature
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Classification, Task
-from firstlight.tasks.build import build_source, build_task
+from firstlight.tasks.build import ModuleNetwork, build_module, build_source, build_task
 from firstlight.transfer.bounded_memory import bounded_by
 from firstlight.transfer.pretrained import find_pretrained
 from firstlight.transfer.weights_file import load_weights_into
@@ -51,6 +51,34 @@ def load_task(
     if isinstance(task, Classification):
         task.temperature = read_temperature(folder, checkpoint)
     return task.to(device).eval()
+
+
+def load_network_alone(
+    run: str | Path, checkpoint: str = "best", device: torch.device | str = "cpu", trust: bool = False
+) -> nn.Module:
+    """Return the network of a run on a LightningDataModule, in evaluation mode. It takes what the data module yields.
+
+    A LightningModule is its attribute `module`. There is no task that predicts: only the data module knows how samples
+    are prepared.
+
+    Args:
+        run, checkpoint, device, trust: see `load_task`.
+
+    Raises:
+        ValueError: see `load_task`.
+    """
+    folder = RunFolder.open(run)
+    config = folder.config(trust)
+    network: nn.Module
+    with bounded_by(folder.existing_checkpoint(checkpoint)):
+        if config.has_lightning_module:
+            network = ModuleNetwork(build_module(config))
+            load_weights(network.module, folder, checkpoint)
+        else:
+            task = build_task(config, folder.spec(), training=False)
+            load_weights(task, folder, checkpoint)
+            network = task.network
+    return network.to(device).eval()
 
 
 def load_weights(task: nn.Module, folder: RunFolder, checkpoint: str) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from firstlight.networks.network import num_parameters
+from firstlight.networks.network import num_parameters, parameters_text
 from firstlight.runs.command_line import command, relative_path, runner
 from firstlight.runs.run_folder import RunFolder
 from firstlight.tasks import Task
@@ -18,7 +18,7 @@ def opening_text(name: str, seed: int, task: Task, splits: Mapping[str, Sized]) 
     """Return a line with the size of the network, the shape of its inputs, and the sizes of the splits."""
     sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
     shape = "x".join(map(str, task.preprocess.output_spec.input_shape))
-    parameters = f"{num_parameters(task.network):,} parameters"
+    parameters = parameters_text(task.network)
     if task.freezing.always_frozen:
         parameters += f" ({num_parameters(task.freezing.head):,} of them learn)"
     return f"{name}: {parameters}, inputs {shape}, samples {sizes}, seed {seed}"

@@ -19,7 +19,7 @@ from firstlight.data import Source
 from firstlight.data.folds import Fold
 from firstlight.files import user_path
 from firstlight.log import logger
-from firstlight.networks.foreign import check_forward
+from firstlight.networks.foreign import check_forward, initialise
 from firstlight.networks.network import Network, class_of, create
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
@@ -96,6 +96,7 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     """
     if config.has_lightning_module:
         return _build_around_module(config, spec, training=training)
+    task_class = _bind_task(config)
     network_class = bind("model", config.model)
     kind = class_of(network_class.func)
     _check_accepts(kind, spec)
@@ -105,7 +106,6 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
         weights = call("model", find_pretrained, kind, config.transfer.weights, options)
         spec = weights.apply_to(spec)
     spec = _with_input_size(kind, network_class.keywords, spec)
-    task_class = bind("task", config.task)
     with_steps = training or task_class.func.augments_evaluation
     augment = build_augment(config, spec, kind.min_size, with_steps=with_steps)
     network_spec = call("task", task_class.func.network_spec, augment.preprocess.output_spec, **task_class.keywords)
@@ -124,6 +124,21 @@ def build_task(config: RunConfig, spec: DataSpec, *, training: bool = True, pret
     if config.monitor_mode not in (None, mode):
         raise ValueError(f"monitor_mode={config.monitor_mode}: must be {mode} or null with monitor={config.monitor}.")
     return task
+
+
+def _bind_task(config: RunConfig) -> Any:
+    """Return what `bind` returns for the node `task`, if its class is a task."""
+    bound = bind("task", config.task)
+    kind = bound.func
+    if isinstance(kind, type) and issubclass(kind, Task):
+        return bound
+    bases = kind.__mro__ if isinstance(kind, type) else ()
+    is_of_other_package = any(base.__module__.startswith("pytorch_lightning.") for base in bases)
+    fix = " To fix: import lightning.pytorch in place of pytorch_lightning" if is_of_other_package else ""
+    name = getattr(kind, "__name__", str(kind))
+    raise ValueError(
+        f"task: must be a LightningModule or a subclass of firstlight.tasks.Task, and {name} is neither.{fix}"
+    )
 
 
 class ModuleNetwork(nn.Module):
@@ -195,6 +210,7 @@ def _build_network(
 ) -> nn.Module:
     reseed(derive(config.seed, "network"), torch.device("cpu"))
     network = create(network_class, network_spec)
+    initialise(network, network_spec)
     if config.transfer.head is not None:
         replace_head(network, config.transfer.head, network_spec.num_outputs)
     if weights is not None:

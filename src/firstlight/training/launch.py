@@ -11,6 +11,7 @@ from pathlib import Path
 
 from firstlight.config import RunConfig
 from firstlight.config.values import as_yaml
+from firstlight.runs.command_line import passed_on
 from firstlight.training.processes.supervise import supervise
 
 
@@ -82,7 +83,7 @@ def launch(run_dir: Path, count: int) -> None:
         KeyboardInterrupt: a signal stopped this process, which passes SIGTERM on to the others, or one of the others.
             The argument is the number of the signal.
     """
-    environment = dict(os.environ)
+    environment = os.environ | passed_on()
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment.setdefault("MASTER_PORT", str(_free_port()))
     cores = environment.get("FIRSTLIGHT_CORES")  # of a job of a sweep, which has set the number of its own threads too

@@ -49,9 +49,7 @@ def build_trainer(
     given: dict[str, Any] = bound.keywords
     device_type = call("trainer", pick_device, given.get("accelerator", "auto")).type
     _check(config, task, device_type)
-    callbacks = _as_list(given.get("callbacks"))
-    if callbacks:
-        prepare_callbacks(callbacks, config, task, device_type, run_dir)
+    callbacks = prepare_callbacks(given.get("callbacks"), config, task, device_type, run_dir)
     root = given.get("default_root_dir")
     changed = {
         "max_epochs": _max_epochs(config, given),

@@ -193,11 +193,28 @@ def _check_combinations(config: dict[str, Any]) -> None:
 
 def _callbacks(trainer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the place and the class of each callback that Lightning ships; those of others are theirs."""
-    callbacks = trainer.get("callbacks") or []
-    for index, node in enumerate(callbacks if isinstance(callbacks, list) else [callbacks]):
-        target = str(node.get("_target_")) if isinstance(node, dict) else ""
+    for place, node in callbacks_by_place(trainer.get("callbacks")).items():
+        if node is None:
+            continue
+        if not isinstance(node, dict) or "_target_" not in node:
+            forms = "a node with a _target_, the class of a callback, or a list or a mapping of such nodes"
+            raise _refused(place, node, forms if place == "callbacks" else forms.partition(", or")[0])
+        target = str(node["_target_"])
         if target.startswith(_LIGHTNING):
-            yield (f"callbacks.{index}" if isinstance(callbacks, list) else "callbacks"), target.rsplit(".", 1)[-1]
+            yield place, target.rsplit(".", 1)[-1]
+
+
+def callbacks_by_place(callbacks: Any) -> dict[str, Any]:
+    """Return callbacks, or their nodes, by their dotted place in `trainer`, such as `callbacks.0` or `callbacks.name`.
+
+    Args:
+        callbacks: one, a list, or a mapping from names as lightning-hydra-template writes it; None for none.
+    """
+    if isinstance(callbacks, dict) and "_target_" not in callbacks:
+        return {f"callbacks.{name}": each for name, each in callbacks.items()}
+    if isinstance(callbacks, list):
+        return {f"callbacks.{index}": each for index, each in enumerate(callbacks)}
+    return {} if callbacks is None else {"callbacks": callbacks}
 
 
 def _check_callback(place: str, name: str, config: dict[str, Any]) -> None:

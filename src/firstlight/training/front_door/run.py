@@ -160,6 +160,26 @@ class Run(TrainedNetwork):
         with self._with_model():
             return sample(self.path, checkpoint=self.checkpoint, trust=self._trust, **options)
 
+    @property
+    def network(self) -> "nn.Module":
+        """The network in evaluation mode; that of a run of a LightningModule has it as its attribute `module`.
+
+        It takes what `task.preprocess` makes of raw samples (batch, ...), or what a LightningDataModule yields. Such a
+        run has no `task`, so it predicts nothing.
+        """
+        alone = self._network_alone
+        return super().network if alone is None else alone
+
+    @cached_property
+    def _network_alone(self) -> "nn.Module | None":
+        if not self.config.has_data_module:
+            return None
+        from firstlight.runs.device import pick_device
+        from firstlight.runs.load import load_network_alone
+
+        with self._with_model():
+            return load_network_alone(self.path, self.checkpoint, pick_device(self._accelerator), self._trust)
+
     def _load(self) -> "Task":
         from firstlight.runs.device import pick_device
         from firstlight.runs.load import load_task

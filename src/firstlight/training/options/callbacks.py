@@ -1,6 +1,7 @@
 """The callbacks of a config: check what they need, and give them a place in the run folder."""
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from lightning.pytorch.callbacks import Callback, DeviceStatsMonitor, EarlyStopp
 
 from firstlight.checks import choose
 from firstlight.config import RunConfig
+from firstlight.config.checking.trainer import callbacks_by_place
 from firstlight.files import user_path
 from firstlight.tasks import Task
 
@@ -15,24 +17,28 @@ FOLDER = "model_checkpoints"  # in the run folder, for a ModelCheckpoint without
 
 
 def prepare_callbacks(
-    callbacks: list[Callback], config: RunConfig, task: Task | None, device_type: str, run_dir: Path | None
-) -> None:
-    """Check the callbacks of a config, and complete those that write files.
+    given: Any, config: RunConfig, task: Task | None, device_type: str, run_dir: Path | None
+) -> list[Callback]:
+    """Return the callbacks of a config, after checks. Those that write files are completed.
 
     Args:
-        callbacks: the callbacks; a ModelCheckpoint without a folder gets one in the run folder.
+        given: one callback, a list or a mapping of them, of which some may be None; None for none. A ModelCheckpoint
+            without a folder gets one in the run folder.
         config: the config of the run.
         task: the task, whose metrics the callbacks may monitor; None if its metrics are unknown.
         device_type: the type of the device, such as "cpu".
         run_dir: the run folder; None if there is none.
 
     Raises:
-        ValueError: a callback monitors an unknown metric, needs a package, or would replace the run's checkpoints.
+        ValueError: an object is no callback. Or a callback monitors an unknown metric, needs a package, or would
+            replace the run's checkpoints.
     """
+    callbacks = {f"trainer.{place}": each for place, each in callbacks_by_place(given).items() if each is not None}
     splits = ["train"] if config.trainer.get("limit_val_batches") == 0 else ["train", "val"]
     metrics = [f"{split}/{each.name}" for split in splits for each in (task.metrics_of(split) if task else ())]
-    for index, callback in enumerate(callbacks):
-        key = f"trainer.callbacks.{index}"
+    for key, callback in callbacks.items():
+        if not isinstance(callback, Callback):  # Lightning would fail at its first call
+            raise ValueError(f"{key}={_name(callback)}: must be an object of a subclass of lightning.pytorch.Callback.")
         if isinstance(callback, EarlyStopping | ModelCheckpoint) and callback.monitor is not None and task:
             progress = ["epoch", "step"] if isinstance(callback, ModelCheckpoint) else []
             choose(f"{key}.monitor", callback.monitor, [*metrics, *progress], "metric")
@@ -42,6 +48,12 @@ def prepare_callbacks(
             raise ValueError(
                 f"{key}=DeviceStatsMonitor: must be used with the package psutil. To fix: pip install psutil"
             )
+    return list(callbacks.values())
+
+
+def _name(value: Any) -> str:
+    """Return the name of the class of an object, or of what `_partial_: true` has bound."""
+    return getattr(value.func, "__name__", "") if isinstance(value, partial) else type(value).__name__
 
 
 def _give_folder(key: str, callback: Any, run_dir: Path) -> None:

@@ -12,7 +12,7 @@ from firstlight.config.instantiate import build
 from firstlight.data import BatchLoader
 from firstlight.data.record import DataRecord
 from firstlight.log import logger
-from firstlight.networks.network import num_parameters
+from firstlight.networks.network import num_parameters, parameters_text
 from firstlight.randomness import derive
 from firstlight.runs.load import load_weights
 from firstlight.runs.summary import opening_text
@@ -58,9 +58,9 @@ class ModuleTrainee(Trainee):
 
     def prepare(self, trainer: Trainer) -> None:
         """Build the loaders, if the data is that of firstlight."""
-        name, seed, size = self.config.name, self.config.seed, num_parameters(self.module)
+        name, seed = self.config.name, self.config.seed
         if self.own_data is None or self.predictor is None:
-            opening = f"{name}: {size:,} parameters of {type(self.module).__name__}, seed {seed}"
+            opening = f"{name}: {parameters_text(self.module)} of {type(self.module).__name__}, seed {seed}"
             opening += f", batches of {type(self.data).__name__} as it yields them"
         else:
             splits, batch_size = self.own_data.splits, self.own_data.source.batch_size

@@ -16,6 +16,7 @@ from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any, Protocol
 
+from firstlight.runs.command_line import passed_on
 from firstlight.runs.sweeps.job import Ending, Job, State
 from firstlight.training.sweeps.launch.causes import cause_of, out_of_memory_kills
 from firstlight.training.sweeps.launch.launcher import Limits, Work
@@ -57,8 +58,11 @@ class Spawned:
 
 
 def import_paths() -> dict[str, str]:
-    """Return the variable that lets a Python process, started with -P, import modules from where this one does."""
-    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+    """Return the variables that let a Python process, started with -P, import modules from where this one does.
+
+    They also tell it which program the user has called, whose commands it prints.
+    """
+    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)} | passed_on()
 
 
 @dataclass
