@@ -80,7 +80,7 @@ def test_the_remarks_of_a_text_are_kept_with_its_store(tmp_path: Path) -> None:
     [
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, r"cannot read \(.*(binary|UTF-8)"),
         (np.arange(300, dtype=np.float32).tobytes(), r"cannot read \("),
-        (b"words\0and words" * 40, r"it is binary: character 5 is NUL\). To fix: name a text file"),
+        (b"words\0and words" * 40, r"it is binary: byte 5 is NUL\). To fix: name a text file"),
         ("für über".encode() * 20 + b" f\xfcr", r"byte 202 is 0xfc, which is not UTF-8"),
         ("größer".encode() * 20 + "ß".encode()[:1], r"byte 160 is 0xc3, which is not UTF-8"),
         (GERMAN.encode("utf-16") + b"x", r"which is not utf-16-le"),

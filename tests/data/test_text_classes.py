@@ -183,3 +183,36 @@ def test_the_generated_texts_are_balanced(tmp_path: Path) -> None:
     write_labelled_texts(tmp_path)
     store, _ = opened(tmp_path)
     assert np.bincount(store.stored["train"].targets.numpy()).tolist() == [30, 30]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text": "reviw"}, r"data.text=reviw: unknown column of .*, did you mean 'review'\?"),
+        ({"label": "sentimen"}, r"data.label=sentimen: unknown column of .*, did you mean 'sentiment'\?"),
+        ({"text": "reviw", "label": "sentiment"}, r"data.text=reviw: unknown column of .*, did you mean 'review'\?"),
+        ({"text": "zzz"}, r"data.text=zzz: unknown column of .*; known: review, sentiment"),
+        ({"text": "reviw", "header": False}, r"data.text=reviw: unknown column of .*; known: column_1, column_2"),
+    ],
+)
+def test_a_misspelt_column_is_compared_with_the_names_in_the_file(
+    options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    rows = [(f"{text} {place}", label) for place in range(3) for text, label in TEXTS]
+    path = write_table(tmp_path / "t.csv", rows, ("review", "sentiment"))
+    with pytest.raises(ValueError, match=message):
+        opened(tmp_path, file=str(path), **options)
+
+
+def test_columns_of_a_file_without_names_are_named_by_their_positions(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv", TEXTS * 5, TEXTS[0])
+    store, _ = opened(tmp_path, file=str(path), text="column_1", label="column_2")
+    assert store.spec.labels == ("ham", "spam")
+    assert len(store.stored["train"].targets) == 21
+
+
+def test_an_image_among_the_files_is_refused(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    (tmp_path / "ham" / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe1\xe2\xe3")
+    with pytest.raises(ValueError, match=r"photo\.jpg: cannot read \(it is binary: a JPEG image\)\. To fix: "):
+        opened(tmp_path)

@@ -1,3 +1,4 @@
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,3 +98,37 @@ def test_values_that_json_cannot_represent_leave_the_old_file(tmp_path: Path) ->
     with pytest.raises(TypeError):
         write_json(path, {"path": path})
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xff\xd8\xff\xe1\xe2\xe3", "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+        (b"GIF89a", "a GIF image"),
+        (b"II*\0\x08\0\0\0", "a TIFF image"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP image"),
+        (b"\0\0\0\x18ftypheic", "a video, or a HEIC or AVIF image"),
+        (b"%PDF-1.7\nplain letters", "a PDF file"),
+        (b"7z\xbc\xaf'\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07\x01", "a RAR archive"),
+        (b"name.txt".ljust(257, b"\0") + b"ustar", "a tar archive"),
+        (b"letters \0 and \xe9", "byte 8 is NUL"),
+        (b"letters \0 alone", "byte 8 is NUL"),
+    ],
+)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_binary_file_is_not_read_as_text(content: bytes, what: str, is_packed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "mail.txt"
+    path.write_bytes(gzip.compress(content) if is_packed else content)
+    with pytest.raises(ValueError, match=f"mail.txt: cannot read .it is binary: {what}.*To fix: name a text file"):
+        read_text(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["RIFF or WEBP?", "The ftype", "GIF images", "PK, see you", "x" * 257 + "ustar", "%PDF"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_text_on_files_is_not_taken_for_one(text: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "mail.txt").write_bytes(text.encode(encoding))
+    assert read_text(tmp_path / "mail.txt") == text

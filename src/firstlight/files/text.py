@@ -21,6 +21,39 @@ _ENCODINGS = [
     *("cp1252", "iso8859_2", "cp1250", "cp1251", "cp1254", "cp1253", "cp1255", "cp1256", "cp1257", "cp1258"),
     *("gb18030", "cp932", "euc_jp", "cp949", "cp950", "cp874", "koi8_r", "mac_roman"),
 ]
+# What the first bytes of a file that is no text say about it. Files of most of these kinds also contain NUL bytes. A
+# short one may have none, and then looks like letters of another alphabet.
+_MAGIC = {
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG\r\n": "a PNG image",
+    b"GIF87a": "a GIF image",
+    b"GIF89a": "a GIF image",
+    b"II*\0": "a TIFF image",
+    b"MM\0*": "a TIFF image",
+    b"%PDF-": "a PDF file",
+    b"\xd0\xcf\x11\xe0": "a file of an old version of Office",
+    b"PK\x03\x04": "a zip archive",
+    b"PK\x05\x06": "an empty zip archive",
+    b"7z\xbc\xaf'\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x1f\x8b": "a gzip file",
+    b"\xfd7zXZ\0": "an xz file",
+    b"(\xb5/\xfd": "a Zstandard file",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x7fELF": "a program",
+    b"ID3\x03": "an MP3 file",
+    b"ID3\x04": "an MP3 file",
+    b"OggS\0": "an Ogg file",
+}
+# The same for marks that do not come first.
+_LATER_MAGIC = {
+    (8, b"WEBP"): "a WebP image",
+    (8, b"WAVEfmt"): "a WAV file",
+    (4, b"ftyp"): "a video, or a HEIC or AVIF image",
+    (257, b"ustar"): "a tar archive",
+}
+_NO_TEXT = "name a text file, or remove this one from its folder."
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _MAX_UNPACKED = 1_000_000_000  # bytes
 _SAMPLE = 2**20  # bytes from which the encoding is detected
@@ -53,19 +86,33 @@ def read_text(
         raise cannot_read(path, f"more than {at_most / 1e9:g} GB when unpacked", fix)
     if kind and remarks is not None:
         remarks.append(f"{path.name}: unpacked by {kind}")
+    _check_not_binary(path, content)
     encoding, origin = _find_encoding(path, content)
     try:
         text = content.decode(encoding).replace("\ufeff", "")  # joined files have marks within the text
     except UnicodeDecodeError as error:
         raise _not_text(path, error, encoding) from error
     if "\0" in text:
-        raise cannot_read(path, f"it is binary: character {text.index(chr(0)):,} is NUL", "name a text file.")
+        raise cannot_read(path, f"it is binary: character {text.index(chr(0)):,} is NUL", _NO_TEXT)
     text, num_ends = _LINE_ENDS.subn("\n", text)
     if remarks is not None and origin:
         remarks.append(f"{path.name}: read as {encoding}, {origin}")
     if remarks is not None and num_ends:
         remarks.append(f"{path.name}: {num_ends:,} line ends of other systems (such as CR LF) read as LF")
     return text
+
+
+def _check_not_binary(path: Path, content: bytes) -> None:
+    """Check that a file does not begin like an image, an archive, a PDF file, or another file that is no text.
+
+    Raises:
+        ValueError: it does.
+    """
+    kinds = [kind for magic, kind in _MAGIC.items() if content.startswith(magic)]
+    kinds += [kind for (place, magic), kind in _LATER_MAGIC.items() if content.startswith(magic, place)]
+    # A sentence may have one of the later marks at its place, but none of the bytes that a binary file has before it.
+    if kinds and (content.startswith(tuple(_MAGIC)) or re.search(rb"[\0-\x08\x0e-\x1f]", content[:300])):
+        raise cannot_read(path, f"it is binary: {kinds[0]}", _NO_TEXT)
 
 
 def _find_encoding(path: Path, content: bytes) -> tuple[str, str]:
@@ -76,7 +123,9 @@ def _find_encoding(path: Path, content: bytes) -> tuple[str, str]:
     if b"\0" in content:
         zeros = [content[start::2].count(0) / len(content) for start in (0, 1)]
         wide = "utf-16-le" if zeros[1] > 0.25 else "utf-16-be"  # every second byte of Latin letters is 0
-        return (wide, "which its zero bytes suggest") if max(zeros) > 0.25 and min(zeros) < 0.01 else ("utf-8", "")
+        if max(zeros) > 0.25 and min(zeros) < 0.01:
+            return wide, "which its zero bytes suggest"
+        raise cannot_read(path, f"it is binary: byte {content.index(0):,} is NUL", _NO_TEXT)
     try:
         content.decode()
     except UnicodeDecodeError as error:

@@ -13,7 +13,8 @@ ARRANGE = (
     "name a table with data.file=, or arrange the texts as train.csv and test.csv, as train/CLASS/text.txt and"
     " test/CLASS/text.txt, or as CLASS/text.txt."
 )
-TABLES = (".csv", ".tsv", ".parquet", ".pq", ".xlsx", ".xls")
+TYPED = (".parquet", ".pq", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")  # tables that are no text files
+TABLES = (".csv", ".tsv", *TYPED)
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 
 
@@ -60,12 +61,17 @@ def class_files(folder: Path) -> list[tuple[Path, str]]:
 
     Files in subfolders of a class belong to it. What other programs leave there is left out.
     """
-    found = []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if len(parts) > 1 and path.is_file() and not any(is_litter(name) for name in parts):
-            found.append((path, label(parts[0])))
-    return found
+    found = ((path, path.relative_to(folder).parts) for path in text_files(folder))
+    return [(path, label(parts[0])) for path, parts in found if len(parts) > 1]
+
+
+def text_files(folder: Path) -> list[Path]:
+    """Return the files in and below a folder, sorted. What other programs leave there is left out."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(is_litter(name) for name in path.relative_to(folder).parts)
+    ]
 
 
 def is_table(path: Path) -> bool:

@@ -82,7 +82,7 @@ def explain(
         explanation = explain_split(task, folder, data, repeats=repeats, seed=seed, trust=trust)
     else:
         neighbour = folder.path / "predictions.csv"  # its contact sheet is no input
-        inputs = open_inputs(input, neighbour, task.spec, "bilinear", invert, known_of(run), max_pixels)
+        inputs = open_inputs(input, neighbour, task.spec, "bilinear", invert, known_of(run), max_pixels, run)
         _check_target(target, inputs)
         explanation = explain_inputs(task, inputs, class_name, str(input))
     with warnings.catch_warnings():
@@ -181,7 +181,7 @@ def _readable(batch: InputBatch) -> InputBatch:
         return batch
     kept = [place for place, why in enumerate(batch.unread) if not why]
     names, texts = [batch.names[place] for place in kept], [batch.warnings[place] for place in kept]
-    return InputBatch(names, batch.raw[kept], texts)
+    return InputBatch(names, batch.raw[kept], texts, texts=[batch.texts[place] for place in kept if batch.texts])
 
 
 def _check_target(target: Path, inputs: Inputs) -> None:

@@ -100,7 +100,7 @@ def of_texts(task: Language, batch: InputBatch) -> Explanation:
 
 def of_classified_texts(task: Classification, batch: InputBatch, chosen: int | None) -> Explanation:
     """Show what each token of texts adds to the logit of a class, and list those that add or take most."""
-    found = token_contributions(task, batch.raw, [names["text"] for names in batch.names], chosen)
+    found = token_contributions(task, batch.raw, batch.texts, chosen)
     lines = []
     rows = task.predict_rows(batch.raw.to(task.device))
     for place, (names, row, tokens) in enumerate(zip(batch.names, rows, found.texts, strict=True)):

@@ -28,6 +28,7 @@ class InputBatch(NamedTuple):
         warnings: why each input may be predicted wrongly: texts such as "inverted: light ground".
         unread: why each input cannot be read, and empty texts for the others; its raw sample has no meaning, and its
             row no prediction. Empty if all inputs can be read.
+        texts: the whole texts, for samples of tokens; empty for others.
         sizes: width and height of each image as it is shown, in which boxes are placed; empty for other tasks.
     """
 
@@ -36,6 +37,7 @@ class InputBatch(NamedTuple):
     warnings: list[list[str]]
     unread: list[str] = []  # noqa: RUF012 (a NamedTuple's default, which is not changed)
     sizes: list[tuple[int, int]] = []  # noqa: RUF012
+    texts: list[str] = []  # noqa: RUF012
 
 
 class Inputs(Protocol):

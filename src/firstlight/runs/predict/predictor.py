@@ -63,7 +63,7 @@ def predict(
 
     Args:
         run: the run folder; None if `model` is given.
-        input: an image or a folder; a table; a file of texts, one in each line, or a text itself.
+        input: an image or a folder; a table; a file of texts, see `TextInputs.read`, or a text itself.
         output: path of the CSV file; by default predictions.csv in the run folder, or in the working directory.
         checkpoint: "best" or "last" of the run.
         batch_size: inputs that pass through the network at a time.
@@ -113,7 +113,7 @@ def predict(
         interpolation = "bilinear" if run else task.spec.interpolation
         if steps:
             check_steps(task)
-        inputs = open_inputs(input, target, task.spec, interpolation, invert, known_of(run), max_pixels)
+        inputs = open_inputs(input, target, task.spec, interpolation, invert, known_of(run), max_pixels, run)
         mask_files.check_inputs(inputs, user_path(input, "input"))
         rows = _Prediction(task, inputs, target, mask_files).run(batch_size, str(input))
         if steps:
@@ -152,6 +152,7 @@ def open_inputs(
     invert: str | bool,
     known: KnownImages | None,
     max_pixels: int = MAX_PIXELS,
+    run: str | Path | None = None,
 ) -> Inputs:
     """Return the inputs of the kind that the network was trained on.
 
@@ -163,6 +164,7 @@ def open_inputs(
         invert: see `predict`.
         known: the training images, see `Images`.
         max_pixels: see `predict`.
+        run: the run folder, whose config says how files of texts are read, see `TextInputs.read`; None for no run.
 
     Raises:
         ValueError: there are none, they are of another kind, or an option does not fit the kind.
@@ -176,9 +178,9 @@ def open_inputs(
         return open_memory(source, spec, *options)
     if spec.kind == "images":
         return ImageInputs(user_path(source, "input"), target, spec, *options)
-    return (
-        TextInputs(str(source), spec) if spec.kind == "tokens" else TableInputs.read(user_path(source, "input"), spec)
-    )
+    if spec.kind == "tokens":
+        return TextInputs.read(str(source), spec, run)
+    return TableInputs.read(user_path(source, "input"), spec)
 
 
 class _Prediction:

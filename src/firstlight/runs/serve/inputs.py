@@ -131,7 +131,8 @@ def read_texts(texts: Sequence[str], spec: DataSpec, limits: Limits) -> list[Sam
     """Return the samples of texts."""
     batch = next(TextInputs([text[: limits.characters] for text in texts], spec).batches(len(texts)))
     samples = [sample._replace(raw=_tokens(sample.raw)) for sample in _samples(batch)]
-    return [sample._replace(problem=_text_problem(text, limits)) for text, sample in zip(texts, samples, strict=True)]
+    pairs = zip(texts, samples, strict=True)
+    return [sample._replace(problem=_text_problem(text, limits) or sample.problem) for text, sample in pairs]
 
 
 def _tokens(ids: Tensor | None) -> Tensor | None:

@@ -60,7 +60,7 @@ class TrainedNetwork(ABC):
                 channels, uint8 or from 0 to 1; a list of them, or an array of several; or a folder.
                 For tables: a row as a dict, a list of rows, a data frame of polars or pandas, the path of a file, or
                 numbers (rows, inputs).
-                For texts: a text, a list of texts, or the path of a file with a text in each line.
+                For texts: a text, a list of texts, or the path of a file, see `TextInputs.read`.
             batch_size: inputs that pass through the network at a time.
             invert: "auto" inverts images of a light ground if the training images have a dark one, or the reverse.
 
@@ -77,9 +77,10 @@ class TrainedNetwork(ABC):
         from firstlight.runs.predict.screen import problems_text, show
 
         check_range("batch_size", batch_size, at_least=1)
-        check_predicts(self.task, getattr(self, "path", None))
+        run = getattr(self, "path", None)
+        check_predicts(self.task, run)
         target = Path("predictions.csv").absolute()
-        opened = open_inputs(inputs, target, self.spec, self._interpolation, invert, self._known)
+        opened = open_inputs(inputs, target, self.spec, self._interpolation, invert, self._known, run=run)
         rows = predict_all(self.task, opened, batch_size)
         if not rows:
             raise ValueError(opened.problems[0])

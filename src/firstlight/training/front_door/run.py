@@ -138,7 +138,7 @@ class Run(TrainedNetwork):
         if inputs is None:
             return as_image(explain_split(self.task, self._folder, trust=self._trust).figure)
         neighbour = self.path / "predictions.csv"
-        opened = open_inputs(inputs, neighbour, self.spec, self._interpolation, invert, self._known)
+        opened = open_inputs(inputs, neighbour, self.spec, self._interpolation, invert, self._known, run=self.path)
         name = str(inputs) if isinstance(inputs, str | Path) else type(inputs).__name__
         return as_image(explain_inputs(self.task, opened, class_name, name).figure)
 
