@@ -11,6 +11,7 @@ from firstlight import load_run
 from firstlight.config.compose import compose
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.explain.explainer import explain
+from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
 from firstlight.training.run import train
 from helpers.generate import write_labelled_texts
@@ -198,3 +199,14 @@ def test_a_folder_is_all_its_text_files(files_run: Path, tmp_path: Path, capsys:
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"input=.*none: must contain a text that can be read"):
         predict(files_run, tmp_path / "none", tmp_path / "out.csv")
+
+
+def test_a_word_is_known_with_and_without_a_space_before_it(run: Path, tmp_path: Path) -> None:
+    word = next(
+        token for token in load_task(run).spec.tokens if token.startswith(" ") and token.strip().isalpha()
+    ).strip()
+    path = tmp_path / "new.txt"
+    path.write_text(f"{word} ({word}) {word}\n zyzzyx")
+    known, unknown = predict(run, path, tmp_path / "found.csv")
+    assert word not in known["warning"]
+    assert unknown["warning"] == "unknown: 1 of 1 tokens, such as 'zyzzyx'"

@@ -9,7 +9,7 @@ import torch
 
 from firstlight.config.saved import read_saved
 from firstlight.data.tables.layout import delimiter_of
-from firstlight.data.texts.encode import encode_texts
+from firstlight.data.texts.encode import bare, encode_texts, numbers_of
 from firstlight.data.texts.found import find_splits, is_table
 from firstlight.data.texts.new import NewTexts, as_lines, read_files, read_lines
 from firstlight.data.texts.tables import TableOptions, read_new_table
@@ -41,8 +41,8 @@ class TextInputs:
         self.problems = list(self.new.problems)
         self.spec = spec
         self.vocabulary = spec.tokens
-        self.known = frozenset(self.vocabulary) - {UNKNOWN}
         self.is_classified = spec.targets != "tokens"
+        self.known = frozenset(numbers_of(self.vocabulary) if self.is_classified else self.vocabulary) - {UNKNOWN}
         is_line = not self.is_classified and "\n" in self.known
         self.first = [self.vocabulary.index("\n")] if is_line else []
 
@@ -107,7 +107,8 @@ class TextInputs:
 
     def _unknown(self, tokens: Sequence[str]) -> list[str]:
         """Return a warning if tokens are not in the vocabulary."""
-        unknown = [token for token in tokens if token not in self.known]
+        forms = map(bare, tokens) if self.is_classified else tokens
+        unknown = [token for token in forms if token not in self.known]
         return [f"unknown: {len(unknown):,} of {len(tokens):,} tokens, such as {unknown[0]!r}"] if unknown else []
 
 
