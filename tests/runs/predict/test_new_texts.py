@@ -12,6 +12,9 @@ from firstlight.config.compose import compose
 from firstlight.runs.evaluate import evaluate
 from firstlight.runs.explain.explainer import explain
 from firstlight.runs.predict import predict
+from firstlight.runs.run_folder import RunFolder
+from firstlight.runs.serve.inputs import read_texts
+from firstlight.runs.serve.limits import Limits
 from firstlight.training.run import train
 from helpers.generate import write_labelled_texts
 
@@ -198,3 +201,15 @@ def test_a_folder_is_all_its_text_files(files_run: Path, tmp_path: Path, capsys:
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"input=.*none: must contain a text that can be read"):
         predict(files_run, tmp_path / "none", tmp_path / "out.csv")
+
+
+def test_a_server_names_an_empty_text_too(plain_run: Path) -> None:
+    samples = read_texts(["free prize", " ", ""], RunFolder.open(plain_run).spec(), Limits())
+    assert [sample.problem for sample in samples] == ["", "the text is empty", "must have at least one character."]
+
+
+def test_a_table_is_not_read_beyond_the_bound_of_the_run(folder: Path, tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", f"data.dir={folder}", "data.max_gigabytes=1e-5")
+    table = write(tmp_path / "t.csv", [["text"], *[["free prize " * 100]] * 20])
+    with pytest.raises(ValueError, match=r"t\.csv: cannot read \(0\.0 GB, more than 1e-05\)\. To fix: use fewer rows"):
+        predict(run, table, tmp_path / "out.csv")
