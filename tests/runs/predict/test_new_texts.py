@@ -13,6 +13,9 @@ from firstlight.runs.evaluate import evaluate
 from firstlight.runs.explain.explainer import explain
 from firstlight.runs.load import load_task
 from firstlight.runs.predict import predict
+from firstlight.runs.run_folder import RunFolder
+from firstlight.runs.serve.inputs import read_texts
+from firstlight.runs.serve.limits import Limits
 from firstlight.training.run import train
 from helpers.generate import write_labelled_texts
 
@@ -210,3 +213,15 @@ def test_a_word_is_known_with_and_without_a_space_before_it(run: Path, tmp_path:
     known, unknown = predict(run, path, tmp_path / "found.csv")
     assert word not in known["warning"]
     assert unknown["warning"] == "unknown: 1 of 1 tokens, such as 'zyzzyx'"
+
+
+def test_a_server_names_an_empty_text_too(plain_run: Path) -> None:
+    samples = read_texts(["free prize", " ", ""], RunFolder.open(plain_run).spec(), Limits())
+    assert [sample.problem for sample in samples] == ["", "the text is empty", "must have at least one character."]
+
+
+def test_a_table_is_not_read_beyond_the_bound_of_the_run(folder: Path, tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", f"data.dir={folder}", "data.max_gigabytes=1e-5")
+    table = write(tmp_path / "t.csv", [["text"], *[["free prize " * 100]] * 20])
+    with pytest.raises(ValueError, match=r"t\.csv: cannot read \(0\.0 GB, more than 1e-05\)\. To fix: use fewer rows"):
+        predict(run, table, tmp_path / "out.csv")

@@ -80,7 +80,7 @@ def read_new_table(path: Path, options: TableOptions) -> NewTexts:
     Raises:
         ValueError: the file cannot be read, or has no column of texts.
     """
-    if options.delimiter is None and _has_one_column(path):
+    if options.delimiter is None and _has_one_column(path, int(options.max_gigabytes * 1e9)):
         options = options._replace(delimiter=",")  # no more are needed, and it shows no delimiter
     cells = _read(path, options, is_new=True)
     column = _text_column(cells, options)
@@ -112,11 +112,11 @@ def _is_first_row_data(cells: "Cells", labels: str, options: TableOptions) -> bo
     return options.header is None and cells.has_header and labels in cells.frame[labels]
 
 
-def _has_one_column(path: Path) -> bool:
+def _has_one_column(path: Path, most: int) -> bool:
     """Return whether no character in the first line of a text file separates columns."""
-    if path.suffix.lower() in TYPED:
+    if path.suffix.lower() in TYPED or path.stat().st_size > most:  # `read_table` refuses larger files
         return False
-    first = read_text(path).lstrip().partition("\n")[0]
+    first = read_text(path, at_most=most).lstrip().partition("\n")[0]
     return not any(mark in first for mark in DELIMITERS.values() if mark != " ")
 
 
