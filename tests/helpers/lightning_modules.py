@@ -1,5 +1,6 @@
 """LightningModules and LightningDataModules of a user, with habits that the template does not have."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L  # the usual name
@@ -144,3 +145,25 @@ class Lazy(Plain):
         super().__init__(lr=0.01)
         self.example_input_array = None
         self.layer = LazyNetwork(classes=classes)  # type: ignore[assignment]
+
+
+class UsesItsLogger(Plain):
+    """Writes with its loggers what usual code of users writes."""
+
+    def on_fit_start(self) -> None:
+        """Write a file beside those of each logger."""
+        for logger in self.loggers:
+            assert logger.log_dir is not None
+            Path(logger.log_dir).mkdir(parents=True, exist_ok=True)
+            (Path(logger.log_dir) / "mine.txt").write_text(str(logger.root_dir))
+
+    def on_train_epoch_end(self) -> None:
+        """Write a number and an option with each kind of experiment."""
+        for logger in self.loggers:
+            experiment: Any = getattr(logger, "experiment", None)
+            if hasattr(experiment, "add_scalar"):
+                experiment.add_scalar("mine/number", 3.5, self.global_step)
+            else:
+                experiment.log_metrics({"mine/number": 3.5}, step=self.global_step)
+                experiment.log_hparams({"mine_option": 7})
+                experiment.save()

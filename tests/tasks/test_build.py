@@ -92,7 +92,9 @@ def test_a_module_that_is_no_task_is_refused_by_its_name(target: str) -> None:
     node = {"_target_": target}
     config = replace(RunConfig.from_overrides("model=linear"), task=node)
     name = target.rpartition(".")[2]
-    with pytest.raises(ValueError, match=f"^task: must be a LightningModule or a subclass .*, and {name} is neither.$"):
+    with pytest.raises(
+        ValueError, match=rf"^task: must be a LightningModule or a subclass .*, and {name} is neither\.$"
+    ):
         build_task(config, IMAGES)
 
 
@@ -102,5 +104,5 @@ def test_a_lightning_module_of_the_other_package_is_refused_with_what_to_import(
     monkeypatch.setattr(LazyNetwork, "__module__", "pytorch_lightning.core.module")
     node = {"_target_": "helpers.lightning_modules.LazyNetwork"}
     config = replace(RunConfig.from_overrides("model=linear"), task=node)
-    with pytest.raises(ValueError, match="To fix: import lightning.pytorch in place of pytorch_lightning$"):
+    with pytest.raises(ValueError, match=r"To fix: import lightning\.pytorch in place of pytorch_lightning$"):
         build_task(config, IMAGES)

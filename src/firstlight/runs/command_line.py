@@ -12,7 +12,7 @@ _VARIABLE = "FIRSTLIGHT_PROGRAM"  # what the user has called; `sys.argv[0]` of a
 
 
 def command(name: str) -> str:
-    """Return the beginning of a shell command: the installed program if the user has called it, or the script of a checkout."""
+    """Return the beginning of a shell command: the installed program, if the user called it, or a script."""
     program = Path(_program())
     if program.stem == "firstlight":
         return f"{'firstlight' if shutil.which('firstlight') else relative_path(program)} {name}"

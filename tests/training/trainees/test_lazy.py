@@ -22,7 +22,7 @@ NETWORK = {"model": {"_target_": "helpers.lightning_modules.LazyNetwork", "width
 NETWORK_OF_TEN = {"model": {"_target_": "helpers.lightning_modules.LazyNetwork", "classes": 10}}
 POINTS = {"data": {"_target_": "helpers.lightning_modules.Points"}}
 OF_MODULE = ("monitor=val_loss", "logger=csv")
-# Words, nodes, and the parameters: inputs and outputs of the layers are (3, 8), 8 and (8, 3), or (64, 8), 8 and (8, 10).
+# Words, nodes, and the parameters of the layers: linear, batch norm and linear, of 3 or 64 inputs and 3 or 10 outputs.
 RUNS: list[Any] = [
     (OF_MODULE, MODULE | POINTS, 3 * 8 + 8 + 16 + 8 * 3 + 3),
     ((*OF_MODULE, "data=digits"), MODULE_OF_TEN, 64 * 8 + 8 + 16 + 8 * 10 + 10),

@@ -19,7 +19,7 @@ LAZY = {"_target_": "helpers.lightning_modules.Lazy"}
 @pytest.mark.parametrize(("node", "kind"), [(PLAIN, Plain), (LAZY, Lazy)])
 @pytest.mark.parametrize("checkpoint", ["best", "last"])
 def test_the_module_of_a_run_on_its_own_data_module_has_its_weights(
-    checkpoint: str, node: dict[str, Any], kind: type, tmp_path: Path
+    checkpoint: str, node: dict[str, Any], kind: type[Plain], tmp_path: Path
 ) -> None:
     train(config_of("monitor=val_loss", "trainer.max_epochs=2", task=node, data=POINTS), run_dir=tmp_path)
     run = fl.load_run(tmp_path, checkpoint=checkpoint, accelerator="cpu", trust=True)

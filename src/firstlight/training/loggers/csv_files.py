@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 
 from firstlight.files import naming, write_csv
@@ -30,6 +31,17 @@ class CSV(RunLogger):
     def attach(self, run: RunDetails) -> None:
         super().attach(run)
         self.metrics_path = run.path / "csv" / "metrics.csv"
+
+    @property
+    def log_dir(self) -> str:
+        """The folder csv/ of the run."""
+        return str(self.metrics_path.parent)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """What the experiment of Lightning's `CSVLogger` offers: `log_metrics`, `log_hparams`, `save`, `log_dir`."""
+        return _Experiment(self)
 
     def begin(self, epochs: int, steps: int) -> None:
         super().begin(epochs, steps)
@@ -64,6 +76,16 @@ class CSV(RunLogger):
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         write_csv(self.metrics_path, rows)
         self._columns = list(dict.fromkeys(name for row in rows for name in row))
+
+
+class _Experiment:
+    """The tables of a run under the names of Lightning's `CSVLogger`, for the code of a `LightningModule`."""
+
+    def __init__(self, tables: CSV) -> None:
+        self.log_dir = tables.log_dir
+        self.log_metrics = tables.log_metrics
+        self.log_hparams = tables.log_hyperparams
+        self.save = tables.save
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -67,6 +67,16 @@ class RunLogger(Logger):
         """The run folder. Lightning reads it on every rank."""
         return str(self.run.path)
 
+    @property
+    def root_dir(self) -> str | None:
+        """The run folder, under the name that the loggers of Lightning have for it."""
+        return self.save_dir
+
+    @property
+    def log_dir(self) -> str | None:
+        """The folder of the files of this logger, which the code of a `LightningModule` may read on every rank."""
+        return self.save_dir
+
     def attach(self, run: RunDetails) -> None:
         """Learn about the run. Called on every rank; it must not write."""
         self.run = run

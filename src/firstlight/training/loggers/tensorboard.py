@@ -43,6 +43,11 @@ class TensorBoard(RunLogger):
         self._writer = _Writer(self.folder)
 
     @property
+    def log_dir(self) -> str:
+        """The folder tensorboard/ of the run."""
+        return str(self.folder)
+
+    @property
     @rank_zero_experiment
     def experiment(self) -> Any:
         """A `SummaryWriter` of torch, for the code of a `LightningModule`; its events lie in a file beside ours."""

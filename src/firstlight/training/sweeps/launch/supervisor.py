@@ -60,7 +60,7 @@ class Spawned:
 def import_paths() -> dict[str, str]:
     """Return the variables that let a Python process, started with -P, import modules from where this one does.
 
-    They also tell it which program the user has called, whose commands it prints.
+    By another one it knows the program that the user has called, and prints its commands.
     """
     return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)} | passed_on()
 
