@@ -81,8 +81,8 @@ def test_a_word_without_a_value_gets_a_sentence(words: list[str], message: str) 
             "--max-epochs: unknown option; options are written as key=value, such as trainer.max_epochs=3.",
         ),
         ("--epochs 3", "--epochs: unknown option; options are written as key=value, such as trainer.max_epochs=3."),
-        ("--lr -m", "--lr: unknown option; options are written as key=value, such as optimizer.lr=...."),
-        ("--xyz", "--xyz: unknown option; options are written as key=value, such as seed=3."),
+        ("--lr -m", "--lr: unknown option; options are written as key=value, such as optimizer.lr=..."),
+        ("--xyz", "--xyz: unknown option; options are written as key=value, and --help lists them."),
         (
             "model=mlp --hidden_sizes [3]",
             "--hidden_sizes: unknown option; options are written as key=value, such as model.hi",
@@ -94,6 +94,24 @@ def test_an_option_with_dashes_is_answered_by_the_key(words: str, message: str) 
     argv = words.split()
     flag = next(word for word in argv if word.startswith("--"))
     assert unknown_flag(flag, argv, "train").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("config_name", "words", "message"),
+    [
+        ("evaluate", ["model=mlp"], "model: unknown key; known: "),
+        ("evaluate", ["experiment=mnist_mlp", "splt=val"], "experiment: unknown key; known: "),
+        ("evaluate", ["ckpt_path=x"], "ckpt_path: unknown key. To fix: resume=RUN"),
+    ],
+)
+def test_a_group_of_another_command_is_an_unknown_key(config_name: str, words: list[str], message: str) -> None:
+    assert message_for(*words, config_name=config_name).startswith(message)
+
+
+@pytest.mark.parametrize("word", ["+model=mlp", "+experiment=mnist_mlp"])
+def test_an_option_of_a_group_needs_no_plus(word: str) -> None:
+    message = f"{word}: must be without the plus, because the config has this group already. To fix: {word[1:]}"
+    assert message_for("seed=2", word) == message
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,15 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from firstlight.checks import suggestion
 from firstlight.config.errors.unknown_key import unknown_key
 from firstlight.config.errors.unreadable import several_values, unreadable
-from firstlight.config.project import is_own, option_files, replaced_files
+from firstlight.config.project import groups, is_own, option_files, replaced_files
 from firstlight.files import full_disk_message, is_disk_full
 
 MAX_LINES = 10
 """The most lines of a message."""
 CHANGED_BY_RESUME = ("data.dir", "data.file", "trainer.max_epochs", "trainer.max_steps", "trust")
 _AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.*)'$", re.MULTILINE)
+
+_NO_GROUP = re.compile(r"Could not override '(\w+)'\. No match in the defaults list")
 
 
 def explain(error: BaseException, argv: Sequence[str] = (), config_name: str = "train") -> str:
@@ -58,6 +60,13 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
         return message
     if isinstance(error, HydraException) and (ambiguous := _AMBIGUOUS.match(str(error))):
         return several_values(ambiguous[1])
+    refused = _NO_GROUP.match(str(error))
+    if isinstance(error, HydraException) and refused and refused[1] in groups():  # another command has it
+        others = [word for word in argv if word.partition("=")[0] not in groups()]
+        return unknown_key(refused[1], others, config_name) or str(error)
+    added = [word for word in argv if _is_group_with_plus(word)]
+    if isinstance(error, HydraException) and added and str(error).startswith("Multiple values for"):
+        return f"{added[0]}: must be without the plus, because the config has this group already. To fix: {added[0].lstrip('+')}"
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
         message = conflict_with_resume(argv) or unknown_key(str(cause.full_key), argv, config_name)
@@ -71,6 +80,10 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
     place = "".join(f" ({frame.filename}:{frame.lineno})" for frame in (own or frames)[-1:])
     text = "\n".join(str(error).splitlines()[: MAX_LINES - 2])
     return f"{type(error).__name__}{place}: {text}\nHYDRA_FULL_ERROR=1 shows the whole traceback."
+
+
+def _is_group_with_plus(word: str) -> bool:
+    return word.startswith("+") and word.lstrip("+").partition("=")[0] in groups()
 
 
 def conflict_with_resume(argv: Sequence[str]) -> str | None:

@@ -33,7 +33,7 @@ def unknown_key(key: str, argv: Sequence[str], config_name: str) -> str | None:
         config = composed(argv, config_name)
     except (HydraException, OmegaConfBaseException):
         return None
-    replacement = template_word(key) if config_name == "train" else None
+    replacement = template_word(key) if config_name == "train" or key == "ckpt_path" else None
     if replacement and key.partition(".")[0] not in config:
         return f"{key}: unknown key.{replacement}"
     parent, _, name = key.rpartition(".")

@@ -86,8 +86,8 @@ def unknown_flag(flag: str, argv: Sequence[str], config_name: str) -> str:
     words = [word for word in argv if not word.startswith("-")]
     last = name.lstrip("-").replace("-", "_").rpartition(".")[2]
     key = _with_last_part(last, words, config_name)
-    example = f"{key}={value or '...'}" if key else "seed=3"
-    return f"{name}: unknown option; options are written as key=value, such as {example}."
+    example = f"such as {key}={f'{value}.' if value else '...'}" if key else "and --help lists them."
+    return f"{name}: unknown option; options are written as key=value, {example}"
 
 
 def _with_last_part(name: str, argv: Sequence[str], config_name: str) -> str | None:

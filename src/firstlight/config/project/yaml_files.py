@@ -130,7 +130,8 @@ def _file(config_path: str) -> str | None:
 
 def _check_experiment(path: Path, result: ConfigResult) -> None:
     """Check that the settings of an experiment belong to the whole config, and that it overrides known groups."""
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    root = project_dir()
+    shown = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
     if result.header.get("package") != "_global_":
         raise ValueError(f'{shown}: must begin with the line "# @package _global_".')
     entries = result.config.get("defaults") if isinstance(result.config, DictConfig) else None
