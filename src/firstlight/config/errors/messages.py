@@ -66,7 +66,10 @@ def _explain(error: BaseException, argv: Sequence[str], config_name: str) -> str
         return unknown_key(refused[1], others, config_name) or str(error)
     added = [word for word in argv if _is_group_with_plus(word)]
     if isinstance(error, HydraException) and added and str(error).startswith("Multiple values for"):
-        return f"{added[0]}: must be without the plus, because the config has this group already. To fix: {added[0].lstrip('+')}"
+        word = added[0]
+        return (
+            f"{word}: must be without the plus, because the config has this group already. To fix: {word.lstrip('+')}"
+        )
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException) and cause.full_key:
         message = conflict_with_resume(argv) or unknown_key(str(cause.full_key), argv, config_name)
