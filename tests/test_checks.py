@@ -17,6 +17,12 @@ from firstlight.checks import check_range, choose, nearest, suggestion
         ("weight-decay", ["dampening", "wd"], "wd"),
         ("optimizer.momentun", ["optimizer.momentum", "model"], "optimizer.momentum"),
         ("xyz", ["lenet", "linear"], None),
+        ("hiden", ["head", "hidden_size"], "hidden_size"),
+        ("batch", ["watch", "data.batch_size"], "data.batch_size"),
+        ("tep", ["tpe", "cmaes"], "tpe"),
+        ("test", ["notes", "seed"], None),
+        ("paths", ["watch", "patience"], None),
+        ("depth", ["width"], None),
         ("lr", [], None),
     ],
 )

@@ -60,12 +60,13 @@ def check_range(
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """Return the option that is most similar to `word`, or None if no option is similar.
 
-    Compares the last part of dotted names too, so that `lr` finds `optimizer.lr`, and the initials of
-    compound words, so that `learning_rate` finds `lr`.
+    Compares the last part of dotted names too, so that `lr` finds `optimizer.lr`, the initials of compound words, so
+    that `learning_rate` finds `lr`, and their parts, so that `hiden` finds `hidden_size`.
     """
     scored = [(_similarity(word, option), option) for option in options]
     best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
-    return best[1] if best[0] >= 0.6 else None
+    is_short = len(word.rpartition(".")[2]) <= 3  # one wrong letter of three is a third of the word
+    return best[1] if best[0] >= (0.6 if is_short else 0.7) else None
 
 
 def suggestion(word: str, options: Collection[str], prefix: str = "") -> str:
@@ -96,6 +97,8 @@ def _similarity(word: str, option: str) -> float:
     score = ratio(word, option)
     if last_option.lower() in (last_word.lower(), initials):
         score = max(score, 0.9)
+    if len(last_word) > 3 and "_" in last_option:
+        score = max(score, 0.85 * max(ratio(last_word, part) for part in last_option.split("_")))
     return max(score, 0.95 * ratio(last_word, last_option) if "." in option else 0.0)
 
 

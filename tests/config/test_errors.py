@@ -20,7 +20,7 @@ def message_for(*overrides: str, config_name: str = "train") -> str:
         (["model=lenett"], "model=lenett: unknown model, did you mean 'lenet'?"),
         (["trainer=xyz"], "trainer=xyz: unknown trainer; known: default, full_batch."),
         (["modle=mlp"], "modle: unknown key, did you mean 'model'?"),
-        (["data=text", "task.binary=true"], "task.binary: unknown key; known: l1, l2, max_norm, metrics, penalised."),
+        (["data=text", "task.binary=true"], "task.binary: must be used with task=classification."),
         (["sede=3"], "sede: unknown key, did you mean 'seed'?"),
         (["lr=1"], "lr: unknown key, did you mean 'optimizer.lr'?"),
         (["optimizer.lerning_rate=1"], "optimizer.lerning_rate: unknown key, did you mean 'optimizer.lr'?"),

@@ -105,15 +105,24 @@ def _run_hydra(argv: list[str], config_name: str, jobs: "_Jobs") -> None:
     import hydra
 
     extend_with_project()
-    with _argv_for_hydra(_overrides_first(argv)):
+    with _argv_for_hydra(_overrides_first(argv, config_name)):
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(jobs.run)()
 
 
-def _overrides_first(argv: list[str]) -> list[str]:
-    """Return the words in an order that Hydra reads: its own options last, wherever the user writes them."""
+def _overrides_first(argv: list[str], config_name: str = "train") -> list[str]:
+    """Return the words in an order that Hydra reads: its own options last, wherever the user writes them.
+
+    Raises:
+        ValueError: an option is none of Hydra's.
+    """
     from hydra._internal.utils import get_args_parser
 
-    overrides = get_args_parser().parse_intermixed_args(argv).overrides
+    parsed, unknown = get_args_parser().parse_known_intermixed_args(argv)
+    if unknown:
+        from firstlight.config.errors.unreadable import unknown_flag
+
+        raise ValueError(unknown_flag(unknown[0], argv, config_name))
+    overrides = parsed.overrides
     options = list(argv)
     for word in overrides:
         options.remove(word)

@@ -5,6 +5,7 @@ import pytest
 
 from firstlight.config.checking.config import check, check_arguments, check_model
 from firstlight.config.compose import compose, to_plain
+from firstlight.config.project import option_files
 
 
 @pytest.fixture
@@ -177,3 +178,21 @@ def test_the_arguments_of_a_function_are_checked_with_and_without_a_path() -> No
         check_arguments(function, {"splt": "val"})
     with pytest.raises(ValueError, match=r"^evaluate\.split=3: must be text \(evaluate\)\.$"):
         check_arguments(function, {"split": 3}, "evaluate")
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        *(
+            ([f"optimizer={name}", "optimizer.lr=-1"], "optimizer.lr")
+            for name in option_files("optimizer")
+            if name != "lion"
+        ),
+        (["optimizer.weight_decay=-1"], "optimizer.weight_decay"),
+        (["optimizer=momentum", "optimizer.momentum=-1"], "optimizer.momentum"),
+        (["+optimizer.eps=-1"], "optimizer.eps"),
+        (["optimizer.groups={head: {lr: -1}}"], "optimizer.groups.head.lr"),
+    ],
+)
+def test_the_numbers_of_an_optimizer_are_checked_before_anything_is_read(words: list[str], key: str) -> None:
+    assert message_for(composed(*words)) == f"{key}=-1: must be at least 0."

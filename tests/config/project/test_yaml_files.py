@@ -103,7 +103,7 @@ def test_the_choices_of_a_project_end_where_the_user_leaves_it(
         (["experiment=wid"], "experiment=wid: unknown experiment, did you mean 'wide'?"),
         (["model.wdth=3"], "model.wdth: unknown key, did you mean 'model.width'?"),
         (["data.size=big"], "data.size=big: must be a whole number (Stripes)."),
-        (["+model.depth=3"], "model.depth: unknown option of TwoLayers, did you mean 'model.width'?"),
+        (["+model.depth=3"], "model.depth: unknown option of TwoLayers; known: "),
         (["model._target_=stripy.network.TwoLayer"], "model._target_=stripy.network.TwoLayer: 'TwoLayer' must be"),
         (["model._target_=stripes.Net"], "model._target_=stripes.Net: the module 'stripes' must be installed."),
     ],
@@ -142,7 +142,7 @@ def test_a_damaged_yaml_file_of_a_project_is_named(project: Path, name: str, tex
     ("text", "message"),
     [
         ("defaults:\n  - data: stirpes\n", "data=stirpes: unknown data, did you mean 'stripes'?"),
-        ("task_name: train\n", "task_name: unknown key, did you mean 'name'?"),
+        ("task_name: train\n", "task_name: unknown key. To fix: tags=[...] or notes=... describe a run"),
         ("optimizer:\n  lerning_rate: 1\n", "optimizer.lerning_rate: unknown option of AdamW, did you mean"),
     ],
 )

@@ -42,10 +42,21 @@ def test_all_mistakes_are_listed_before_any_training(tmp_path: Path) -> None:
         run_words([*words, "data=iris"], tmp_path / "sweep", jobs)
     lines = str(caught.value).splitlines()
     assert lines[0] == "12 of 12 jobs cannot be trained, so none is."
-    assert lines[1] == "4 jobs (0, 1, 8, ...): monitor=val/acuracy: unknown metric, did you mean 'val/accuracy'?"
-    assert lines[2].startswith("4 jobs (2, 3, 10, ...): optimizer")
-    assert lines[3].startswith("4 jobs (4, 5, 6, ...): model: must accept numbers, and LeNet does not")
+    assert sorted(lines[1:]) == [
+        "2 jobs (4, 5): model: must accept numbers, and LeNet does not; linear, mlp do.",
+        "4 jobs (0, 1, 8, ...): monitor=val/acuracy: unknown metric, did you mean 'val/accuracy'?",
+        "6 jobs (2, 3, 6, ...): optimizer.lr=-1: must be at least 0.",
+    ]
     assert (jobs.trained, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_the_other_jobs_may_be_trained_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(Mistakes, match=r"^1 of 2 jobs") as caught:
+        run_words(["optimizer.lr=1e-2,-1"], tmp_path / "sweep", Jobs())
+    assert str(caught.value).splitlines()[1:] == [
+        "job 1 (optimizer.lr=-1): optimizer.lr=-1: must be at least 0.",
+        "To train the others all the same: sweep.on_mistake=skip",
+    ]
 
 
 def test_mistakes_may_be_skipped_and_a_rehearsal_trains_nothing(

@@ -12,6 +12,7 @@ from firstlight.config.checking.nodes import check_node, nodes_in
 from firstlight.config.checking.options import check_watch, split_model, split_optimizer, split_task
 from firstlight.config.checking.steps import check_augment, check_no_steps
 from firstlight.config.checking.trainer import check_trainer
+from firstlight.config.template_words import template_word
 from firstlight.config.values import check_value
 
 # The types of the keys of train.yaml that are not groups.
@@ -75,7 +76,9 @@ def check(config: dict[str, Any]) -> None:
         if key in SETTINGS:
             check_value(key, value, ast.parse(SETTINGS[key], mode="eval").body)
         elif key not in known:
-            raise ValueError(f"{key}: unknown key{suggestion(key, known)}")
+            raise ValueError(
+                f"{key}: unknown key{'.' + fix if (fix := template_word(key)) else suggestion(key, known)}"
+            )
         elif key == "logger":
             _check_loggers(value)
         elif key == "watch":

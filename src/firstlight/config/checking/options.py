@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
-from firstlight.checks import suggestion
+from firstlight.checks import check_range, suggestion
 from firstlight.config.checking.lightning_classes import is_data_module, is_lightning_module
 from firstlight.config.checking.source_code.signature import Parameters, parameters
 from firstlight.config.options import (
@@ -23,6 +23,8 @@ from firstlight.config.values import as_yaml, check_value
 METRICS = "metrics"
 """The option of `task` that holds further metrics, see `checking.metrics`."""
 
+_AT_LEAST_ZERO = {"lr", "weight_decay", "momentum", "eps"}
+
 
 def split_model(node: dict[str, Any]) -> tuple[Transfer, dict[str, Any]]:
     """Check the options of `model` that every network has, and return them and the node of the network's class.
@@ -38,7 +40,8 @@ def split_optimizer(node: dict[str, Any]) -> tuple[ParameterOptions, dict[str, A
     """Check the options that every optimizer has, and return them and the node of the optimizer's class.
 
     Raises:
-        ValueError: an option has the wrong type, a group has an unknown option, or the package timm is missing.
+        ValueError: an option has the wrong type or is below 0, a group has an unknown option, or the package timm is
+            missing.
     """
     _check_types("optimizer", node, PARAMETERS, node.keys() & {"decay_biases_and_norms"})  # `groups` is checked below
     options, own = ParameterOptions.split(node)
@@ -47,8 +50,10 @@ def split_optimizer(node: dict[str, Any]) -> tuple[ParameterOptions, dict[str, A
         raise ValueError(
             f'optimizer._target_={target}: must be used with the package timm. To fix: pip install "firstlight[timm]"'
         )
+    _check_numbers("optimizer", own)
     for name, group in options.groups.items():
         _check_group(f"optimizer.groups.{name}", group, target)
+        _check_numbers(f"optimizer.groups.{name}", group)
     return options, own
 
 
@@ -64,6 +69,13 @@ def _check_group(key: str, group: dict[str, Any], target: str) -> None:
         annotation = accepted[option]
         if annotation is not None:
             check_value(f"{key}.{option}", value, annotation, class_name)
+
+
+def _check_numbers(key: str, values: dict[str, Any]) -> None:
+    """Check the numbers that no optimizer accepts below 0; a check of types refuses what is no number."""
+    for option in sorted(_AT_LEAST_ZERO & values.keys()):
+        if isinstance(values[option], int | float):
+            check_range(f"{key}.{option}", values[option], at_least=0)
 
 
 def split_task(node: dict[str, Any]) -> tuple[Regularisation, dict[str, Any], dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Let Hydra find the YAML files of the project, before those of firstlight, and experiments that a path names."""
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 
 from firstlight.checks import suggestion
 from firstlight.config.project.folder import groups, project_dir
+from firstlight.config.template_words import template_word
 from firstlight.files import cannot_read, user_path
 
 _FIX = "correct this file, or use another folder as working directory."
@@ -80,6 +82,8 @@ class _ProjectSource(FileConfigSource):
             result.header["package"] = "_global_"
             entries = result.config.get("defaults") or []
             result.config["defaults"] = [_override(path, entry) for entry in entries if entry != "_self_"]
+        if re.fullmatch("(experiment|debug)/[^_/][^/]*", config_path):  # others are parts of such files
+            _check_experiment(path, result)
         return result
 
 
@@ -106,7 +110,9 @@ class _ExperimentSource(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         path = _named(config_path)
         assert path is not None  # Hydra calls `is_config` first
-        return FileConfigSource(self.provider, f"file://{path.parent}").load_config(path.name)
+        result = FileConfigSource(self.provider, f"file://{path.parent}").load_config(path.name)
+        _check_experiment(path, result)
+        return result
 
 
 def _named(config_path: str) -> Path | None:
@@ -120,6 +126,26 @@ def _file(config_path: str) -> str | None:
     if config_path == "project/train":
         return "train"
     return config_path if config_path.partition("/")[0] in groups() else None
+
+
+def _check_experiment(path: Path, result: ConfigResult) -> None:
+    """Check that the settings of an experiment belong to the whole config, and that it overrides known groups."""
+    root = project_dir()
+    shown = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+    if result.header.get("package") != "_global_":
+        raise ValueError(f'{shown}: must begin with the line "# @package _global_".')
+    entries = result.config.get("defaults") if isinstance(result.config, DictConfig) else None
+    for entry in entries or []:
+        for key, option in {str(k): v for k, v in entry.items()}.items() if isinstance(entry, DictConfig) else ():
+            group = key.rpartition(" ")[2]
+            name = group.lstrip("/")
+            if name in ("hydra", "experiment", "debug") or re.search("[@/]", name) or (path.parent / name).is_dir():
+                continue
+            if name not in groups():
+                fix = template_word(name)
+                raise ValueError(f"{shown}: {key}: unknown group{f'.{fix}' if fix else suggestion(name, groups())}")
+            if "override" not in key or not group.startswith("/"):
+                raise ValueError(f"{shown}: {key}: must be an override, as in override /{name}: {option}")
 
 
 def _override(path: Path, entry: Any) -> dict[str, Any]:

@@ -155,10 +155,8 @@ def _jobs_to_check(space: Space, settings: SweepSettings) -> list[tuple[str, ...
 
 def _refusal(checked: Checked, jobs: Sequence[Sequence[str]]) -> str:
     number = len(checked.mistakes)
-    return (
-        f"{number} of {len(jobs)} jobs cannot be trained, so none is.\n{listed(checked.mistakes, jobs)}\n"
-        "To train the others all the same: sweep.on_mistake=skip"
-    )
+    advice = "\nTo train the others all the same: sweep.on_mistake=skip" if number < len(jobs) else ""
+    return f"{number} of {len(jobs)} jobs cannot be trained, so none is.\n{listed(checked.mistakes, jobs)}{advice}"
 
 
 def _create(
