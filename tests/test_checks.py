@@ -23,6 +23,7 @@ from firstlight.checks import check_range, choose, nearest, suggestion
         ("test", ["notes", "seed"], None),
         ("paths", ["watch", "patience"], None),
         ("depth", ["width"], None),
+        ("rello", ["relu", "elu"], "relu"),
         ("lr", [], None),
     ],
 )

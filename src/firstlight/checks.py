@@ -65,8 +65,10 @@ def nearest(word: str, options: Iterable[str]) -> str | None:
     """
     scored = [(_similarity(word, option), option) for option in options]
     best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
-    is_short = len(word.rpartition(".")[2]) <= 3  # one wrong letter of three is a third of the word
-    return best[1] if best[0] >= (0.6 if is_short else 0.7) else None
+    name, found = word.rpartition(".")[2], best[1].rpartition(".")[2]
+    # One wrong letter of three is a third of the word; and few people mistype the first letter.
+    is_likely = len(name) <= 3 or name[:1] == found[:1]
+    return best[1] if best[0] >= (0.6 if is_likely else 0.7) else None
 
 
 def suggestion(word: str, options: Collection[str], prefix: str = "") -> str:

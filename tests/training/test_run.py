@@ -69,7 +69,7 @@ def test_a_run_learns_with_every_optimizer_and_every_scheduler(optimizer: str, s
     ("overrides", "message"),
     [
         (["monitor=val/acuracy"], "monitor=val/acuracy: .*val/accuracy"),
-        (["optimizer.lr=-1"], "optimizer: Invalid learning rate"),
+        (["optimizer.lr=-1"], r"optimizer\.lr=-1: must be at least 0"),
         (["augment.size=0"], "augment.size=0"),
         (["augment.size=16", "model=lenet"], "32x32, not 16x16 .LeNet"),
         (["data.val_fraction=0.9999"], "data.val_fraction=0.9999"),
