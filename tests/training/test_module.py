@@ -160,7 +160,7 @@ def test_the_plateau_scheduler_lowers_the_rate_and_its_state_is_in_the_checkpoin
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("model=linear", "optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=true"), "optimizer: Nesterov"),
+        (("model=linear", "optimizer={_target_: torch.optim.SGD, nesterov: true}"), "optimizer: Nesterov"),
         (("model=linear", "optimizer={_target_: torch.optim.LBFGS}"), "optimizer: .* and LBFGS repeats it"),
         (("model=linear", "optimizer={_target_: torch.nn.Identity}"), "optimizer: must be a subclass of torch.optim"),
         (
