@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.config.instantiate import parameters_of
-from firstlight.networks.network import example_of, has_lazy_layers
+from firstlight.networks.network import example_of
 from firstlight.spec import DataSpec
 from firstlight.transfer.head import head_name
 
@@ -28,7 +28,7 @@ _INPUTS = ("in_channels", "in_chans", "input_channels", "num_channels", "n_chann
 _COLUMNS = ("in_features", "num_features", "input_size", "input_dim", "in_dim", "num_inputs")
 
 
-def initialise(network: nn.Module, spec: DataSpec) -> None:
+def initialise_lazy_layers(network: nn.Module, spec: DataSpec) -> None:
     """Let the lazy layers of a network, such as `torch.nn.LazyLinear`, take their sizes from an example.
 
     A network that does not take the example stays as it is; `check_forward` says why.
@@ -37,9 +37,8 @@ def initialise(network: nn.Module, spec: DataSpec) -> None:
         network: the network, whose mode stays as it is.
         spec: the samples, as the network sees them.
     """
-    if has_lazy_layers(network):
-        with contextlib.suppress(Exception):  # the code of the network may raise anything
-            _forward(network, spec)
+    with contextlib.suppress(Exception):  # the code of the network may raise anything
+        _forward(network, spec)
 
 
 def check_forward(

@@ -19,8 +19,8 @@ from firstlight.data import Source
 from firstlight.data.folds import Fold
 from firstlight.files import user_path
 from firstlight.log import logger
-from firstlight.networks.foreign import check_forward, initialise
-from firstlight.networks.network import Network, class_of, create
+from firstlight.networks.foreign import check_forward, initialise_lazy_layers
+from firstlight.networks.network import Network, class_of, create, has_lazy_layers
 from firstlight.randomness import derive, reseed
 from firstlight.spec import DataSpec
 from firstlight.tasks.classification import Classification
@@ -210,7 +210,8 @@ def _build_network(
 ) -> nn.Module:
     reseed(derive(config.seed, "network"), torch.device("cpu"))
     network = create(network_class, network_spec)
-    initialise(network, network_spec)
+    if has_lazy_layers(network):
+        initialise_lazy_layers(network, network_spec)
     if config.transfer.head is not None:
         replace_head(network, config.transfer.head, network_spec.num_outputs)
     if weights is not None:

@@ -49,7 +49,8 @@ def build_trainer(
     given: dict[str, Any] = bound.keywords
     device_type = call("trainer", pick_device, given.get("accelerator", "auto")).type
     _check(config, task, device_type)
-    callbacks = prepare_callbacks(given.get("callbacks"), config, task, device_type, run_dir)
+    own = given.get("callbacks")
+    callbacks = [] if own is None else prepare_callbacks(own, config, task, device_type, run_dir)
     root = given.get("default_root_dir")
     changed = {
         "max_epochs": _max_epochs(config, given),

@@ -72,7 +72,10 @@ def as_inputs(network: Portable, raw: Tensor) -> list[np.ndarray]:
 
 
 def as_images(raw: Tensor) -> np.ndarray:
-    """Return decoded images (batch, height, width, 4) of stored ones (batch, channels, height, width), uint8."""
+    """Return stored images (batch, channels, height, width) as files hold them, (batch, height, width, 4), uint8.
+
+    The channels are red, green, blue and an alpha of 255, which hides nothing.
+    """
     colour = raw.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
     return np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=3)
 
