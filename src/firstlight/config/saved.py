@@ -1,5 +1,6 @@
-"""Read the config.yaml of a run folder, which may come from another person: plain text of a bounded size."""
+"""Write the config.yaml of a run folder, and read one that may come from another person: text of a bounded size."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ _MAX_BYTES = 2**20
 _MAX_LENGTH = 10_000  # characters of one value
 _MAX_DEPTH = 20
 _MAX_VALUES = 20_000
+_MAX_WRITTEN = 256  # texts of nodes that are kept
 _FIX = "get the run folder again, or train the run again."
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML was built with it, is ten times faster
 
@@ -43,6 +45,29 @@ def read_saved(path: Path) -> dict[str, Any]:
         why = " ".join(str(error).split()) or "it is not a mapping of options"
         raise cannot_read(path, printable(why, 200), _FIX) from error
     return plain
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """Return a config as the text of config.yaml.
+
+    OmegaConf takes a tenth of a second for all groups, and most are the same in many runs, so each is kept.
+
+    Args:
+        config: plain values, of which at least one.
+    """
+    return "".join(_node_to_yaml(key, value) for key, value in config.items())
+
+
+_written: dict[str, str] = {}
+
+
+def _node_to_yaml(key: str, value: Any) -> str:
+    name = repr((key, value))
+    if name not in _written:
+        if len(_written) >= _MAX_WRITTEN:
+            _written.clear()
+        _written[name] = OmegaConf.to_yaml({key: value})
+    return _written[name]
 
 
 def _check_events(text: str) -> None:

@@ -1,15 +1,11 @@
-"""Compare values from YAML with the annotations of arguments, describe these for people, and write YAML."""
+"""Compare values from YAML with the annotations of arguments, and describe the annotations for people."""
 
 import ast
-from collections.abc import Mapping
 from typing import Any
-
-from omegaconf import OmegaConf
 
 _NAMES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 _NAMES |= {"Callable": "a function, as {_target_: module.name, _partial_: true}"}
 _PLURALS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
-_MAX_WRITTEN = 256  # texts of nodes that are kept
 _NEVER_IN_YAML = ("Tensor", "Module", "timedelta")
 
 
@@ -33,29 +29,6 @@ def check_value(key: str, value: Any, annotation: ast.expr, owner: str = "") -> 
 def as_yaml(value: Any) -> Any:
     """Return a value as YAML writes it."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
-
-
-def to_yaml(config: Mapping[str, Any]) -> str:
-    """Return a config as the text of config.yaml.
-
-    OmegaConf takes a tenth of a second for all groups, and most are the same in many runs, so each is kept.
-
-    Args:
-        config: plain values, of which at least one.
-    """
-    return "".join(_node_to_yaml(key, value) for key, value in config.items())
-
-
-_written: dict[str, str] = {}
-
-
-def _node_to_yaml(key: str, value: Any) -> str:
-    name = repr((key, value))
-    if name not in _written:
-        if len(_written) >= _MAX_WRITTEN:
-            _written.clear()
-        _written[name] = OmegaConf.to_yaml({key: value})
-    return _written[name]
 
 
 def _description(annotation: ast.expr) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,8 +28,13 @@ def has_capitals(vocabulary: Iterable[str]) -> bool:
     return any(token != token.lower() for token in vocabulary)
 
 
-def build_vocabulary(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
-    """Return `<unk>` and the most frequent tokens, by decreasing frequency and then by character."""
+def build_vocabulary(tokens: Iterable[str] | Mapping[str, int], max_size: int) -> tuple[str, ...]:
+    """Return `<unk>` and the most frequent tokens, by decreasing frequency and then by character.
+
+    Args:
+        tokens: the tokens, or how often each occurs.
+        max_size: the largest number of tokens, `<unk>` included.
+    """
     ranked = sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
     return (UNKNOWN, *(token for token, _ in ranked[: max_size - 1]))
 

@@ -15,8 +15,7 @@ from firstlight.checks import unknown
 from firstlight.config import RunConfig
 from firstlight.config.checking.targets import check_targets, elsewhere
 from firstlight.config.project import use_project
-from firstlight.config.saved import read_saved
-from firstlight.config.values import to_yaml
+from firstlight.config.saved import read_saved, to_yaml
 from firstlight.files import (
     LOCK_FILES,
     atomic_write,

@@ -15,7 +15,7 @@ import pytest
 from firstlight.config import RunConfig
 from firstlight.config.compose import compose
 from firstlight.runs.report.environment import git_commit
-from firstlight.training.loggers.run_logger import hyperparameters
+from firstlight.training.loggers.hyperparameters import hyperparameters
 from firstlight.training.run import resume, train
 from helpers.failing import FailingOnce, Mine
 from helpers.runs import TINY, history

@@ -41,7 +41,10 @@ def vocabulary_of(tokens: Iterable[str], max_size: int) -> tuple[str, ...]:
     forms: dict[str, str] = {}
     for token in sorted(counts, key=lambda token: (-counts[token], token)):
         forms.setdefault(bare(token), token)
-    return build_vocabulary((forms[bare(token)] for token in counts.elements()), max_size)
+    merged: Counter[str] = Counter()
+    for token, count in counts.items():
+        merged[forms[bare(token)]] += count
+    return build_vocabulary(merged, max_size)
 
 
 def numbers_of(vocabulary: Sequence[str]) -> dict[str, int]:

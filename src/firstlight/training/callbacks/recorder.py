@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from firstlight.config import RunConfig
-from firstlight.config.values import to_yaml
+from firstlight.config.saved import to_yaml
 from firstlight.files import naming, write_text
 from firstlight.runs import RunFolder
 from firstlight.training.callbacks.learner import Learner
 from firstlight.training.callbacks.run_callbacks import RunCallback
-from firstlight.training.loggers.run_logger import RunLogger, hyperparameters
+from firstlight.training.loggers.hyperparameters import hyperparameters
+from firstlight.training.loggers.run_logger import RunLogger
 
 _OWN_COLUMNS = ("epoch", "step", "lr", "seconds")
 

@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 from torch import Tensor
 
-from firstlight.config import RunConfig
-
-_LEFT_OUT = ("dir", "run_dir", "output_dir", "logger")  # no hyperparameters
 _OF_BEST = ("epoch", "train/", "val/")  # the numbers of metrics.json that belong to the best epoch
 
 
@@ -140,22 +136,3 @@ class RunLogger(Logger):
 def results(metrics: dict[str, float]) -> dict[str, float]:
     """Return the numbers of metrics.json under names that differ from those of the epochs."""
     return {f"best/{name}" if name.startswith(_OF_BEST) else name: value for name, value in metrics.items()}
-
-
-def hyperparameters(config: RunConfig, parameters: int, commit: str | None) -> dict[str, Any]:
-    """Return names and values: the config with dotted keys, `parameters` and, in a git repository, `git_commit`."""
-    found = _flat(config.to_plain()) | {"parameters": parameters}
-    return found | ({"git_commit": commit} if commit else {})
-
-
-def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a config with dotted keys, and without paths and empty values. A class is the value of its node's key."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        if key == "_target_":
-            found[prefix.rstrip(".")] = value
-        elif isinstance(value, dict) and key not in _LEFT_OUT:
-            found |= _flat(value, f"{prefix}{key}.")
-        elif value not in (None, [], {}) and key not in _LEFT_OUT:
-            found[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
-    return found

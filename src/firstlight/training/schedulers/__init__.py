@@ -5,10 +5,10 @@ A function is called as `scheduler(optimizer, run_length, *, options)`, see `Sch
 """
 
 from firstlight.training.schedulers.bound import BoundScheduler as BoundScheduler
-from firstlight.training.schedulers.functions import RunLength as RunLength
-from firstlight.training.schedulers.functions import Scheduler as Scheduler
 from firstlight.training.schedulers.functions import constant as constant
 from firstlight.training.schedulers.functions import cosine as cosine
 from firstlight.training.schedulers.functions import onecycle as onecycle
 from firstlight.training.schedulers.functions import plateau as plateau
 from firstlight.training.schedulers.functions import step as step
+from firstlight.training.schedulers.protocol import RunLength as RunLength
+from firstlight.training.schedulers.protocol import Scheduler as Scheduler

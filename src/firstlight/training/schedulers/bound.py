@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLR
 
 from firstlight.checks import choose
 from firstlight.config.instantiate import bind, call
-from firstlight.training.schedulers.functions import RunLength
+from firstlight.training.schedulers.protocol import RunLength
 
 INTERVALS = ("epoch", "step")
 # Classes whose documentation steps them after each batch. All others count epochs.

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.config import RunConfig
 from firstlight.training.schedulers.bound import BoundScheduler
-from firstlight.training.schedulers.functions import RunLength
+from firstlight.training.schedulers.protocol import RunLength
 
 
 class Schedules:

@@ -10,7 +10,7 @@ from firstlight.tasks import Batch, Classification, Regression
 from firstlight.tasks.metrics.meters import Meter
 from firstlight.training.recovery.loss_guard import Place
 from firstlight.training.recovery.stop_signals import StopSignals
-from firstlight.training.schedulers.functions import RunLength
+from firstlight.training.schedulers.protocol import RunLength
 from firstlight.training.stacked.batches import stacked_batches
 from firstlight.training.stacked.optimizers import StackedOptimizers
 from firstlight.training.stacked.replica import Replica

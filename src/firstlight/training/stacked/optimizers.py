@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from firstlight.training.module import TrainingModule
-from firstlight.training.schedulers.functions import RunLength
+from firstlight.training.schedulers.protocol import RunLength
 
 # They change each weight by its own gradients alone, so a replica does not notice the others.
 _ELEMENTWISE = (
